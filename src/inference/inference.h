@@ -1,0 +1,77 @@
+#pragma once
+
+// Types and shapes of every value of a model, from declared types, initializers and each
+// operator's own rule [ShapeInference.md]. Facts only: what cannot be known stays unknown.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/model.h"
+#include "model/walk.h"
+#include "support/data_type.h"
+
+namespace onnxcompat {
+
+/// A dimension: a known size, or a symbol (two equal symbols are one size), or unknown.
+struct Dim {
+  std::optional<std::int64_t> value;
+  std::string symbol;  ///< declared dim_param, or a generated name that starts with '?'
+  bool known() const { return value.has_value(); }
+  bool operator==(const Dim&) const = default;
+};
+
+using Shape = std::vector<Dim>;
+
+/// What is known of a value.
+struct ValueType {
+  TypeView::Kind kind = TypeView::Kind::none;  ///< none = unknown
+  DataType elem = DataType::undefined;         ///< of a tensor or sparse tensor
+  std::optional<Shape> shape;                  ///< nullopt = rank unknown
+  std::shared_ptr<const ValueType> inner;      ///< element of a sequence or optional, map's value
+  DataType key = DataType::undefined;          ///< of a map
+
+  static ValueType tensor(DataType elem, std::optional<Shape> shape = std::nullopt);
+  std::optional<int> rank() const;
+  /// All dims known: the static shape.
+  std::optional<std::vector<std::int64_t>> static_shape() const;
+  /// As schemas spell it ("tensor(float)"); "" where unknown.
+  std::string str() const;
+};
+
+/// Where a declared type contradicts what the operators say, or an input an operator's rule.
+struct TypeConflict {
+  std::string body;     ///< Body::path()
+  int node_index = -1;  ///< the node whose output or rule it is
+  std::string value;
+  std::string message;
+  bool shape_only = false;
+};
+
+/// The inference of one model. Names are looked up by body and outwards.
+class Inference {
+ public:
+  static Inference run(const Model& model);
+  Inference(Inference&&) noexcept;
+  Inference& operator=(Inference&&) noexcept;
+  ~Inference();
+
+  /// Type of a value as seen from a body (its own values first, then the enclosing bodies');
+  /// null if nothing is known of it.
+  const ValueType* type_of(const Body& body, std::string_view value) const;
+  /// The integers of a value that is known at this point (initializers that no input overrides,
+  /// Constant nodes, and what follows from them through shape arithmetic); nullopt otherwise.
+  /// Rank 0 and 1 only; at most 4096 elements.
+  std::optional<std::vector<std::int64_t>> ints_of(const Body& body, std::string_view value) const;
+  const std::vector<TypeConflict>& conflicts() const;
+
+ private:
+  struct Impl;
+  explicit Inference(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace onnxcompat

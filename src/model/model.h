@@ -1,0 +1,75 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "model/view.h"
+#include "support/error.h"
+
+namespace onnxcompat {
+
+class ModelEditor;  // model/edit.h: the only way to change a model
+
+/// How a model is written in a file; chosen by the file name's ending unless said otherwise.
+enum class ModelFormat : std::uint8_t {
+  binary,     ///< .onnx, .ort excepted: protobuf's wire format
+  text,       ///< .onnxtxt: ONNX's textual syntax [Syntax.md]
+  textproto,  ///< .textproto, .pbtxt
+  json        ///< .json: protobuf's JSON mapping
+};
+
+/// A loaded model: a parsed skeleton, and tensor payloads that stay in the mapped file.
+/// Move-only; clone() is cheap because weights are not in the skeleton.
+class Model {
+ public:
+  /// Maps and scans the file. Errors: ExitCode::unreadable with one line naming the file and, for
+  /// damaged binary files, the byte offset.
+  static Result<Model> load(const std::filesystem::path& path);
+  /// Parses bytes in memory; `name` stands for the file in messages. Payloads are kept in memory.
+  static Result<Model> parse(std::string_view bytes, std::string name,
+                             ModelFormat format = ModelFormat::binary);
+
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+  Model clone() const;
+
+  /// Writes the model beside `path` under a temporary name, flushes and renames; payload bytes are
+  /// copied from the source file to the new one without passing through the heap.
+  Result<void> save(const std::filesystem::path& path) const;
+  /// The bytes save() would write in that format.
+  Result<std::string> serialize(ModelFormat format = ModelFormat::binary) const;
+
+  /// The file the model was loaded from (or the `name` given to parse).
+  const std::filesystem::path& path() const;
+
+  std::int64_t ir_version() const;  ///< 0 if not set
+  const std::string& producer_name() const;
+  const std::string& producer_version() const;
+  const std::string& domain() const;
+  std::int64_t model_version() const;
+  const std::string& doc_string() const;
+  ListOf<OpsetImportView> opset_imports() const;
+  /// The version imported for a domain, the last entry winning; ai.onnx without an entry is 1
+  /// below IR 3 and 0 from then on, as is every other domain.
+  int opset(std::string_view domain) const;
+  bool has_graph() const;
+  GraphView graph() const;  ///< an empty graph if there is none
+  ListOf<FunctionView> functions() const;
+  ListOf<TrainingInfoView> training_infos() const;
+  ListOf<EntryView> metadata_props() const;
+  int device_configuration_count() const;
+  /// The function that a call resolves to; null view (nullopt) if there is none.
+  std::optional<FunctionView> function(std::string_view domain, std::string_view name,
+                                       std::string_view overload = {}) const;
+
+ private:
+  friend class ModelEditor;
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace onnxcompat

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/view.h"
+
+namespace onnxcompat {
+
+/// Where the bytes of detached tensors are. A detached tensor carries one external_data entry
+/// whose key is kMarkerKey and whose value is the index of its payload here.
+class Payloads {
+ public:
+  /// Starts with a NUL so that no file made by an exporter has it; a file that does is rejected.
+  static constexpr std::string_view kMarkerKey{"\0onnxcompat.payload", 19};
+
+  struct Payload {
+    TensorField field = TensorField::none;
+    std::span<const std::byte> bytes;  ///< the field's content on the wire, in mapped memory
+  };
+
+  std::size_t add(Payload payload) {
+    payloads_.push_back(payload);
+    return payloads_.size() - 1;
+  }
+  std::size_t size() const { return payloads_.size(); }
+  const Payload& operator[](std::size_t index) const { return payloads_[index]; }
+
+  /// The payload of a detached tensor; null for any other.
+  const Payload* find(const pb::TensorProto& tensor) const;
+
+ private:
+  std::vector<Payload> payloads_;
+};
+
+}  // namespace onnxcompat
