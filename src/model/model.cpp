@@ -1,9 +1,9 @@
 #include "model/model.h"
 
-#include <fmt/format.h>
-
 #include <fstream>
 #include <sstream>
+
+#include <fmt/format.h>
 
 #include "model/model_impl.h"
 

@@ -1,10 +1,10 @@
 #include "model/view.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 #include <cstring>
 #include <limits>
+
+#include <fmt/format.h>
 
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
@@ -43,7 +43,8 @@ std::uint64_t varint_size(std::uint64_t value) {
 template <class T>
 std::uint64_t varints_size(const google::protobuf::RepeatedField<T>& field) {
   std::uint64_t size = 0;
-  for (auto v : field) size += varint_size(static_cast<std::uint64_t>(static_cast<std::int64_t>(v)));
+  for (auto v : field)
+    size += varint_size(static_cast<std::uint64_t>(static_cast<std::int64_t>(v)));
   return size;
 }
 
@@ -446,7 +447,9 @@ int FunctionView::opset(std::string_view domain) const {
 }
 
 bool TrainingInfoView::has_initialization() const { return proto_->has_initialization(); }
-GraphView TrainingInfoView::initialization() const { return {&proto_->initialization(), payloads_}; }
+GraphView TrainingInfoView::initialization() const {
+  return {&proto_->initialization(), payloads_};
+}
 bool TrainingInfoView::has_algorithm() const { return proto_->has_algorithm(); }
 GraphView TrainingInfoView::algorithm() const { return {&proto_->algorithm(), payloads_}; }
 ListOf<EntryView> TrainingInfoView::initialization_bindings() const {

@@ -36,8 +36,8 @@ struct FormalParameter {
   std::string_view name;
   std::string_view type_str;  ///< a type variable ("T") or a type ("tensor(int64)")
   ParameterOption option;
-  bool homogeneous;           ///< variadic: do all actual parameters share one type?
-  int min_arity;              ///< variadic: least number of actual parameters
+  bool homogeneous;  ///< variadic: do all actual parameters share one type?
+  int min_arity;     ///< variadic: least number of actual parameters
 };
 
 /// Default value of an attribute; `type` says which field holds it, undefined = no default.
@@ -79,7 +79,7 @@ struct OpSchema {
   bool context_dependent_function;
   bool deterministic;
   int min_input;
-  int max_input;   ///< kUnbounded for variadic
+  int max_input;  ///< kUnbounded for variadic
   int min_output;
   int max_output;  ///< kUnbounded for variadic
   std::span<const FormalParameter> inputs;
