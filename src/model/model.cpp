@@ -1,10 +1,5 @@
 #include "model/model.h"
 
-#include <fstream>
-#include <sstream>
-
-#include <fmt/format.h>
-
 #include "model/model_impl.h"
 
 namespace onnxcompat {
@@ -15,23 +10,6 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
 Model Model::clone() const { return Model(std::make_unique<Impl>(*impl_)); }
-
-Result<Model> Model::load(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(ExitCode::unreadable, fmt::format("{}: cannot be opened", path.string()));
-  std::ostringstream content;
-  content << in.rdbuf();
-  return parse(content.str(), path.string());
-}
-
-Result<Model> Model::parse(std::string_view bytes, std::string name, ModelFormat) {
-  auto impl = std::make_unique<Impl>();
-  impl->path = name;
-  if (!impl->proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return fail(ExitCode::unreadable, fmt::format("{}: not an ONNX model", name));
-  }
-  return Model(std::move(impl));
-}
 
 const std::filesystem::path& Model::path() const { return impl_->path; }
 std::int64_t Model::ir_version() const { return impl_->proto.ir_version(); }

@@ -11,6 +11,7 @@
 namespace onnxcompat {
 
 class ModelEditor;  // model/edit.h: the only way to change a model
+class Source;       // model/model_impl.h: the bytes a model was read from
 
 /// How a model is written in a file; chosen by the file name's ending unless said otherwise.
 enum class ModelFormat : std::uint8_t {
@@ -20,14 +21,21 @@ enum class ModelFormat : std::uint8_t {
   json        ///< .json: protobuf's JSON mapping
 };
 
+/// The format that a file name's ending asks for; binary for every ending not named above.
+ModelFormat format_of(const std::filesystem::path& path);
+
 /// A loaded model: a parsed skeleton, and tensor payloads that stay in the mapped file.
 /// Move-only; clone() is cheap because weights are not in the skeleton.
 class Model {
  public:
-  /// Maps and scans the file. Errors: ExitCode::unreadable with one line naming the file and, for
-  /// damaged binary files, the byte offset.
+  /// Maps and scans the file, whatever its size: payloads stay in the file. Errors:
+  /// ExitCode::unreadable with one line naming the file and, for damaged binary files, the byte
+  /// offset; ExitCode::limit for messages nested deeper than 300 levels (100 graphs), or 2 GiB that
+  /// are not tensor data.
+  /// A model that is merely invalid loads; only what is no model at all is refused.
   static Result<Model> load(const std::filesystem::path& path);
-  /// Parses bytes in memory; `name` stands for the file in messages. Payloads are kept in memory.
+  /// Parses a copy of bytes in memory; `name` stands for the file in messages. Payloads are kept in
+  /// memory once, however often the model is cloned.
   static Result<Model> parse(std::string_view bytes, std::string name,
                              ModelFormat format = ModelFormat::binary);
 
@@ -36,8 +44,12 @@ class Model {
   ~Model();
   Model clone() const;
 
-  /// Writes the model beside `path` under a temporary name, flushes and renames; payload bytes are
-  /// copied from the source file to the new one without passing through the heap.
+  /// Writes the model, in the format of the ending, beside `path` under a temporary name, flushes
+  /// and renames: `path` may be the file the model came from. Payload bytes are copied from the
+  /// source file to the new one without passing through the heap. A model that was not changed is
+  /// copied byte for byte if the format is the same. Errors name the file: ExitCode::limit for more
+  /// than 2 GiB in one message (no reader takes it) or a full disk, ExitCode::usage for a place
+  /// that cannot be written, ExitCode::refused for what the format cannot hold.
   Result<void> save(const std::filesystem::path& path) const;
   /// The bytes save() would write in that format.
   Result<std::string> serialize(ModelFormat format = ModelFormat::binary) const;
@@ -69,6 +81,8 @@ class Model {
   friend class ModelEditor;
   struct Impl;
   explicit Model(std::unique_ptr<Impl> impl);
+  static Result<Model> from_source(std::shared_ptr<const Source> source, std::string name,
+                                   ModelFormat format);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
+#include "support/wire.h"
 
 namespace onnxcompat {
 namespace {
@@ -19,18 +20,6 @@ std::span<const std::byte> bytes_of(const google::protobuf::RepeatedField<T>& fi
   return std::as_bytes(std::span(field.data(), static_cast<std::size_t>(field.size())));
 }
 
-/// Reads one varint; false at the end of `in` or when it is longer than ten bytes.
-bool read_varint(std::span<const std::byte>& in, std::uint64_t& value) {
-  value = 0;
-  for (unsigned shift = 0; shift < 70 && !in.empty(); shift += 7) {
-    const auto b = std::to_integer<std::uint64_t>(in.front());
-    in = in.subspan(1);
-    if (shift < 64) value |= (b & 0x7f) << shift;
-    if ((b & 0x80) == 0) return true;
-  }
-  return false;
-}
-
 /// The typed field's elements as 64-bit patterns, inline or detached.
 template <class T, class Sink>
 bool each_varint(const google::protobuf::RepeatedField<T>& inline_field,
@@ -39,11 +28,10 @@ bool each_varint(const google::protobuf::RepeatedField<T>& inline_field,
     for (const T v : inline_field) sink(static_cast<std::uint64_t>(v));
     return true;
   }
-  auto in = detached->bytes;
-  while (!in.empty()) {
-    std::uint64_t value = 0;
-    if (!read_varint(in, value)) return false;
-    sink(value);
+  for (WireReader in(detached->bytes); !in.at_end();) {
+    const auto value = in.varint();
+    if (!value) return false;
+    sink(*value);
   }
   return true;
 }
