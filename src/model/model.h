@@ -10,6 +10,7 @@
 
 namespace onnxcompat {
 
+class ModelExtractor;  // model/extract.h
 class ModelEditor;  // model/edit.h: the only way to change a model
 class Source;       // model/model_impl.h: the bytes a model was read from
 
@@ -79,6 +80,7 @@ class Model {
 
  private:
   friend class ModelEditor;
+  friend class ModelExtractor;
   struct Impl;
   explicit Model(std::unique_ptr<Impl> impl);
   static Result<Model> from_source(std::shared_ptr<const Source> source, std::string name,
