@@ -18,22 +18,22 @@ std::string_view name_of(Severity severity);
 /// The other fields hold the parts; empty (or -1) where they do not apply.
 struct Location {
   std::string path;
-  std::string graph;      ///< name of the innermost graph or function
+  std::string graph;  ///< name of the innermost graph or function
   std::int64_t node_index = -1;
   std::string node_name;
   std::string op_type;
   std::string attribute;
-  std::string value;      ///< a value, initializer, input or output name
+  std::string value;  ///< a value, initializer, input or output name
 };
 
 /// One thing said about a model by one rule.
 struct Finding {
-  std::string rule;       ///< stable id: "OCG017"
-  std::string name;       ///< "undefined-value"
+  std::string rule;  ///< stable id: "OCG017"
+  std::string name;  ///< "undefined-value"
   Severity severity = Severity::error;
-  std::string message;    ///< one sentence without a full stop
+  std::string message;  ///< one sentence without a full stop
   Location location;
-  std::string hint;       ///< what would help; may be empty
+  std::string hint;  ///< what would help; may be empty
 };
 
 }  // namespace onnxcompat

@@ -1,9 +1,9 @@
-#include <fmt/format.h>
-
-#include <Eigen/Core>
 #include <cstring>
 #include <limits>
 #include <type_traits>
+
+#include <Eigen/Core>
+#include <fmt/format.h>
 
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
@@ -166,8 +166,8 @@ Result<std::span<const std::byte>> TensorView::bytes(std::vector<std::byte>& scr
         found = bytes_of(proto_->int64_data());
         break;
       }
-      well_formed = each_varint(proto_->int64_data(), detached,
-                                [&](std::uint64_t v) { append(scratch, v); });
+      well_formed =
+          each_varint(proto_->int64_data(), detached, [&](std::uint64_t v) { append(scratch, v); });
       found = scratch;
       break;
     case TensorField::uint64_data:
@@ -207,8 +207,8 @@ Result<std::span<const std::byte>> TensorView::bytes(std::vector<std::byte>& scr
   }
   if (!well_formed) return bad(*this, "its packed integers are malformed");
   if (found.size() != needed) {
-    return bad(*this, fmt::format("holds {} bytes where its dims and type need {}", found.size(),
-                                  needed));
+    return bad(*this,
+               fmt::format("holds {} bytes where its dims and type need {}", found.size(), needed));
   }
   return found;
 }

@@ -1,10 +1,10 @@
 #include "model/view.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 #include <cstring>
 #include <limits>
+
+#include <fmt/format.h>
 
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
@@ -436,7 +436,9 @@ int FunctionView::opset(std::string_view domain) const {
 }
 
 bool TrainingInfoView::has_initialization() const { return proto_->has_initialization(); }
-GraphView TrainingInfoView::initialization() const { return {&proto_->initialization(), payloads_}; }
+GraphView TrainingInfoView::initialization() const {
+  return {&proto_->initialization(), payloads_};
+}
 bool TrainingInfoView::has_algorithm() const { return proto_->has_algorithm(); }
 GraphView TrainingInfoView::algorithm() const { return {&proto_->algorithm(), payloads_}; }
 ListOf<EntryView> TrainingInfoView::initialization_bindings() const {

@@ -178,9 +178,9 @@ class TypeView : public View<pb::TypeProto> {
   enum class Kind : std::uint8_t { none, tensor, sequence, map, opaque, sparse_tensor, optional };
   using View::View;
   Kind kind() const;
-  DataType elem_type() const;           ///< tensor and sparse_tensor; undefined otherwise
-  bool has_elem_type() const;           ///< is the field set (tensor, sparse, sequence, optional)?
-  bool has_shape() const;               ///< tensor and sparse_tensor
+  DataType elem_type() const;  ///< tensor and sparse_tensor; undefined otherwise
+  bool has_elem_type() const;  ///< is the field set (tensor, sparse, sequence, optional)?
+  bool has_shape() const;      ///< tensor and sparse_tensor
   ListOf<DimView> dims() const;
   std::optional<TypeView> elem() const;  ///< what a sequence or optional holds, or a map's value
   DataType key_type() const;             ///< map
@@ -205,14 +205,21 @@ class ValueInfoView : public View<pb::ValueInfoProto> {
 
 /// Which of a tensor's fields hold its elements.
 enum class TensorField : std::uint8_t {
-  none, float_data, int32_data, string_data, int64_data, raw_data, double_data, uint64_data
+  none,
+  float_data,
+  int32_data,
+  string_data,
+  int64_data,
+  raw_data,
+  double_data,
+  uint64_data
 };
 
 class TensorView : public View<pb::TensorProto> {
  public:
   using View::View;
   const std::string& name() const;
-  DataType data_type() const;       ///< may hold a number that no IR version defines
+  DataType data_type() const;  ///< may hold a number that no IR version defines
   bool has_data_type() const;
   std::span<const std::int64_t> dims() const;
   /// Product of the dims (1 for rank 0); nullopt if one is negative or it passes 63 bits.
@@ -247,7 +254,7 @@ class SparseTensorView : public View<pb::SparseTensorProto> {
   using View::View;
   bool has_values() const;
   bool has_indices() const;
-  TensorView values() const;   ///< its name is the sparse initializer's name
+  TensorView values() const;  ///< its name is the sparse initializer's name
   TensorView indices() const;
   std::span<const std::int64_t> dims() const;
 };
@@ -262,7 +269,7 @@ class AttributeView : public View<pb::AttributeProto> {
   AttributeType type() const;
   /// Value kinds whose field is present on the wire, in field order.
   std::vector<AttributeType> present() const;
-  bool is_reference() const;              ///< ref_attr_name is set
+  bool is_reference() const;  ///< ref_attr_name is set
   const std::string& ref_attr_name() const;
   float f() const;
   std::int64_t i() const;
@@ -285,8 +292,8 @@ class NodeView : public View<pb::NodeProto> {
   using View::View;
   const std::string& name() const;
   const std::string& op_type() const;
-  std::string_view domain() const;         ///< canonical: "" is ai.onnx
-  const std::string& raw_domain() const;   ///< as written
+  std::string_view domain() const;        ///< canonical: "" is ai.onnx
+  const std::string& raw_domain() const;  ///< as written
   const std::string& overload() const;
   Strings inputs() const;
   Strings outputs() const;
@@ -330,7 +337,7 @@ class GraphView : public View<pb::GraphProto> {
 class OpsetImportView : public View<pb::OperatorSetIdProto> {
  public:
   using View::View;
-  std::string_view domain() const;        ///< canonical
+  std::string_view domain() const;  ///< canonical
   const std::string& raw_domain() const;
   bool has_version() const;
   std::int64_t version() const;
@@ -340,14 +347,14 @@ class FunctionView : public View<pb::FunctionProto> {
  public:
   using View::View;
   const std::string& name() const;
-  std::string_view domain() const;        ///< canonical
+  std::string_view domain() const;  ///< canonical
   const std::string& raw_domain() const;
   const std::string& overload() const;
   const std::string& doc_string() const;
   Strings inputs() const;
   Strings outputs() const;
-  Strings attributes() const;                        ///< parameters without a default
-  ListOf<AttributeView> attribute_protos() const;    ///< parameters with one (IR 9)
+  Strings attributes() const;                      ///< parameters without a default
+  ListOf<AttributeView> attribute_protos() const;  ///< parameters with one (IR 9)
   ListOf<NodeView> nodes() const;
   ListOf<OpsetImportView> opset_imports() const;
   ListOf<ValueInfoView> value_infos() const;

@@ -55,8 +55,8 @@ int Body::opset(std::string_view domain) const {
 
 std::string Body::path() const {
   if (outer == nullptr) return root;
-  std::string step = fmt::format("{}/{}/attr {}", outer->path(), node_step(*owner, owner_index),
-                                 owner_attribute);
+  std::string step =
+      fmt::format("{}/{}/attr {}", outer->path(), node_step(*owner, owner_index), owner_attribute);
   if (attribute_index >= 0) step += fmt::format("[{}]", attribute_index);
   return step;
 }

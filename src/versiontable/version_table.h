@@ -59,9 +59,9 @@ int ir_version_for_opset(std::string_view domain, int opset);
 /// `onnx=1.8`, `onnxruntime=1.14` (`ort=` for short), `winml=…` and every other product of the
 /// table.
 struct Target {
-  std::string spec;       ///< canonical: "onnxruntime=1.14.0", "opset=13"
-  std::string product;    ///< "onnxruntime"; empty for opset, domain and ir targets
-  Ceilings ceilings;      ///< what decides: measured where known, else documented
+  std::string spec;     ///< canonical: "onnxruntime=1.14.0", "opset=13"
+  std::string product;  ///< "onnxruntime"; empty for opset, domain and ir targets
+  Ceilings ceilings;    ///< what decides: measured where known, else documented
   Evidence evidence = Evidence::stated;
   std::optional<Ceilings> documented;  ///< the other reading, where the two differ
   std::string source;
