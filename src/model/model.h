@@ -55,6 +55,15 @@ class Model {
   /// The bytes save() would write in that format.
   Result<std::string> serialize(ModelFormat format = ModelFormat::binary) const;
 
+  /// The elements of a tensor of this model as raw_data holds them, wherever they are: in the
+  /// message, detached, or in an external file. The view lives as long as `scratch` and the model
+  /// or a clone of it. External files are opened here and only here: regular ones below the folder
+  /// of the model's file, through no symbolic link; each is mapped once. Safe to call from several
+  /// threads. A model that was not loaded from a file has no external files. Errors as
+  /// TensorView::bytes, and ExitCode::unreadable for external data that are refused or too short.
+  Result<std::span<const std::byte>> tensor_bytes(const TensorView& tensor,
+                                                  std::vector<std::byte>& scratch) const;
+
   /// The file the model was loaded from (or the `name` given to parse).
   const std::filesystem::path& path() const;
 

@@ -176,8 +176,12 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
 Result<Model> Model::load(const std::filesystem::path& path) {
   auto file = MappedFile::open(path);
   if (!file) return std::unexpected(file.error());
-  return from_source(std::make_shared<const Source>(*std::move(file)), path.string(),
-                     format_of(path));
+  auto model = from_source(std::make_shared<const Source>(*std::move(file)), path.string(),
+                           format_of(path));
+  if (model) {
+    model->impl_->external_files = std::make_shared<ExternalFiles>(path.parent_path());
+  }
+  return model;
 }
 
 Result<Model> Model::parse(std::string_view bytes, std::string name, ModelFormat format) {
