@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "model/model_impl.h"
+#include "model/text.h"
 
 namespace onnxcompat {
 
@@ -21,12 +22,18 @@ Result<Model> Model::load(const std::filesystem::path& path) {
   if (!in) return fail(ExitCode::unreadable, fmt::format("{}: cannot be opened", path.string()));
   std::ostringstream content;
   content << in.rdbuf();
-  return parse(content.str(), path.string());
+  const bool is_text = path.extension() == ".onnxtxt";
+  return parse(content.str(), path.string(), is_text ? ModelFormat::text : ModelFormat::binary);
 }
 
-Result<Model> Model::parse(std::string_view bytes, std::string name, ModelFormat) {
+Result<Model> Model::parse(std::string_view bytes, std::string name, ModelFormat format) {
   auto impl = std::make_unique<Impl>();
   impl->path = name;
+  if (format == ModelFormat::text) {
+    const auto parsed = parse_text(bytes, name, impl->proto);
+    if (!parsed) return std::unexpected(parsed.error());
+    return Model(std::move(impl));
+  }
   if (!impl->proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return fail(ExitCode::unreadable, fmt::format("{}: not an ONNX model", name));
   }
