@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,7 +11,8 @@
 
 namespace onnxcompat {
 
-class ModelEditor;  // model/edit.h: the only way to change a model
+class ModelEditor;    // model/edit.h: the only way to change a model
+struct UnknownField;  // model/unknown_fields.h
 
 /// How a model is written in a file; chosen by the file name's ending unless said otherwise.
 enum class ModelFormat : std::uint8_t {
@@ -67,6 +69,8 @@ class Model {
 
  private:
   friend class ModelEditor;
+  friend void each_unknown_field(const Model& model,
+                                 const std::function<bool(const UnknownField&)>& visit);
   struct Impl;
   explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
