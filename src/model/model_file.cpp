@@ -171,7 +171,7 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
                 fmt::format("{}: more than 2 GiB of the model are not tensor data", name));
   }
   if (!parse_skeleton(parts->skeleton, impl->proto)) {
-    return bad(explain_malformed(bytes));
+    return bad(explain_malformed(bytes, *pb::ModelProto::descriptor()));
   }
   if (!is_model(impl->proto)) {
     return bad({ExitCode::unreadable, "it has no graph, and fields that no model has"});
@@ -183,8 +183,8 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
 Result<Model> Model::load(const std::filesystem::path& path) {
   auto file = MappedFile::open(path);
   if (!file) return std::unexpected(file.error());
-  auto model = from_source(std::make_shared<const Source>(*std::move(file)), path.string(),
-                           format_of(path));
+  auto model =
+      from_source(std::make_shared<const Source>(*std::move(file)), path.string(), format_of(path));
   if (model) {
     model->impl_->external_files = std::make_shared<ExternalFiles>(path.parent_path());
   }
