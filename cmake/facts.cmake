@@ -1,1 +1,21 @@
-# Compiles data/*.json into constant tables.
+# Compiles data/*.json into constant tables: no file is parsed when the program starts.
+add_executable(factgen tools/factgen/main.cpp tools/factgen/operators.cpp
+                       src/versiontable/attribute_type.cpp)
+target_include_directories(factgen PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+target_link_libraries(factgen PRIVATE onnxcompat_options onnxcompat_support
+                                      nlohmann_json::nlohmann_json)
+
+function(onnxcompat_facts kind data)
+  set(input ${CMAKE_CURRENT_SOURCE_DIR}/data/${data})
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/generated/facts/${kind}.cpp)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/generated/facts
+    COMMAND factgen ${kind} ${input} ${output}
+    DEPENDS factgen ${input}
+    COMMENT "Compiling data/${data} into tables"
+    VERBATIM)
+  target_sources(onnxcompat_versiontable PRIVATE ${output})
+endfunction()
+
+onnxcompat_facts(operators operators.json)

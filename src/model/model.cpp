@@ -1,8 +1,5 @@
 #include "model/model.h"
 
-#include <fstream>
-#include <sstream>
-
 #include <fmt/format.h>
 
 #include "model/model_impl.h"
@@ -16,21 +13,15 @@ Model::~Model() = default;
 
 Model Model::clone() const { return Model(std::make_unique<Impl>(*impl_)); }
 
-Result<Model> Model::load(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(ExitCode::unreadable, fmt::format("{}: cannot be opened", path.string()));
-  std::ostringstream content;
-  content << in.rdbuf();
-  return parse(content.str(), path.string());
-}
-
-Result<Model> Model::parse(std::string_view bytes, std::string name, ModelFormat) {
-  auto impl = std::make_unique<Impl>();
-  impl->path = name;
-  if (!impl->proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return fail(ExitCode::unreadable, fmt::format("{}: not an ONNX model", name));
+Result<std::span<const std::byte>> Model::tensor_bytes(const TensorView& tensor,
+                                                       std::vector<std::byte>& scratch) const {
+  if (!tensor.is_external()) return tensor.bytes(scratch);
+  if (impl_->external_files == nullptr) {
+    return fail(ExitCode::unreadable,
+                fmt::format("tensor \"{}\": its data are external and the model is not in a file",
+                            tensor.name()));
   }
-  return Model(std::move(impl));
+  return impl_->external_files->bytes(tensor);
 }
 
 const std::filesystem::path& Model::path() const { return impl_->path; }

@@ -2,17 +2,50 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <variant>
 
+#include "model/external_data.h"
 #include "model/model.h"
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
+#include "support/mapped_file.h"
 
 namespace onnxcompat {
+
+/// Bytes that a model and its clones borrow from: a mapped file, or memory.
+class Source {
+ public:
+  explicit Source(MappedFile file) : bytes_(std::move(file)) {}
+  explicit Source(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  std::span<const std::byte> bytes() const {
+    if (const MappedFile* mapped = file()) return mapped->bytes();
+    return std::as_bytes(std::span(std::get<std::string>(bytes_)));
+  }
+  std::string_view text() const {
+    return {reinterpret_cast<const char*>(bytes().data()), bytes().size()};
+  }
+  const MappedFile* file() const { return std::get_if<MappedFile>(&bytes_); }
+
+ private:
+  std::variant<MappedFile, std::string> bytes_;
+};
 
 struct Model::Impl {
   std::filesystem::path path;
   pb::ModelProto proto;
   std::shared_ptr<const Payloads> payloads = std::make_shared<Payloads>();
+  std::shared_ptr<const Source> payload_source;  ///< what the payloads point into
+
+  std::shared_ptr<ExternalFiles> external_files;  ///< null for a model from memory
+
+  /// What was read, as long as the model says nothing else; saved again, it is copied.
+  std::shared_ptr<const Source> unmodified;
+  ModelFormat format = ModelFormat::binary;  ///< of `unmodified`
+
+  /// To be called before every change of `proto`.
+  void touch() { unmodified.reset(); }
 };
 
 }  // namespace onnxcompat

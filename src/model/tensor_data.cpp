@@ -1,4 +1,5 @@
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include <Eigen/Core>
@@ -6,6 +7,7 @@
 
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
+#include "support/wire.h"
 
 namespace onnxcompat {
 namespace {
@@ -19,18 +21,6 @@ std::span<const std::byte> bytes_of(const google::protobuf::RepeatedField<T>& fi
   return std::as_bytes(std::span(field.data(), static_cast<std::size_t>(field.size())));
 }
 
-/// Reads one varint; false at the end of `in` or when it is longer than ten bytes.
-bool read_varint(std::span<const std::byte>& in, std::uint64_t& value) {
-  value = 0;
-  for (unsigned shift = 0; shift < 70 && !in.empty(); shift += 7) {
-    const auto b = std::to_integer<std::uint64_t>(in.front());
-    in = in.subspan(1);
-    if (shift < 64) value |= (b & 0x7f) << shift;
-    if ((b & 0x80) == 0) return true;
-  }
-  return false;
-}
-
 /// The typed field's elements as 64-bit patterns, inline or detached.
 template <class T, class Sink>
 bool each_varint(const google::protobuf::RepeatedField<T>& inline_field,
@@ -39,11 +29,10 @@ bool each_varint(const google::protobuf::RepeatedField<T>& inline_field,
     for (const T v : inline_field) sink(static_cast<std::uint64_t>(v));
     return true;
   }
-  auto in = detached->bytes;
-  while (!in.empty()) {
-    std::uint64_t value = 0;
-    if (!read_varint(in, value)) return false;
-    sink(value);
+  for (WireReader in(detached->bytes); !in.at_end();) {
+    const auto value = in.varint();
+    if (!value) return false;
+    sink(*value);
   }
   return true;
 }
@@ -121,20 +110,29 @@ std::optional<std::vector<Out>> widen_integers(DataType type, std::span<const st
 
 }  // namespace
 
-Result<std::span<const std::byte>> TensorView::bytes(std::vector<std::byte>& scratch) const {
+Result<std::uint64_t> TensorView::byte_size() const {
   const DataType type = data_type();
-  if (is_external()) return bad(*this, "its data are external");
   if (type == DataType::string) return bad(*this, "strings have no byte form");
   const int bits = bits_of(type);
   if (bits == 0) return bad(*this, "its element type is unknown");
   const auto count = element_count();
-  if (!count || *count > std::numeric_limits<std::int64_t>::max() / bits) {
+  // The margin keeps the rounding below from overflowing.
+  if (!count || *count > (std::numeric_limits<std::int64_t>::max() - 7) / bits) {
     return bad(*this, "its dims are negative or too large");
   }
-  const auto needed = static_cast<std::uint64_t>((*count * bits + 7) / 8);
+  return static_cast<std::uint64_t>((*count * bits + 7) / 8);
+}
+
+Result<std::span<const std::byte>> TensorView::bytes(std::vector<std::byte>& scratch) const {
+  const DataType type = data_type();
+  if (is_external()) return bad(*this, "its data are external");
+  const auto size = byte_size();
+  if (!size) return std::unexpected(size.error());
+  const std::uint64_t needed = *size;
+  const int bits = bits_of(type);
   const auto all = fields();
   if (all.empty()) {
-    if (*count != 0) return bad(*this, "it has no data");
+    if (needed != 0) return bad(*this, "it has no data");
     return std::span<const std::byte>{};
   }
   if (all.size() > 1) return bad(*this, "more than one of its fields hold data");

@@ -8,6 +8,7 @@
 
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
+#include "support/wire.h"
 
 namespace onnxcompat {
 
@@ -36,29 +37,17 @@ std::span<const std::byte> bytes_of(const google::protobuf::RepeatedField<T>& fi
   return std::as_bytes(span_of(field));
 }
 
-std::uint64_t varint_size(std::uint64_t value) {
-  return static_cast<std::uint64_t>((std::bit_width(value | 1) + 6) / 7);
-}
-
 template <class T>
 std::uint64_t varints_size(const google::protobuf::RepeatedField<T>& field) {
   std::uint64_t size = 0;
-  for (auto v : field)
-    size += varint_size(static_cast<std::uint64_t>(static_cast<std::int64_t>(v)));
+  for (const auto v : field) {
+    size += static_cast<std::uint64_t>(
+        varint_size(static_cast<std::uint64_t>(static_cast<std::int64_t>(v))));
+  }
   return size;
 }
 
 }  // namespace
-
-const Payloads::Payload* Payloads::find(const pb::TensorProto& tensor) const {
-  for (int i = tensor.external_data_size() - 1; i >= 0; --i) {
-    const auto& entry = tensor.external_data(i);
-    if (entry.key() != kMarkerKey) continue;
-    const std::size_t index = std::stoull(entry.value());
-    return index < payloads_.size() ? &payloads_[index] : nullptr;
-  }
-  return nullptr;
-}
 
 // ---- entries, dims, types
 

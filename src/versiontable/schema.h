@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -29,6 +30,9 @@ enum class AttributeType : std::uint8_t {
 /// "FLOAT", "INTS", …, as the specification spells them; "UNDEFINED" for 0 and unknown numbers.
 std::string_view name_of(AttributeType type);
 
+/// The type with that name ("FLOAT", "INTS"…); nullopt for "UNDEFINED" and unknown names.
+std::optional<AttributeType> attribute_type_named(std::string_view name);
+
 enum class ParameterOption : std::uint8_t { single, optional, variadic };
 
 /// One formal input or output of an operator.
@@ -45,10 +49,10 @@ struct AttributeDefault {
   AttributeType type = AttributeType::undefined;
   std::int64_t i = 0;
   float f = 0;
-  std::string_view s;
-  std::span<const std::int64_t> ints;
-  std::span<const float> floats;
-  std::span<const std::string_view> strings;
+  std::string_view s = {};
+  std::span<const std::int64_t> ints = {};
+  std::span<const float> floats = {};
+  std::span<const std::string_view> strings = {};
 };
 
 struct AttributeSchema {
@@ -75,9 +79,12 @@ struct OpSchema {
   int since_version;
   int until_version;  ///< last opset version in which this schema is current; kUnbounded if newest
   bool deprecated;
+  bool experimental;  ///< support level; the specification promises nothing about it
   bool has_function_body;
   bool context_dependent_function;
-  bool deterministic;
+  bool deterministic;         ///< false as ONNX marks it: random, or made of control flow
+  bool has_shape_inference;   ///< the specification ships type and shape inference for it
+  bool has_data_propagation;  ///< … and propagation of shape values
   int min_input;
   int max_input;  ///< kUnbounded for variadic
   int min_output;
@@ -86,6 +93,11 @@ struct OpSchema {
   std::span<const FormalParameter> outputs;
   std::span<const AttributeSchema> attributes;  ///< sorted by name
   std::span<const TypeConstraint> type_constraints;
+  /// The opset versions that function bodies of this schema are written in, ascending: a model that
+  /// imports opset n uses the greatest one not above n. For bodies that are fixed, and for those
+  /// that are built from the node (context dependent).
+  std::span<const int> function_body_opsets;
+  std::span<const int> context_dependent_function_opsets;
 
   /// Null if there is none of that name.
   const AttributeSchema* attribute(std::string_view attribute_name) const;
@@ -95,7 +107,8 @@ struct OpSchema {
   const FormalParameter* input(int index) const;
   const FormalParameter* output(int index) const;
 
-  /// The types that `type_str` (a variable of this schema, or a type itself) allows.
+  /// The types that the `type_str` of one of this schema's parameters allows: those of the
+  /// variable, or the one type that it names. Empty for any other text.
   std::span<const std::string_view> allowed_types(std::string_view type_str) const;
 };
 
@@ -108,6 +121,9 @@ std::span<const OpSchema> op_history(std::string_view domain, std::string_view o
 
 /// Every schema of every domain, sorted by (domain, name, since_version).
 std::span<const OpSchema> all_schemas();
+
+/// The domains whose operators the tables hold, sorted: "", "ai.onnx.ml", …
+std::span<const std::string_view> operator_domains();
 
 /// True for a domain whose operators the tables hold ("", "ai.onnx.ml", …).
 bool is_standard_domain(std::string_view domain);

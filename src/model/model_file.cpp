@@ -1,0 +1,255 @@
+// Models from files and to files: which format, and what is a model at all.
+
+#include <algorithm>
+#include <climits>
+
+#include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+
+#include "model/detach.h"
+#include "model/diagnose.h"
+#include "model/model.h"
+#include "model/model_impl.h"
+#include "model/proto_text.h"
+#include "model/text.h"
+#include "support/atomic_file.h"
+
+namespace onnxcompat {
+namespace {
+
+/// protobuf counts the bytes of a message in `int`, and so do all readers of models.
+constexpr std::uint64_t kMaxMessageSize = INT_MAX;
+
+std::unexpected<Error> not_a_model(std::string_view name, std::string_view why) {
+  return fail(ExitCode::unreadable, fmt::format("{}: not an ONNX model: {}", name, why));
+}
+
+/// The error for bytes that are no model; `recognised` says what they are instead, if that is
+/// known.
+std::unexpected<Error> bad_bytes(std::string_view name, const Error& error,
+                                 const std::string& recognised) {
+  if (error.code == ExitCode::limit) {
+    return fail(error.code, fmt::format("{}: {}", name, error.message));
+  }
+  return not_a_model(name, recognised.empty() ? error.message : "it is " + recognised);
+}
+
+bool has_control_characters(std::string_view text) {
+  return std::ranges::any_of(text,
+                             [](unsigned char c) { return c < 0x20 && c != '\n' && c != '\t'; });
+}
+
+/// Every short file of bytes parses as some message. What has neither a graph nor functions is a
+/// model (an invalid one) only if nothing in it is foreign.
+bool is_model(const pb::ModelProto& proto) {
+  if (proto.has_graph() || proto.functions_size() > 0 || proto.training_info_size() > 0)
+    return true;
+  if (!proto.has_ir_version() && proto.opset_import_size() == 0) return false;
+  return proto.GetReflection()->GetUnknownFields(proto).empty() &&
+         !has_control_characters(proto.producer_name()) && !has_control_characters(proto.domain());
+}
+
+bool parse_skeleton(const std::string& skeleton, pb::ModelProto& proto) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(skeleton.data()),
+                                            static_cast<int>(skeleton.size()));
+  in.SetRecursionLimit(kMaxMessageDepth);
+  return proto.ParseFromCodedStream(&in) && in.ConsumedEntireMessage();
+}
+
+std::unexpected<Error> too_large(std::string_view name) {
+  return fail(ExitCode::limit,
+              fmt::format("{}: the model takes more than 2 GiB in one message, which nothing can "
+                          "read; its tensors need to be external data",
+                          name));
+}
+
+/// The model's skeleton as one string of wire format.
+Result<std::string> serialize_skeleton(const pb::ModelProto& proto, std::string_view name) {
+  if (proto.ByteSizeLong() > kMaxMessageSize) return too_large(name);
+  std::string out;
+  if (!proto.SerializeToString(&out)) {
+    return fail(ExitCode::internal_error, fmt::format("{}: cannot be serialised", name));
+  }
+  return out;
+}
+
+Result<Rewrite> splice_model(const std::string& skeleton, const Payloads& payloads,
+                             std::string_view name) {
+  auto whole = splice(std::as_bytes(std::span(skeleton)), payloads, PayloadPlace::by_number);
+  if (!whole) return fail(whole.error().code, fmt::format("{}: {}", name, whole.error().message));
+  if (whole->size() > kMaxMessageSize) return too_large(name);
+  return whole;
+}
+
+/// The model with every payload in its message, for formats without a wire form.
+Result<pb::ModelProto> attached(const pb::ModelProto& proto, const Payloads& payloads,
+                                std::string_view name) {
+  if (payloads.size() == 0) return proto;
+  const auto skeleton = serialize_skeleton(proto, name);
+  if (!skeleton) return std::unexpected(skeleton.error());
+  const auto whole = splice_model(*skeleton, payloads, name);
+  if (!whole) return std::unexpected(whole.error());
+  pb::ModelProto out;
+  if (!parse_skeleton(whole->str(), out)) {
+    return fail(ExitCode::internal_error, fmt::format("{}: cannot be put together", name));
+  }
+  return out;
+}
+
+Result<pb::ModelProto> parse_text_format(std::string_view text, std::string_view name,
+                                         ModelFormat format) {
+  switch (format) {
+    case ModelFormat::textproto:
+      return parse_textproto(text, name);
+    case ModelFormat::json:
+      return parse_json(text, name);
+    case ModelFormat::text: {
+      pb::ModelProto proto;
+      if (const auto parsed = parse_text(text, name, proto); !parsed) {
+        return std::unexpected(parsed.error());
+      }
+      return proto;
+    }
+    case ModelFormat::binary:
+      break;
+  }
+  return fail(ExitCode::unreadable, fmt::format("{}: no parser for this format", name));
+}
+
+Result<std::string> print_text_format(const pb::ModelProto& proto, std::string_view name,
+                                      ModelFormat format) {
+  switch (format) {
+    case ModelFormat::textproto:
+      return print_textproto(proto, name);
+    case ModelFormat::json:
+      return print_json(proto, name);
+    case ModelFormat::text:
+    case ModelFormat::binary:
+      break;
+  }
+  return fail(ExitCode::refused, fmt::format("{}: no printer for this format", name));
+}
+
+}  // namespace
+
+ModelFormat format_of(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::ranges::transform(ending, ending.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (ending == ".onnxtxt") return ModelFormat::text;
+  if (ending == ".textproto" || ending == ".pbtxt") return ModelFormat::textproto;
+  if (ending == ".json") return ModelFormat::json;
+  return ModelFormat::binary;
+}
+
+Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::string name,
+                                 ModelFormat format) {
+  if (source->bytes().empty()) return not_a_model(name, "it is empty");
+  auto impl = std::make_unique<Impl>();
+  impl->path = name;
+  impl->format = format;
+  impl->unmodified = source;
+  impl->payload_source = source;
+  if (format != ModelFormat::binary) {
+    // From here on a text model is what its wire form would be: one way for all formats.
+    const auto proto = parse_text_format(source->text(), name, format);
+    if (!proto) return std::unexpected(proto.error());
+    auto wire = serialize_skeleton(*proto, name);
+    if (!wire) return std::unexpected(wire.error());
+    impl->payload_source = std::make_shared<const Source>(*std::move(wire));
+  }
+
+  const auto bytes = impl->payload_source->bytes();
+  const auto bad = [&](const Error& error) {
+    return bad_bytes(name, error, format == ModelFormat::binary ? recognise(bytes) : std::string{});
+  };
+  auto parts = detach(bytes);
+  if (!parts) return bad(parts.error());
+  if (parts->skeleton.size() > kMaxMessageSize) {
+    return fail(ExitCode::limit,
+                fmt::format("{}: more than 2 GiB of the model are not tensor data", name));
+  }
+  if (!parse_skeleton(parts->skeleton, impl->proto)) {
+    return bad(explain_malformed(bytes));
+  }
+  if (!is_model(impl->proto)) {
+    return bad({ExitCode::unreadable, "it has no graph, and fields that no model has"});
+  }
+  impl->payloads = std::make_shared<const Payloads>(std::move(parts->payloads));
+  return Model(std::move(impl));
+}
+
+Result<Model> Model::load(const std::filesystem::path& path) {
+  auto file = MappedFile::open(path);
+  if (!file) return std::unexpected(file.error());
+  auto model = from_source(std::make_shared<const Source>(*std::move(file)), path.string(),
+                           format_of(path));
+  if (model) {
+    model->impl_->external_files = std::make_shared<ExternalFiles>(path.parent_path());
+  }
+  return model;
+}
+
+Result<Model> Model::parse(std::string_view bytes, std::string name, ModelFormat format) {
+  return from_source(std::make_shared<const Source>(std::string(bytes)), std::move(name), format);
+}
+
+Result<std::string> Model::serialize(ModelFormat format) const {
+  const std::string name = impl_->path.string();
+  if (impl_->unmodified && impl_->format == format) {
+    if (format == ModelFormat::binary && impl_->unmodified->bytes().size() > kMaxMessageSize) {
+      return too_large(name);
+    }
+    return std::string(impl_->unmodified->text());
+  }
+  if (format != ModelFormat::binary) {
+    const auto whole = attached(impl_->proto, *impl_->payloads, name);
+    if (!whole) return std::unexpected(whole.error());
+    return print_text_format(*whole, name, format);
+  }
+  const auto skeleton = serialize_skeleton(impl_->proto, name);
+  if (!skeleton) return skeleton;
+  const auto whole = splice_model(*skeleton, *impl_->payloads, name);
+  if (!whole) return std::unexpected(whole.error());
+  return whole->str();
+}
+
+Result<void> Model::save(const std::filesystem::path& path) const {
+  const ModelFormat format = format_of(path);
+  const std::string name = path.string();
+  const auto write = [&](const auto& fill) -> Result<void> {
+    auto file = AtomicFile::create(path);
+    if (!file) return std::unexpected(file.error());
+    if (auto filled = fill(*file); !filled) return filled;
+    return file->commit();
+  };
+  // Bytes that are in a file go from there, all others from memory.
+  const auto put = [](AtomicFile& file, const Source* source, std::span<const std::byte> piece) {
+    const MappedFile* mapped = source != nullptr ? source->file() : nullptr;
+    return mapped != nullptr && mapped->contains(piece) ? file.append_from(*mapped, piece)
+                                                        : file.append(piece);
+  };
+
+  if (impl_->unmodified && impl_->format == format) {
+    const auto bytes = impl_->unmodified->bytes();
+    if (format == ModelFormat::binary && bytes.size() > kMaxMessageSize) return too_large(name);
+    return write([&](AtomicFile& file) { return put(file, impl_->unmodified.get(), bytes); });
+  }
+  if (format != ModelFormat::binary) {
+    const auto text = serialize(format);
+    if (!text) return std::unexpected(text.error());
+    return write([&](AtomicFile& file) { return file.append(*text); });
+  }
+  const auto skeleton = serialize_skeleton(impl_->proto, name);
+  if (!skeleton) return std::unexpected(skeleton.error());
+  const auto whole = splice_model(*skeleton, *impl_->payloads, name);
+  if (!whole) return std::unexpected(whole.error());
+  return write([&](AtomicFile& file) {
+    return whole->for_each_piece([&](std::span<const std::byte> piece) {
+      return put(file, impl_->payload_source.get(), piece);
+    });
+  });
+}
+
+}  // namespace onnxcompat

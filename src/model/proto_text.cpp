@@ -1,0 +1,118 @@
+#include "model/proto_text.h"
+
+#include <climits>
+#include <vector>
+
+#include <fmt/format.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include "model/rewrite.h"
+
+namespace onnxcompat {
+namespace {
+
+namespace gp = google::protobuf;
+
+class FirstError : public gp::io::ErrorCollector {
+ public:
+  void AddError(int line, gp::io::ColumnNumber column, const std::string& what) override {
+    if (!text.empty()) return;
+    text = fmt::format("{}:{}: {}", line + 1, column + 1, what);
+  }
+  void AddWarning(int, gp::io::ColumnNumber, const std::string&) override {}
+  std::string text;
+};
+
+bool has_unknown_fields(const gp::Message& message) {
+  const gp::Reflection& reflection = *message.GetReflection();
+  if (reflection.GetUnknownFields(message).field_count() > 0) return true;
+  std::vector<const gp::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != gp::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      if (has_unknown_fields(reflection.GetMessage(message, field))) return true;
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+      if (has_unknown_fields(reflection.GetRepeatedMessage(message, field, i))) return true;
+    }
+  }
+  return false;
+}
+
+Result<void> refuse_unknown_fields(const pb::ModelProto& model, std::string_view name,
+                                   std::string_view format) {
+  if (!has_unknown_fields(model)) return {};
+  return fail(
+      ExitCode::refused,
+      fmt::format("{}: has fields that this version does not know and {} cannot carry; only "
+                  ".onnx keeps them",
+                  name, format));
+}
+
+std::string one_line(std::string_view text) {
+  std::string out(text.substr(0, 300));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<pb::ModelProto> parse_textproto(std::string_view text, std::string_view name) {
+  if (text.size() > INT_MAX) return fail(ExitCode::limit, fmt::format("{}: is too large", name));
+  gp::io::ArrayInputStream in(text.data(), static_cast<int>(text.size()));
+  FirstError error;
+  gp::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  parser.SetRecursionLimit(kMaxMessageDepth);
+  pb::ModelProto model;
+  if (!parser.Parse(&in, &model)) {
+    return fail(ExitCode::unreadable, fmt::format("{}:{}", name, one_line(error.text)));
+  }
+  return model;
+}
+
+Result<pb::ModelProto> parse_json(std::string_view text, std::string_view name) {
+  if (text.size() > INT_MAX) return fail(ExitCode::limit, fmt::format("{}: is too large", name));
+  pb::ModelProto model;
+  const auto status = gp::util::JsonStringToMessage({text.data(), text.size()}, &model,
+                                                    gp::util::JsonParseOptions{});
+  if (!status.ok()) {
+    return fail(ExitCode::unreadable,
+                fmt::format("{}: {}", name, one_line(std::string(status.message()))));
+  }
+  return model;
+}
+
+Result<std::string> print_textproto(const pb::ModelProto& model, std::string_view name) {
+  if (auto ok = refuse_unknown_fields(model, name, "textproto"); !ok) {
+    return std::unexpected(ok.error());
+  }
+  std::string out;
+  if (!gp::TextFormat::PrintToString(model, &out)) {
+    return fail(ExitCode::internal_error, fmt::format("{}: cannot be printed", name));
+  }
+  return out;
+}
+
+Result<std::string> print_json(const pb::ModelProto& model, std::string_view name) {
+  if (auto ok = refuse_unknown_fields(model, name, "JSON"); !ok) return std::unexpected(ok.error());
+  gp::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string out;
+  const auto status = gp::util::MessageToJsonString(model, &out, options);
+  if (!status.ok()) {
+    return fail(ExitCode::refused, fmt::format("{}: JSON cannot express it: {}", name,
+                                               one_line(std::string(status.message()))));
+  }
+  return out;
+}
+
+}  // namespace onnxcompat

@@ -1,0 +1,23 @@
+#pragma once
+
+// protobuf's own text formats: textproto and JSON.
+
+#include <string>
+#include <string_view>
+
+#include "proto/onnx.pb.h"
+#include "support/error.h"
+
+namespace onnxcompat {
+
+/// Errors: ExitCode::unreadable, "name:line:column: what".
+Result<pb::ModelProto> parse_textproto(std::string_view text, std::string_view name);
+/// Errors: ExitCode::unreadable.
+Result<pb::ModelProto> parse_json(std::string_view text, std::string_view name);
+
+/// Neither format carries fields that are unknown to this program: a model that has some is
+/// refused (ExitCode::refused) rather than written without them.
+Result<std::string> print_textproto(const pb::ModelProto& model, std::string_view name);
+Result<std::string> print_json(const pb::ModelProto& model, std::string_view name);
+
+}  // namespace onnxcompat

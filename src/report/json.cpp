@@ -1,0 +1,154 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "report/report.h"
+
+namespace onnxcompat {
+namespace {
+
+// Keys keep the order in which they are written.
+using Json = nlohmann::ordered_json;
+
+/// Empty strings are null, so that consumers can tell "none" from a name.
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(printable(text));
+}
+
+Json number_or_text(double value) {
+  if (value != value) return "nan";
+  if (value > 1.7976931348623157e308) return "inf";
+  return value;
+}
+
+Json json_of(const Location& where) {
+  Json out;
+  out["path"] = printable(where.path);
+  out["graph"] = text_or_null(where.graph);
+  out["node_index"] = where.node_index < 0 ? Json(nullptr) : Json(where.node_index);
+  out["node_name"] = text_or_null(where.node_name);
+  out["op_type"] = text_or_null(where.op_type);
+  out["attribute"] = text_or_null(where.attribute);
+  out["value"] = text_or_null(where.value);
+  return out;
+}
+
+Json json_of(const Finding& finding) {
+  Json out;
+  out["rule"] = finding.rule;
+  out["name"] = finding.name;
+  out["severity"] = name_of(finding.severity);
+  out["message"] = printable(finding.message);
+  out["location"] = json_of(finding.location);
+  out["hint"] = text_or_null(finding.hint);
+  return out;
+}
+
+Json json_of(const std::vector<Finding>& findings) {
+  Json out = Json::array();
+  for (const Finding& finding : findings) out.push_back(json_of(finding));
+  return out;
+}
+
+Json json_of(const TargetReport& target) {
+  Json out;
+  out["target"] = target.target;
+  out["evidence"] = target.evidence;
+  out["compatible"] = target.compatible;
+  out["blockers"] = json_of(target.blockers);
+  out["convertible"] = target.convertible ? Json(*target.convertible) : Json(nullptr);
+  out["convert_note"] = text_or_null(target.convert_note);
+  return out;
+}
+
+Json json_of(const ProofReport& proof) {
+  Json out;
+  out["mode"] = proof.mode;
+  out["verdict"] = proof.verdict;
+  out["reason"] = text_or_null(proof.reason);
+  out["cases"] = proof.cases;
+  out["seed"] = proof.seed;
+  out["regions"] = proof.regions;
+  out["regions_skipped"] = proof.regions_skipped;
+  out["outputs"] = Json::array();
+  for (const OutputDifference& output : proof.outputs) {
+    out["outputs"].push_back({{"name", printable(output.name)},
+                              {"equal", output.equal},
+                              {"exact", output.exact},
+                              {"max_abs", number_or_text(output.max_abs)},
+                              {"max_rel", number_or_text(output.max_rel)},
+                              {"max_ulp", number_or_text(output.max_ulp)},
+                              {"note", text_or_null(output.note)}});
+  }
+  return out;
+}
+
+Json json_of(const ConversionReport& conversion) {
+  Json out;
+  out["from"] = conversion.from;
+  out["to"] = conversion.to;
+  out["output"] = text_or_null(conversion.output);
+  out["steps"] = Json::array();
+  for (const StepReport& step : conversion.steps) {
+    out["steps"].push_back({{"path", printable(step.path)},
+                            {"op_type", printable(step.op_type)},
+                            {"from", step.from},
+                            {"to", step.to},
+                            {"kind", step.kind},
+                            {"note", text_or_null(step.note)}});
+  }
+  out["blockers"] = json_of(conversion.blockers);
+  out["proof"] = conversion.proof ? json_of(*conversion.proof) : Json(nullptr);
+  return out;
+}
+
+Json json_of(const ModelReport& model) {
+  Json out;
+  out["path"] = printable(model.path);
+  out["ir_version"] = model.ir_version;
+  out["opset_imports"] = Json::object();
+  for (const DomainVersion& import : model.opset_imports) {
+    out["opset_imports"][import.domain.empty() ? "ai.onnx" : printable(import.domain)] =
+        import.version;
+  }
+  out["producer"] = text_or_null(model.producer);
+  out["verdict"] = model.verdict;
+  if (!model.error.empty()) out["error"] = printable(model.error);
+  out["findings"] = json_of(model.findings);
+  if (model.findings_left_out > 0) out["findings_left_out"] = model.findings_left_out;
+  out["targets"] = Json::array();
+  for (const TargetReport& target : model.targets) out["targets"].push_back(json_of(target));
+  if (model.minimum) {
+    Json minimum;
+    minimum["onnx"] = text_or_null(model.minimum->onnx);
+    minimum["onnxruntime"] = text_or_null(model.minimum->onnxruntime);
+    minimum["onnxruntime_measured"] = text_or_null(model.minimum->onnxruntime_measured);
+    minimum["ir_version"] = model.minimum->ir_version;
+    out["minimum"] = std::move(minimum);
+  }
+  if (model.conversion) out["conversion"] = json_of(*model.conversion);
+  if (model.comparison) out["comparison"] = json_of(*model.comparison);
+  return out;
+}
+
+std::string write_json(const Report& report, const FormatOptions&) {
+  Json out;
+  out["schema_version"] = kReportSchemaVersion;
+  out["tool"] = {{"name", "onnxcompat"}, {"version", report.tool_version}};
+  out["command"] = report.command;
+  out["models"] = Json::array();
+  for (const ModelReport& model : report.models) out["models"].push_back(json_of(model));
+  const Totals totals = totals_of(report);
+  out["summary"] = {{"models", totals.models},   {"valid", totals.valid},
+                    {"invalid", totals.invalid}, {"unreadable", totals.unreadable},
+                    {"errors", totals.errors},   {"warnings", totals.warnings},
+                    {"infos", totals.infos},     {"targets_failed", totals.targets_failed}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace
+
+extern const ReportFormat json_format;
+const ReportFormat json_format{"json", "stable machine-readable report (docs/report.md)",
+                               write_json};
+
+}  // namespace onnxcompat

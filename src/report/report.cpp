@@ -1,0 +1,103 @@
+#include "report/report.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace onnxcompat {
+
+#define X(name) extern const ReportFormat name##_format;
+#include "report/formats.inc"
+#undef X
+
+std::span<const ReportFormat> report_formats() {
+  static const std::array formats = {
+#define X(name) name##_format,
+#include "report/formats.inc"
+#undef X
+  };
+  return formats;
+}
+
+const ReportFormat* find_report_format(std::string_view name) {
+  for (const ReportFormat& format : report_formats()) {
+    if (format.name == name) return &format;
+  }
+  return nullptr;
+}
+
+Totals totals_of(const Report& report) {
+  Totals totals;
+  for (const ModelReport& model : report.models) {
+    ++totals.models;
+    if (model.verdict == "unreadable") {
+      ++totals.unreadable;
+    } else if (model.verdict == "invalid") {
+      ++totals.invalid;
+    } else {
+      ++totals.valid;
+    }
+    for (const Finding& finding : model.findings) {
+      if (finding.severity == Severity::error) ++totals.errors;
+      if (finding.severity == Severity::warning) ++totals.warnings;
+      if (finding.severity == Severity::info) ++totals.infos;
+    }
+    for (const TargetReport& target : model.targets) totals.targets_failed += !target.compatible;
+  }
+  return totals;
+}
+
+namespace {
+
+/// Length of the well-formed UTF-8 sequence at the start of `text`; 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if (lead == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
+  if (lead == 0xed && byte(1) > 0x9f) return 0;  // surrogate
+  if (lead == 0xf0 && byte(1) < 0x90) return 0;  // overlong
+  if (lead == 0xf4 && byte(1) > 0x8f) return 0;  // above U+10FFFF
+  return length;
+}
+
+/// C1 controls, bidirectional overrides and line separators move the cursor or reorder text.
+bool is_unsafe_sequence(std::string_view sequence) {
+  if (sequence.size() == 2)
+    return sequence[0] == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0;
+  if (sequence.size() != 3 || sequence[0] != '\xe2') return false;
+  const auto second = static_cast<unsigned char>(sequence[1]);
+  const auto third = static_cast<unsigned char>(sequence[2]);
+  return (second == 0x80 && third >= 0xa8 && third <= 0xae) ||
+         (second == 0x81 && third >= 0xa6 && third <= 0xa9);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const auto lead = static_cast<unsigned char>(text[0]);
+    const bool control = lead < 0x20 || lead == 0x7f;
+    if (length == 0 || control || is_unsafe_sequence(text.substr(0, length))) {
+      const std::size_t escaped = length == 0 ? 1 : length;
+      for (std::size_t i = 0; i < escaped; ++i) {
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
+      }
+      text.remove_prefix(escaped);
+      continue;
+    }
+    out += text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+}  // namespace onnxcompat

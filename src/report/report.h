@@ -1,0 +1,134 @@
+#pragma once
+
+// What the tool has to say, in one structure that every format writes. Formats only write: nothing
+// is decided here. To add a format: one file in src/report/, one line in formats.inc.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "finding/finding.h"
+#include "versiontable/version_table.h"
+
+namespace onnxcompat {
+
+/// Version of the JSON report's layout. Keys are only ever added within a major version.
+inline constexpr std::string_view kReportSchemaVersion = "1.0";
+
+/// What one `--target` makes of a model.
+struct TargetReport {
+  std::string target;    ///< canonical: "onnxruntime=1.14.0"
+  std::string evidence;  ///< "documented", "measured" or "stated"
+  bool compatible = false;
+  std::vector<Finding> blockers;
+  /// Could `convert` reach the target? Unset where that was not asked, or is not in question.
+  std::optional<bool> convertible;
+  std::string convert_note;  ///< why not, or the command that would do it
+};
+
+/// The smallest releases that take a model; empty where none does.
+struct MinimumReport {
+  std::string onnx;
+  std::string onnxruntime;           ///< documented
+  std::string onnxruntime_measured;  ///< where it differs from the documented one
+  std::int64_t ir_version = 0;       ///< the least the model's features need
+};
+
+struct StepReport {
+  std::string path;  ///< node the step was made for, in the source model
+  std::string op_type;
+  int from = 0;      ///< since_version before
+  int to = 0;        ///< since_version after
+  std::string kind;  ///< "derived", "declared", "written", "expanded"
+  std::string note;
+};
+
+/// How two outputs compare.
+struct OutputDifference {
+  std::string name;
+  bool equal = false;  ///< within the stated tolerance
+  bool exact = false;  ///< the same bits
+  double max_abs = 0;
+  double max_rel = 0;
+  double max_ulp = 0;
+  std::string note;  ///< the first difference, or why they cannot be compared
+};
+
+/// What the executor says of two models on the same inputs.
+struct ProofReport {
+  std::string mode;     ///< "model", "rewrites", "off", "given inputs"
+  std::string verdict;  ///< "equal", "within tolerance", "differs", "not proven"
+  std::string reason;   ///< why not proven; where they part
+  int cases = 0;
+  std::uint64_t seed = 0;
+  int regions = 0;  ///< rewritten regions proven on their own (mode "rewrites")
+  int regions_skipped = 0;
+  std::vector<OutputDifference> outputs;
+};
+
+struct ConversionReport {
+  std::string from;  ///< "ir 7, ai.onnx 11"
+  std::string to;
+  std::string output;  ///< path written; empty if nothing was
+  std::vector<StepReport> steps;
+  std::vector<Finding> blockers;
+  std::optional<ProofReport> proof;
+};
+
+struct ModelReport {
+  std::string path;
+  std::int64_t ir_version = 0;
+  std::vector<DomainVersion> opset_imports;
+  std::string producer;
+  std::string verdict;  ///< "valid", "invalid" or "unreadable"
+  std::string error;    ///< unreadable: why
+  std::vector<Finding> findings;
+  std::vector<TargetReport> targets;
+  std::optional<MinimumReport> minimum;
+  std::optional<ConversionReport> conversion;
+  std::optional<ProofReport> comparison;  ///< verify, run --expect
+  int findings_left_out = 0;              ///< beyond --max-findings
+};
+
+struct Report {
+  std::string command;  ///< "check", "convert", "verify", "run"
+  std::string tool_version;
+  std::vector<ModelReport> models;
+};
+
+/// Findings at each severity over all models.
+struct Totals {
+  int models = 0;
+  int valid = 0;
+  int invalid = 0;
+  int unreadable = 0;
+  int errors = 0;
+  int warnings = 0;
+  int infos = 0;
+  int targets_failed = 0;
+};
+Totals totals_of(const Report& report);
+
+struct FormatOptions {
+  bool color = false;
+};
+
+struct ReportFormat {
+  std::string_view name;     ///< "json"
+  std::string_view purpose;  ///< one line for --help
+  std::string (*write)(const Report& report, const FormatOptions& options);
+};
+
+/// Every format, in the order of formats.inc.
+std::span<const ReportFormat> report_formats();
+const ReportFormat* find_report_format(std::string_view name);
+
+/// Names from models are untrusted: control characters and invalid UTF-8 become \xNN, so that no
+/// report carries a terminal escape.
+std::string printable(std::string_view text);
+
+}  // namespace onnxcompat

@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+
+#include "report/report.h"
+
+namespace onnxcompat {
+namespace {
+
+/// Wraps text in an ANSI style if colour is on.
+class Paint {
+ public:
+  explicit Paint(bool on) : on_(on) {}
+  std::string bold(std::string_view text) const { return style("1", text); }
+  std::string dim(std::string_view text) const { return style("2", text); }
+  std::string good(std::string_view text) const { return style("32", text); }
+  std::string bad(std::string_view text) const { return style("31", text); }
+  std::string warn(std::string_view text) const { return style("33", text); }
+  std::string severity(Severity severity) const {
+    const auto name = name_of(severity);
+    if (severity == Severity::error) return bad(name);
+    return severity == Severity::warning ? warn(name) : dim(name);
+  }
+
+ private:
+  std::string style(std::string_view code, std::string_view text) const {
+    return on_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+  }
+  bool on_;
+};
+
+std::string plural(int count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string imports_line(const ModelReport& model) {
+  std::string line = fmt::format("ir {}", model.ir_version);
+  for (const DomainVersion& import : model.opset_imports) {
+    line += fmt::format(", {} {}", import.domain.empty() ? "ai.onnx" : printable(import.domain),
+                        import.version);
+  }
+  if (!model.producer.empty()) line += ", by " + printable(model.producer);
+  return line;
+}
+
+void write_finding(std::string& out, const Finding& finding, const Paint& paint,
+                   std::string_view indent) {
+  out += fmt::format("{}{} {} {}: {}\n", indent, paint.severity(finding.severity), finding.rule,
+                     finding.name, printable(finding.message));
+  if (!finding.location.path.empty()) {
+    out += fmt::format("{}  {} {}\n", indent, paint.dim("at"), printable(finding.location.path));
+  }
+  if (!finding.hint.empty()) {
+    out += fmt::format("{}  {} {}\n", indent, paint.dim("help:"), printable(finding.hint));
+  }
+}
+
+void write_minimum(std::string& out, const MinimumReport& minimum) {
+  out += fmt::format(
+      "  needs: onnx {}, onnxruntime {}",
+      minimum.onnx.empty() ? "(no release)" : ">= " + minimum.onnx,
+      minimum.onnxruntime.empty() ? "(no documented release)" : ">= " + minimum.onnxruntime);
+  if (!minimum.onnxruntime_measured.empty()) {
+    out += fmt::format(" (measured: >= {})", minimum.onnxruntime_measured);
+  }
+  out += fmt::format("; its features need ir {}\n", minimum.ir_version);
+}
+
+void write_target(std::string& out, const TargetReport& target, const Paint& paint) {
+  out += fmt::format("  target {} ({}): {}\n", paint.bold(target.target), target.evidence,
+                     target.compatible
+                         ? paint.good("compatible")
+                         : paint.bad(plural(static_cast<int>(target.blockers.size()), "blocker")));
+  for (const Finding& blocker : target.blockers) write_finding(out, blocker, paint, "    ");
+  if (target.convertible) {
+    out += fmt::format("    {} {}\n", *target.convertible ? "convertible:" : "not convertible:",
+                       printable(target.convert_note));
+  }
+}
+
+void write_proof(std::string& out, const ProofReport& proof, const Paint& paint) {
+  const bool good = proof.verdict == "equal" || proof.verdict == "within tolerance";
+  const std::string verdict = good                         ? paint.good(proof.verdict)
+                              : proof.verdict == "differs" ? paint.bad(proof.verdict)
+                                                           : paint.warn(proof.verdict);
+  out += fmt::format("  proof ({}): {}", proof.mode, verdict);
+  if (proof.cases > 0)
+    out += fmt::format(", {} with seed {}", plural(proof.cases, "case"), proof.seed);
+  if (proof.regions > 0 || proof.regions_skipped > 0) {
+    out += fmt::format(", {} of {} proven", proof.regions,
+                       plural(proof.regions + proof.regions_skipped, "rewritten region"));
+  }
+  out += "\n";
+  if (!proof.reason.empty()) out += fmt::format("    {}\n", printable(proof.reason));
+  for (const OutputDifference& output : proof.outputs) {
+    out += fmt::format("    {} {}", output.equal ? paint.good("=") : paint.bad("!"),
+                       printable(output.name));
+    out += output.exact ? ": the same bits"
+                        : fmt::format(": max abs {:.3g}, rel {:.3g}, ulp {:.3g}", output.max_abs,
+                                      output.max_rel, output.max_ulp);
+    if (!output.note.empty()) out += fmt::format(" ({})", printable(output.note));
+    out += "\n";
+  }
+}
+
+/// "12 declared, 3 written"
+std::string step_counts(const ConversionReport& conversion) {
+  std::vector<std::pair<std::string, int>> counts;
+  for (const StepReport& step : conversion.steps) {
+    bool found = false;
+    for (auto& [kind, count] : counts) {
+      if (kind == step.kind) {
+        ++count;
+        found = true;
+      }
+    }
+    if (!found) counts.emplace_back(step.kind, 1);
+  }
+  std::string out;
+  for (const auto& [kind, count] : counts) {
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, kind);
+  }
+  return out.empty() ? "no node changes version" : out;
+}
+
+void write_conversion(std::string& out, const ConversionReport& conversion, const Paint& paint) {
+  out +=
+      fmt::format("  convert {} -> {}: {}\n", conversion.from, conversion.to,
+                  conversion.blockers.empty()
+                      ? step_counts(conversion)
+                      : paint.bad("refused, " +
+                                  plural(static_cast<int>(conversion.blockers.size()), "blocker")));
+  for (const StepReport& step : conversion.steps) {
+    if (step.kind == "derived") continue;  // says nothing a reader could act on
+    out += fmt::format("    {} {}-{} -> {}: {}\n", printable(step.path), printable(step.op_type),
+                       step.from, step.to, printable(step.note));
+  }
+  for (const Finding& blocker : conversion.blockers) write_finding(out, blocker, paint, "    ");
+  if (!conversion.output.empty()) out += fmt::format("  wrote {}\n", printable(conversion.output));
+  if (conversion.proof) write_proof(out, *conversion.proof, paint);
+}
+
+void write_model(std::string& out, const ModelReport& model, const Paint& paint) {
+  const std::string verdict =
+      model.verdict == "valid" ? paint.good(model.verdict) : paint.bad(model.verdict);
+  out += fmt::format("{}: {}\n", paint.bold(printable(model.path)), verdict);
+  if (model.verdict == "unreadable") {
+    out += fmt::format("  {}\n", printable(model.error));
+    return;
+  }
+  out += fmt::format("  {}\n", paint.dim(imports_line(model)));
+  for (const Finding& finding : model.findings) write_finding(out, finding, paint, "  ");
+  if (model.findings_left_out > 0) {
+    out += fmt::format("  … and {} (--max-findings)\n",
+                       plural(model.findings_left_out, "more finding"));
+  }
+  for (const TargetReport& target : model.targets) write_target(out, target, paint);
+  if (model.minimum) write_minimum(out, *model.minimum);
+  if (model.conversion) write_conversion(out, *model.conversion, paint);
+  if (model.comparison) write_proof(out, *model.comparison, paint);
+}
+
+std::string write_text(const Report& report, const FormatOptions& options) {
+  const Paint paint(options.color);
+  std::string out;
+  for (const ModelReport& model : report.models) write_model(out, model, paint);
+  if (report.command != "check") return out;
+  const Totals totals = totals_of(report);
+  out += fmt::format("{}: {} valid, {} invalid, {} unreadable; {}, {}, {}",
+                     plural(totals.models, "model"), totals.valid, totals.invalid,
+                     totals.unreadable, plural(totals.errors, "error"),
+                     plural(totals.warnings, "warning"), plural(totals.infos, "note"));
+  if (totals.targets_failed > 0)
+    out += fmt::format("; {} not met", plural(totals.targets_failed, "target"));
+  return out + "\n";
+}
+
+}  // namespace
+
+extern const ReportFormat text_format;
+const ReportFormat text_format{"text", "for people (default)", write_text};
+
+}  // namespace onnxcompat

@@ -1,0 +1,70 @@
+#include "support/mapped_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace onnxcompat {
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  // O_NONBLOCK: opening a pipe must not wait for its writer; it means nothing to a regular file.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
+    return fail(ExitCode::unreadable,
+                fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+  }
+  return adopt(descriptor, path);
+}
+
+Result<MappedFile> MappedFile::adopt(int descriptor, const std::filesystem::path& path) {
+  MappedFile file(descriptor, {});
+  const auto bad = [&](std::string_view why) {
+    return fail(ExitCode::unreadable, fmt::format("{}: {}", path.string(), why));
+  };
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) return bad(std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) return bad("is a directory");
+  if (!S_ISREG(status.st_mode)) return bad("is not a regular file");
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size == 0) return file;
+  void* start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (start == MAP_FAILED) {
+    return bad(fmt::format("cannot be mapped: {}", std::strerror(errno)));
+  }
+  file.bytes_ = {static_cast<const std::byte*>(start), size};
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  if (this != &other) {
+    release();
+    descriptor_ = std::exchange(other.descriptor_, -1);
+    bytes_ = std::exchange(other.bytes_, {});
+  }
+  return *this;
+}
+
+MappedFile::~MappedFile() { release(); }
+
+void MappedFile::release() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool MappedFile::contains(std::span<const std::byte> part) const {
+  const std::less_equal<const std::byte*> not_after;
+  return !part.empty() && not_after(bytes_.data(), part.data()) &&
+         not_after(part.data() + part.size(), bytes_.data() + bytes_.size());
+}
+
+}  // namespace onnxcompat

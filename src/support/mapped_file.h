@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+#include "support/error.h"
+
+namespace onnxcompat {
+
+/// A file's bytes, mapped read-only. Only what is touched is read from the disk, and it counts as
+/// the kernel's page cache, not as our memory. Another program that shortens the file while it is
+/// mapped ends us with SIGBUS, as with every mapping; replacing it by rename does not.
+class MappedFile {
+ public:
+  /// Errors: ExitCode::unreadable, one line that starts with the path. Directories, devices and
+  /// pipes are refused; an empty file maps to no bytes.
+  static Result<MappedFile> open(const std::filesystem::path& path);
+  /// Takes over an open descriptor (closed on error, too); `path` stands in messages.
+  static Result<MappedFile> adopt(int descriptor, const std::filesystem::path& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  /// Open as long as the mapping is.
+  int descriptor() const { return descriptor_; }
+  bool contains(std::span<const std::byte> part) const;
+  /// Offset in the file of bytes that contains() holds for.
+  std::size_t offset_of(std::span<const std::byte> part) const {
+    return static_cast<std::size_t>(part.data() - bytes_.data());
+  }
+
+ private:
+  MappedFile(int descriptor, std::span<const std::byte> bytes)
+      : descriptor_(descriptor), bytes_(bytes) {}
+  void release();
+
+  int descriptor_ = -1;
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace onnxcompat
