@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <fmt/format.h>
+
 #include "model/model_impl.h"
 
 namespace onnxcompat {
@@ -10,6 +12,17 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
 Model Model::clone() const { return Model(std::make_unique<Impl>(*impl_)); }
+
+Result<std::span<const std::byte>> Model::tensor_bytes(const TensorView& tensor,
+                                                       std::vector<std::byte>& scratch) const {
+  if (!tensor.is_external()) return tensor.bytes(scratch);
+  if (impl_->external_files == nullptr) {
+    return fail(ExitCode::unreadable,
+                fmt::format("tensor \"{}\": its data are external and the model is not in a file",
+                            tensor.name()));
+  }
+  return impl_->external_files->bytes(tensor);
+}
 
 const std::filesystem::path& Model::path() const { return impl_->path; }
 std::int64_t Model::ir_version() const { return impl_->proto.ir_version(); }

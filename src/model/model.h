@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,8 +12,9 @@
 namespace onnxcompat {
 
 class ModelExtractor;  // model/extract.h
-class ModelEditor;  // model/edit.h: the only way to change a model
-class Source;       // model/model_impl.h: the bytes a model was read from
+class ModelEditor;     // model/edit.h: the only way to change a model
+class Source;          // model/model_impl.h: the bytes a model was read from
+struct UnknownField;   // model/unknown_fields.h
 
 /// How a model is written in a file; chosen by the file name's ending unless said otherwise.
 enum class ModelFormat : std::uint8_t {
@@ -55,6 +57,15 @@ class Model {
   /// The bytes save() would write in that format.
   Result<std::string> serialize(ModelFormat format = ModelFormat::binary) const;
 
+  /// The elements of a tensor of this model as raw_data holds them, wherever they are: in the
+  /// message, detached, or in an external file. The view lives as long as `scratch` and the model
+  /// or a clone of it. External files are opened here and only here: regular ones below the folder
+  /// of the model's file, through no symbolic link; each is mapped once. Safe to call from several
+  /// threads. A model that was not loaded from a file has no external files. Errors as
+  /// TensorView::bytes, and ExitCode::unreadable for external data that are refused or too short.
+  Result<std::span<const std::byte>> tensor_bytes(const TensorView& tensor,
+                                                  std::vector<std::byte>& scratch) const;
+
   /// The file the model was loaded from (or the `name` given to parse).
   const std::filesystem::path& path() const;
 
@@ -81,6 +92,8 @@ class Model {
  private:
   friend class ModelEditor;
   friend class ModelExtractor;
+  friend void each_unknown_field(const Model& model,
+                                 const std::function<bool(const UnknownField&)>& visit);
   struct Impl;
   explicit Model(std::unique_ptr<Impl> impl);
   static Result<Model> from_source(std::shared_ptr<const Source> source, std::string name,

@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "model/external_data.h"
 #include "model/model.h"
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
@@ -36,6 +37,8 @@ struct Model::Impl {
   pb::ModelProto proto;
   std::shared_ptr<const Payloads> payloads = std::make_shared<Payloads>();
   std::shared_ptr<const Source> payload_source;  ///< what the payloads point into
+
+  std::shared_ptr<ExternalFiles> external_files;  ///< null for a model from memory
 
   /// What was read, as long as the model says nothing else; saved again, it is copied.
   std::shared_ptr<const Source> unmodified;

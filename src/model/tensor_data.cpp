@@ -1,4 +1,5 @@
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include <Eigen/Core>
@@ -109,20 +110,29 @@ std::optional<std::vector<Out>> widen_integers(DataType type, std::span<const st
 
 }  // namespace
 
-Result<std::span<const std::byte>> TensorView::bytes(std::vector<std::byte>& scratch) const {
+Result<std::uint64_t> TensorView::byte_size() const {
   const DataType type = data_type();
-  if (is_external()) return bad(*this, "its data are external");
   if (type == DataType::string) return bad(*this, "strings have no byte form");
   const int bits = bits_of(type);
   if (bits == 0) return bad(*this, "its element type is unknown");
   const auto count = element_count();
-  if (!count || *count > std::numeric_limits<std::int64_t>::max() / bits) {
+  // The margin keeps the rounding below from overflowing.
+  if (!count || *count > (std::numeric_limits<std::int64_t>::max() - 7) / bits) {
     return bad(*this, "its dims are negative or too large");
   }
-  const auto needed = static_cast<std::uint64_t>((*count * bits + 7) / 8);
+  return static_cast<std::uint64_t>((*count * bits + 7) / 8);
+}
+
+Result<std::span<const std::byte>> TensorView::bytes(std::vector<std::byte>& scratch) const {
+  const DataType type = data_type();
+  if (is_external()) return bad(*this, "its data are external");
+  const auto size = byte_size();
+  if (!size) return std::unexpected(size.error());
+  const std::uint64_t needed = *size;
+  const int bits = bits_of(type);
   const auto all = fields();
   if (all.empty()) {
-    if (*count != 0) return bad(*this, "it has no data");
+    if (needed != 0) return bad(*this, "it has no data");
     return std::span<const std::byte>{};
   }
   if (all.size() > 1) return bad(*this, "more than one of its fields hold data");

@@ -235,9 +235,12 @@ class TensorView : public View<pb::TensorProto> {
   /// Bytes on the wire of the field, inline or detached, without reading them (string_data: sum).
   std::uint64_t field_size(TensorField field) const;
 
+  /// Bytes that dims and type need in raw_data, whatever is there. Errors: strings, an unknown type,
+  /// dims that are negative or too large.
+  Result<std::uint64_t> byte_size() const;
   /// Elements as ONNX stores them in raw_data (little endian, sub-byte types packed), whichever
   /// field holds them. Borrows where it can, else fills `scratch`. Errors when the data are
-  /// external, of the wrong size for dims and type, or strings.
+  /// external (Model::tensor_bytes opens them), of the wrong size for dims and type, or strings.
   Result<std::span<const std::byte>> bytes(std::vector<std::byte>& scratch) const;
   /// Elements of an integer or bool tensor, widened.
   Result<std::vector<std::int64_t>> ints() const;
