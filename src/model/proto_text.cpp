@@ -1,6 +1,5 @@
 #include "model/proto_text.h"
 
-#include <climits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "model/protobuf.h"
 #include "model/rewrite.h"
 
 namespace onnxcompat {
@@ -54,6 +54,23 @@ Result<void> refuse_unknown_fields(const pb::ModelProto& model, std::string_view
                   name, format));
 }
 
+/// Text that would not read back as the same model (a NaN with a payload, a string that is not
+/// UTF-8) is not written.
+Result<std::string> proven(std::string text, const Result<pb::ModelProto>& again,
+                           const pb::ModelProto& model, std::string_view name,
+                           std::string_view format) {
+  const auto before = serialize_message(model, name);
+  if (!before) return before;
+  const auto after = again ? serialize_message(*again, name) : Result<std::string>{};
+  if (!again || !after || *before != *after) {
+    return fail(
+        ExitCode::refused,
+        fmt::format("{}: {} cannot express the whole model: it would not read back as it is", name,
+                    format));
+  }
+  return text;
+}
+
 std::string one_line(std::string_view text) {
   std::string out(text.substr(0, 300));
   for (char& c : out) {
@@ -65,7 +82,8 @@ std::string one_line(std::string_view text) {
 }  // namespace
 
 Result<pb::ModelProto> parse_textproto(std::string_view text, std::string_view name) {
-  if (text.size() > INT_MAX) return fail(ExitCode::limit, fmt::format("{}: is too large", name));
+  if (text.size() > kMaxMessageSize)
+    return fail(ExitCode::limit, fmt::format("{}: is too large", name));
   gp::io::ArrayInputStream in(text.data(), static_cast<int>(text.size()));
   FirstError error;
   gp::TextFormat::Parser parser;
@@ -79,7 +97,8 @@ Result<pb::ModelProto> parse_textproto(std::string_view text, std::string_view n
 }
 
 Result<pb::ModelProto> parse_json(std::string_view text, std::string_view name) {
-  if (text.size() > INT_MAX) return fail(ExitCode::limit, fmt::format("{}: is too large", name));
+  if (text.size() > kMaxMessageSize)
+    return fail(ExitCode::limit, fmt::format("{}: is too large", name));
   pb::ModelProto model;
   const auto status = gp::util::JsonStringToMessage({text.data(), text.size()}, &model,
                                                     gp::util::JsonParseOptions{});
@@ -98,7 +117,8 @@ Result<std::string> print_textproto(const pb::ModelProto& model, std::string_vie
   if (!gp::TextFormat::PrintToString(model, &out)) {
     return fail(ExitCode::internal_error, fmt::format("{}: cannot be printed", name));
   }
-  return out;
+  const auto again = parse_textproto(out, name);
+  return proven(std::move(out), again, model, name, "textproto");
 }
 
 Result<std::string> print_json(const pb::ModelProto& model, std::string_view name) {
@@ -112,7 +132,8 @@ Result<std::string> print_json(const pb::ModelProto& model, std::string_view nam
     return fail(ExitCode::refused, fmt::format("{}: JSON cannot express it: {}", name,
                                                one_line(std::string(status.message()))));
   }
-  return out;
+  const auto again = parse_json(out, name);
+  return proven(std::move(out), again, model, name, "JSON");
 }
 
 }  // namespace onnxcompat
