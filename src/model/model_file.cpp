@@ -11,6 +11,7 @@
 #include "model/model.h"
 #include "model/model_impl.h"
 #include "model/proto_text.h"
+#include "model/text.h"
 #include "support/atomic_file.h"
 
 namespace onnxcompat {
@@ -102,7 +103,13 @@ Result<pb::ModelProto> parse_text_format(std::string_view text, std::string_view
       return parse_textproto(text, name);
     case ModelFormat::json:
       return parse_json(text, name);
-    case ModelFormat::text:
+    case ModelFormat::text: {
+      pb::ModelProto proto;
+      if (const auto parsed = parse_text(text, name, proto); !parsed) {
+        return std::unexpected(parsed.error());
+      }
+      return proto;
+    }
     case ModelFormat::binary:
       break;
   }
@@ -164,7 +171,7 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
                 fmt::format("{}: more than 2 GiB of the model are not tensor data", name));
   }
   if (!parse_skeleton(parts->skeleton, impl->proto)) {
-    return bad(explain_malformed(bytes));
+    return bad(explain_malformed(bytes, *pb::ModelProto::descriptor()));
   }
   if (!is_model(impl->proto)) {
     return bad({ExitCode::unreadable, "it has no graph, and fields that no model has"});
@@ -176,8 +183,8 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
 Result<Model> Model::load(const std::filesystem::path& path) {
   auto file = MappedFile::open(path);
   if (!file) return std::unexpected(file.error());
-  auto model = from_source(std::make_shared<const Source>(*std::move(file)), path.string(),
-                           format_of(path));
+  auto model =
+      from_source(std::make_shared<const Source>(*std::move(file)), path.string(), format_of(path));
   if (model) {
     model->impl_->external_files = std::make_shared<ExternalFiles>(path.parent_path());
   }
