@@ -4,6 +4,7 @@
 // they are packed only in files.
 
 #include <complex>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -103,6 +104,26 @@ float to_float(DataType type, std::uint8_t bits);
 
 /// The pattern nearest to a value (ties to even). `saturate`: out-of-range values and infinities
 /// become the largest finite value where the type's table says so [Cast-19], else NaN or infinity.
+/// Of the integer types the nearest value, clamped.
 std::uint8_t from_float(DataType type, float value, bool saturate = true);
+
+/// The same from a double, rounded once.
+std::uint8_t from_real(DataType type, double value, bool saturate = true);
+
+/// The integer that a pattern of int4, uint4, int2 or uint2 stands for.
+int small_int_value(DataType type, std::uint8_t bits);
+
+/// float8e8m0, a power of two [Cast-24]. `up` is away from zero, ties of `nearest` go up.
+enum class E8M0Rounding : std::uint8_t { up, down, nearest };
+std::uint8_t to_e8m0(double value, E8M0Rounding rounding, bool saturate);
+
+/// The float that rounds to the same 16-bit float as `value` itself: inexact results get an odd
+/// last bit, so that rounding twice is rounding once.
+float round_to_odd(double value);
+
+/// Bytes of one element in memory (1 for sub-byte types); 0 for strings and undefined.
+inline std::size_t element_bytes(DataType type) {
+  return static_cast<std::size_t>((bits_of(type) + 7) / 8);
+}
 
 }  // namespace onnxcompat::executor

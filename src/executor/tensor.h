@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -55,19 +57,35 @@ class Tensor {
   /// Elements as T, which must be the C++ type of type() (or of the same width).
   template <class T>
   std::span<const T> data() const {
-    return {reinterpret_cast<const T*>(bytes_), static_cast<std::size_t>(size_)};
+    if constexpr (std::is_same_v<T, std::string>) {
+      return strings();
+    } else {
+      return {reinterpret_cast<const T*>(bytes_), static_cast<std::size_t>(size_)};
+    }
   }
   template <class T>
   std::span<T> mutable_data() {
-    return {reinterpret_cast<T*>(owned_.get()), static_cast<std::size_t>(size_)};
+    if constexpr (std::is_same_v<T, std::string>) {
+      return mutable_strings();
+    } else {
+      return {reinterpret_cast<T*>(owned_.get()), static_cast<std::size_t>(size_)};
+    }
   }
   std::span<const std::byte> raw() const;  ///< memory form; empty for strings
   std::byte* mutable_raw() { return owned_.get(); }
-  const std::vector<std::string>& strings() const { return *strings_; }
+  const std::vector<std::string>& strings() const;  ///< empty for other types
   std::vector<std::string>& mutable_strings() { return *strings_; }
 
   /// The same elements under other dims of the same count.
   Tensor reshaped(Dims dims) const;
+  /// The same elements under another type of the same width in memory.
+  Tensor reinterpreted(DataType type) const;
+  /// A tensor whose elements nobody else holds, not borrowed ones either.
+  Tensor clone() const;
+  /// True if the elements lie in memory that the tensor does not keep alive by itself.
+  bool is_borrowed() const { return size_ > 0 && bytes_ != nullptr && owned_ == nullptr; }
+  /// Keeps `charge` alive as long as the elements: the runner's account of memory.
+  void set_charge(std::shared_ptr<const void> charge) { owner_ = std::move(charge); }
   /// Packed as in files (the inverse of from_packed).
   std::vector<std::byte> packed() const;
 
@@ -93,6 +111,7 @@ struct Value;
 
 struct Sequence {
   std::vector<Value> elements;
+  DataType elem = DataType::undefined;  ///< of its tensors where known, for an empty sequence
 };
 
 struct OptionalValue {

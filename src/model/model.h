@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,8 +11,10 @@
 
 namespace onnxcompat {
 
-class ModelEditor;  // model/edit.h: the only way to change a model
-class Source;       // model/model_impl.h: the bytes a model was read from
+class ModelExtractor;  // model/extract.h
+class ModelEditor;     // model/edit.h: the only way to change a model
+class Source;          // model/model_impl.h: the bytes a model was read from
+struct UnknownField;   // model/unknown_fields.h
 
 /// How a model is written in a file; chosen by the file name's ending unless said otherwise.
 enum class ModelFormat : std::uint8_t {
@@ -88,6 +91,9 @@ class Model {
 
  private:
   friend class ModelEditor;
+  friend class ModelExtractor;
+  friend void each_unknown_field(const Model& model,
+                                 const std::function<bool(const UnknownField&)>& visit);
   struct Impl;
   explicit Model(std::unique_ptr<Impl> impl);
   static Result<Model> from_source(std::shared_ptr<const Source> source, std::string name,

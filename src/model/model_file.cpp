@@ -10,6 +10,7 @@
 #include "model/model_impl.h"
 #include "model/proto_text.h"
 #include "model/protobuf.h"
+#include "model/text.h"
 #include "support/atomic_file.h"
 
 namespace onnxcompat {
@@ -75,7 +76,13 @@ Result<pb::ModelProto> parse_text_format(std::string_view text, std::string_view
       return parse_textproto(text, name);
     case ModelFormat::json:
       return parse_json(text, name);
-    case ModelFormat::text:
+    case ModelFormat::text: {
+      pb::ModelProto proto;
+      if (const auto parsed = parse_text(text, name, proto); !parsed) {
+        return std::unexpected(parsed.error());
+      }
+      return proto;
+    }
     case ModelFormat::binary:
       break;
   }
@@ -90,6 +97,7 @@ Result<std::string> print_text_format(const pb::ModelProto& proto, std::string_v
     case ModelFormat::json:
       return print_json(proto, name);
     case ModelFormat::text:
+      return print_text(proto, name);
     case ModelFormat::binary:
       break;
   }

@@ -88,7 +88,7 @@ Json json_of(const ConversionReport& conversion) {
   out["to"] = conversion.to;
   out["output"] = text_or_null(conversion.output);
   out["steps"] = Json::array();
-  for (const ConversionStep& step : conversion.steps) {
+  for (const StepReport& step : conversion.steps) {
     out["steps"].push_back({{"path", printable(step.path)},
                             {"op_type", printable(step.op_type)},
                             {"from", step.from},

@@ -38,7 +38,7 @@ struct MinimumReport {
   std::int64_t ir_version = 0;       ///< the least the model's features need
 };
 
-struct ConversionStep {
+struct StepReport {
   std::string path;  ///< node the step was made for, in the source model
   std::string op_type;
   int from = 0;      ///< since_version before
@@ -74,7 +74,7 @@ struct ConversionReport {
   std::string from;  ///< "ir 7, ai.onnx 11"
   std::string to;
   std::string output;  ///< path written; empty if nothing was
-  std::vector<ConversionStep> steps;
+  std::vector<StepReport> steps;
   std::vector<Finding> blockers;
   std::optional<ProofReport> proof;
 };

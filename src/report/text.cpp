@@ -104,7 +104,7 @@ void write_proof(std::string& out, const ProofReport& proof, const Paint& paint)
 /// "12 declared, 3 written"
 std::string step_counts(const ConversionReport& conversion) {
   std::vector<std::pair<std::string, int>> counts;
-  for (const ConversionStep& step : conversion.steps) {
+  for (const StepReport& step : conversion.steps) {
     bool found = false;
     for (auto& [kind, count] : counts) {
       if (kind == step.kind) {
@@ -128,7 +128,7 @@ void write_conversion(std::string& out, const ConversionReport& conversion, cons
                       ? step_counts(conversion)
                       : paint.bad("refused, " +
                                   plural(static_cast<int>(conversion.blockers.size()), "blocker")));
-  for (const ConversionStep& step : conversion.steps) {
+  for (const StepReport& step : conversion.steps) {
     if (step.kind == "derived") continue;  // says nothing a reader could act on
     out += fmt::format("    {} {}-{} -> {}: {}\n", printable(step.path), printable(step.op_type),
                        step.from, step.to, printable(step.note));

@@ -21,10 +21,9 @@ TEST_CASE("the tables hold every released operator version") {
   }
   CHECK(all_schemas().size() == 639);
   CHECK(operators.size() == 226);
-  CHECK(newest == std::map<std::string_view, int>{{"", 27},
-                                                  {"ai.onnx.ml", 5},
-                                                  {"ai.onnx.preview", 1},
-                                                  {"ai.onnx.preview.training", 1}});
+  CHECK(newest ==
+        std::map<std::string_view, int>{
+            {"", 27}, {"ai.onnx.ml", 5}, {"ai.onnx.preview", 1}, {"ai.onnx.preview.training", 1}});
   CHECK(count[""] == 609);
   CHECK(count["ai.onnx.ml"] == 25);
 }

@@ -1,0 +1,60 @@
+#pragma once
+
+// Building blocks of rewrites. Each is written in the oldest form that says what it means and walks
+// to the target from there, so that the caller need not know which opset it works for.
+
+#include <string_view>
+#include <vector>
+
+#include "adapters/node_edit.h"
+
+namespace onnxcompat::adapters {
+
+/// An INTS or INT attribute becomes an int64 vector at input `index`; absent stays absent.
+void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
+
+Value cast(Emitter& e, const Value& x, DataType to);
+/// NumPy broadcasting: Add, Sub, Mul, Div, Pow, Equal, Less, Greater, And, Or.
+Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b);
+Value unary(Emitter& e, std::string_view op, const Value& x);
+Value reshape(Emitter& e, const Value& x, const Value& shape);
+Value reshape(Emitter& e, const Value& x, const Ints& shape);
+/// To a computed shape without -1, in which a 0 means an empty dimension. Exact for empty tensors
+/// from opset 14 on; before, a 0 copies the input's dimension at that place.
+Value reshape_to(Emitter& e, const Value& x, const Value& shape);
+Value transpose(Emitter& e, const Value& x, const Ints& perm);
+Value squeeze(Emitter& e, const Value& x, const Ints& axes);
+Value unsqueeze(Emitter& e, const Value& x, const Ints& axes);
+Value concat(Emitter& e, const std::vector<Value>& parts, std::int64_t axis);
+Value gather(Emitter& e, const Value& x, const Value& indices, std::int64_t axis);
+Value slice(Emitter& e, const Value& x, const Ints& starts, const Ints& ends, const Ints& axes);
+/// Slice with computed bounds (vectors of int64); needs opset 10.
+Value slice(Emitter& e, const Value& x, const Value& starts, const Value& ends, const Value& axes,
+            const Value& steps = {});
+Value expand(Emitter& e, const Value& x, const Value& shape);
+/// A tensor of that (computed) shape filled with one value.
+Value filled(Emitter& e, const Value& shape, double value, DataType type);
+Value where(Emitter& e, const Value& condition, const Value& yes, const Value& no);
+/// ReduceSum, ReduceMean, ReduceMax… over constant axes (none: all).
+Value reduce(Emitter& e, std::string_view op, const Value& x, const Ints& axes, bool keepdims);
+
+Value shape_of(Emitter& e, const Value& x);
+/// Dims [start, end) of x, ends as in Slice.
+Value dims_of(Emitter& e, const Value& x, std::int64_t start, std::int64_t end);
+/// The size of one dim, as a vector of one element, or a scalar.
+Value dim_of(Emitter& e, const Value& x, std::int64_t axis);
+Value dim_scalar(Emitter& e, const Value& x, std::int64_t axis);
+/// Product of a vector, as a vector of one element.
+Value product(Emitter& e, const Value& vector);
+/// Number of dims, a scalar.
+Value rank_of(Emitter& e, const Value& x);
+/// 0 … n-1; n a scalar.
+Value arange(Emitter& e, const Value& n);
+/// x as [dims before axis, dim of axis, dims after], for any rank; axis may be negative.
+Value view3(Emitter& e, const Value& x, std::int64_t axis);
+constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
+
+/// x reversed along an axis.
+Value reversed(Emitter& e, const Value& x, std::int64_t axis);
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,129 @@
+#include "adapters/convert.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+
+#include "adapters/context.h"
+#include "adapters/engine.h"
+#include "adapters/ir_version.h"
+#include "model/edit.h"
+
+namespace onnxcompat {
+namespace {
+
+using adapters::Context;
+using adapters::Engine;
+using adapters::Root;
+
+Result<void> check_request(const ConversionRequest& request) {
+  for (const DomainVersion& wanted : request.opsets) {
+    const std::string_view domain = canonical_domain(wanted.domain);
+    const auto newest = newest_opset(domain);
+    if (!newest) {
+      return fail(ExitCode::usage, fmt::format("the versions of domain {} are not known",
+                                               display_domain(domain)));
+    }
+    if (wanted.version < 1 || wanted.version > *newest) {
+      return fail(ExitCode::usage, fmt::format("opset {} of {} does not exist; the newest is {}",
+                                               wanted.version, display_domain(domain), *newest));
+    }
+  }
+  for (const auto& ir : {request.ir_version, request.max_ir_version}) {
+    if (ir && (*ir < 3 || *ir > newest_ir_version())) {
+      return fail(ExitCode::usage,
+                  fmt::format("IR version {} is not one to convert to; 3 to {} are", *ir,
+                              newest_ir_version()));
+    }
+  }
+  return {};
+}
+
+/// The targets that mean a change for a body that imports these opsets.
+std::vector<DomainVersion> changes(const ConversionRequest& request,
+                                   const std::function<int(std::string_view)>& imported) {
+  std::vector<DomainVersion> targets;
+  for (const DomainVersion& wanted : request.opsets) {
+    const std::string domain(canonical_domain(wanted.domain));
+    const int version = imported(domain);
+    if (version != 0 && version != wanted.version) targets.push_back({domain, wanted.version});
+  }
+  return targets;
+}
+
+}  // namespace
+
+Result<Conversion> convert(const Model& model, const ConversionRequest& request) {
+  if (auto checked = check_request(request); !checked) return std::unexpected(checked.error());
+
+  Context context(model, request);
+  Model result = model.clone();
+  ModelEditor editor(result);
+  Engine engine(context);
+
+  const auto model_targets = changes(request, [&](std::string_view d) { return model.opset(d); });
+  bool changed = !model_targets.empty();
+  std::vector<DomainVersion> added_to_model;
+
+  const auto start = [&](BodyEditor body_editor, const Body& body) {
+    return Root{&body, body_editor, {}, {}, {}, {}, {}};
+  };
+  const auto run_graph = [&](std::string root_name, GraphView graph, BodyEditor body_editor) {
+    Body body;
+    body.model = &model;
+    body.graph = graph;
+    body.root = std::move(root_name);
+    Root root = start(body_editor, body);
+    root.targets = model_targets;
+    root.added_imports = added_to_model;
+    engine.convert(root);
+    added_to_model = std::move(root.added_imports);
+  };
+  if (!model_targets.empty()) {
+    if (model.has_graph()) run_graph("graph", model.graph(), editor.graph());
+    for (int i = 0; i < model.training_infos().size(); ++i) {
+      const TrainingInfoView training = model.training_infos()[i];
+      if (training.has_initialization()) {
+        run_graph(fmt::format("training_info[{}]/initialization", i), training.initialization(),
+                  editor.initialization(i));
+      }
+      if (training.has_algorithm()) {
+        run_graph(fmt::format("training_info[{}]/algorithm", i), training.algorithm(),
+                  editor.algorithm(i));
+      }
+    }
+  }
+  for (int i = 0; i < model.functions().size(); ++i) {
+    const FunctionView function = model.functions()[i];
+    const auto targets =
+        changes(request, [&](std::string_view d) { return function.opset(d); });
+    if (targets.empty()) continue;
+    changed = true;
+    Body body;
+    body.model = &model;
+    body.function = function;
+    body.root = fmt::format("function {}:{}", display_domain(function.domain()), function.name());
+    if (!function.overload().empty()) body.root += ":" + function.overload();
+    Root root = start(editor.function(i), body);
+    root.targets = targets;
+    engine.convert(root);
+    for (const DomainVersion& d : targets) editor.set_function_opset(i, d.domain, d.version);
+    for (const DomainVersion& d : root.added_imports) {
+      editor.set_function_opset(i, d.domain, d.version);
+    }
+  }
+  for (const DomainVersion& d : model_targets) editor.set_opset(d.domain, d.version);
+  for (const DomainVersion& d : added_to_model) editor.set_opset(d.domain, d.version);
+
+  if (context.blockers.empty()) adapters::settle_ir_version(context, result, changed);
+
+  Conversion conversion;
+  conversion.ir_version = result.ir_version();
+  conversion.steps = std::move(context.steps);
+  conversion.blockers = std::move(context.blockers);
+  conversion.notes = std::move(context.notes);
+  if (conversion.blockers.empty()) conversion.model = std::move(result);
+  return conversion;
+}
+
+}  // namespace onnxcompat

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "finding/finding.h"
+#include "model/model.h"
+#include "support/error.h"
+#include "versiontable/version_table.h"
+
+namespace onnxcompat {
+
+struct ConversionOptions {
+  /// Follow the released text where every real runtime does otherwise (default: practice).
+  bool strict_text = false;
+  /// Drop what the target cannot hold and no result depends on (metadata, annotations, training
+  /// information…), as a listed change instead of a refusal.
+  bool allow_loss = false;
+  /// Take initializers that are also graph inputs for constants, and drop those inputs where their
+  /// value was folded.
+  bool freeze_initializers = false;
+};
+
+struct ConversionRequest {
+  /// The opset version to end at, by domain. Domains that the model does not import are ignored.
+  std::vector<DomainVersion> opsets;
+  /// The IR version to end at; or the highest one allowed. Neither: the model's own, raised where
+  /// what the result contains or its opset's first release asks for more.
+  std::optional<int> ir_version;
+  std::optional<int> max_ir_version;
+  ConversionOptions options;
+};
+
+/// Whose word a transition rests on: the schemas prove that only types changed; a row declares
+/// what an attribute or input became; code was written for it.
+enum class Authority : std::uint8_t { derived, declared, written };
+std::string_view name_of(Authority authority);
+
+/// One node rewritten from one version of its operator to the next, all nodes of an operator that
+/// went through several versions unchanged, or one change for the IR version.
+struct ConversionStep {
+  std::string path;    ///< as Location::path, in the source model; empty for unchanged nodes
+  std::string domain;
+  std::string op;
+  int from = 0;        ///< version of the operator before; 0 for IR steps
+  int to = 0;          ///< and after; 0 if the operator was expanded into older ones
+  Authority authority = Authority::derived;
+  bool rounding = false;  ///< same real function, but rounding or order of sums may differ
+  std::string note;
+  int nodes = 1;       ///< how many nodes this row is about
+};
+
+struct Conversion {
+  std::optional<Model> model;     ///< absent if anything was refused
+  std::int64_t ir_version = 0;    ///< of the result
+  std::vector<ConversionStep> steps;
+  std::vector<Finding> blockers;  ///< every refusal; rule is "Softmax-13-11", "Gelu-20-0", "IR-10-8"
+  std::vector<Finding> notes;     ///< losses that were allowed; text against practice
+};
+
+/// Converts a copy; the model itself is left alone. A refusal is not an error: it is in `blockers`.
+/// Errors (ExitCode::usage): a target version that does not exist.
+Result<Conversion> convert(const Model& model, const ConversionRequest& request);
+
+/// The verdict on one transition between neighbouring versions of an operator.
+struct TransitionRow {
+  std::string domain;
+  std::string op;
+  int from = 0;  ///< the older version; 0 for the row of an expansion below the first version
+  int to = 0;
+  Authority authority = Authority::derived;
+  std::string up;    ///< "unchanged", "rewritten" or "refused"
+  std::string down;  ///< likewise; "types checked" where only the element types matter
+  std::string note;
+};
+
+/// Every transition of the tables and every expansion, sorted by domain, operator and version.
+std::vector<TransitionRow> transitions_table();
+
+}  // namespace onnxcompat

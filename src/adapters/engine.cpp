@@ -1,0 +1,447 @@
+#include "adapters/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// Rewrites that emit nodes which need rewriting in turn are shallow; more is a fault of ours.
+constexpr int kMaxDepth = 40;
+
+const OpSchema* first_version(std::string_view domain, std::string_view op) {
+  const auto history = op_history(domain, op);
+  return history.empty() ? nullptr : &history.front();
+}
+
+}  // namespace
+
+void Engine::refuse(const Place& place, std::string rule, std::string reason, std::string hint) {
+  Finding finding;
+  finding.rule = std::move(rule);
+  finding.name = "conversion-refused";
+  finding.message = std::move(reason);
+  finding.hint = std::move(hint);
+  finding.location = locate_node(place.body, place.index);
+  context_.blockers.push_back(std::move(finding));
+}
+
+Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int opset, int target) {
+  const auto [it, added] = plans_.try_emplace({std::string(domain), op, opset, target});
+  Plan& plan = it->second;
+  if (!added) return plan;
+
+  plan.start = find_schema(domain, op, opset);
+  plan.end = find_schema(domain, op, target);
+  if (plan.start == nullptr) {
+    if (domain.empty()) plan.experimental = registry_.experimental(op);
+    return plan;
+  }
+  const auto history = op_history(domain, op);
+  const auto at = static_cast<std::size_t>(plan.start - history.data());
+  if (target > opset) {
+    for (std::size_t i = at; i + 1 < history.size() && history[i + 1].since_version <= target; ++i) {
+      plan.steps.emplace_back(registry_.find(domain, op, history[i].since_version,
+                                             history[i + 1].since_version),
+                              true);
+    }
+  } else {
+    for (std::size_t i = at; i > 0 && history[i].since_version > target; --i) {
+      plan.steps.emplace_back(registry_.find(domain, op, history[i - 1].since_version,
+                                             history[i].since_version),
+                              false);
+    }
+    if (plan.end == nullptr) plan.expansion = registry_.expansion(domain, op);
+    // Element types are looked at where the way ends only.
+    const auto compare = [&](bool input, std::span<const FormalParameter> older,
+                             std::span<const FormalParameter> newer) {
+      for (std::size_t i = 0; i < older.size(); ++i) {
+        const auto match = std::ranges::find(newer, older[i].name, &FormalParameter::name);
+        if (match == newer.end()) continue;
+        const auto allowed = plan.end->allowed_types(older[i].type_str);
+        LostTypes lost{input, i, {}};
+        for (const std::string_view type : plan.start->allowed_types(match->type_str)) {
+          if (std::ranges::find(allowed, type) == allowed.end() && context_.may_occur(type)) {
+            lost.types.push_back(type);
+          }
+        }
+        if (!lost.types.empty()) plan.lost.push_back(std::move(lost));
+      }
+    };
+    if (plan.end != nullptr && plan.end != plan.start) {
+      compare(true, plan.end->inputs, plan.start->inputs);
+      compare(false, plan.end->outputs, plan.start->outputs);
+    }
+  }
+  const auto runs_nothing = [](const std::pair<const Transition*, bool>& step) {
+    return step.first->has_verdict &&
+           (step.second ? step.first->up_actions : step.first->down_actions).empty();
+  };
+  plan.quiet = plan.end != nullptr && plan.lost.empty() &&
+               std::all_of(plan.steps.begin(), plan.steps.end(), runs_nothing);
+  return plan;
+}
+
+void Engine::convert(Root& root) {
+  const Scope scope(context_, root, *root.body, nullptr);
+  convert_body(root.editor, scope);
+  for (const auto& [name, literal] : root.hoisted) root.editor.add_initializer(name, literal);
+  log_unchanged();
+  if (!root.folded.empty()) prune(root);
+}
+
+void Engine::convert_body(BodyEditor editor, const Scope& scope) {
+  std::vector<OwnedNode> nodes = editor.take_nodes();
+  std::vector<OwnedNode> out;
+  out.reserve(nodes.size());
+  const auto sources = scope.body().nodes();
+  // Adapters see the scope they are in, which they do not change.
+  Scope& here = const_cast<Scope&>(scope);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const int index = static_cast<int>(i);
+    const NodeView source = sources[index];
+    convert_subgraphs(nodes[i], source, scope, index);
+    advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here,
+            {scope.body(), index}, out, 0);
+  }
+  editor.put_nodes(std::move(out));
+}
+
+void Engine::convert_subgraphs(OwnedNode& node, const NodeView& source, const Scope& scope,
+                               int index) {
+  for (const AttributeView attribute : source.attributes()) {
+    const auto descend = [&](GraphView graph, int k) {
+      Body inner;
+      inner.model = scope.body().model;
+      inner.graph = graph;
+      inner.outer = &scope.body();
+      inner.owner = source;
+      inner.owner_index = index;
+      inner.owner_attribute = attribute.name();
+      inner.attribute_index = k;
+      inner.depth = scope.body().depth + 1;
+      convert_body(node.graph(attribute.name(), std::max(k, 0)),
+                   Scope(context_, scope.root(), inner, &scope));
+    };
+    for (const AttributeType kind : attribute.present()) {
+      if (kind == AttributeType::graph) descend(attribute.g(), -1);
+      if (kind == AttributeType::graphs) {
+        for (int k = 0; k < attribute.graphs().size(); ++k) descend(attribute.graphs()[k], k);
+      }
+    }
+  }
+}
+
+bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark, Scope& scope,
+                    const Place& place, std::vector<OwnedNode>& out,
+                    std::vector<std::vector<Added>>& after, int depth) {
+  if (edit.refusal_) {
+    refuse(place, fmt::format("{}-{}-{}", edit.op(), edit.from_, edit.to_),
+           std::move(edit.refusal_->first), std::move(edit.refusal_->second));
+    out.push_back(std::move(edit.node_));
+    return false;
+  }
+  ConversionStep step;
+  step.path = locate_node(place.body, place.index).path;
+  step.domain = edit.node().domain();
+  step.op = edit.op();
+  step.from = edit.from_;
+  step.to = edit.to_;
+  step.authority = authority;
+  step.rounding = edit.rounds_;
+  step.note = edit.notes_.empty() ? std::string(remark)
+                                  : fmt::format("{}", fmt::join(edit.notes_, "; "));
+  context_.steps.push_back(std::move(step));
+  for (std::string& text : edit.remarks_) {
+    Finding remark_finding;
+    remark_finding.rule = fmt::format("{}-{}-{}", edit.op(), edit.from_, edit.to_);
+    remark_finding.name = "conversion-remark";
+    remark_finding.severity = Severity::info;
+    remark_finding.message = std::move(text);
+    remark_finding.location = locate_node(place.body, place.index);
+    context_.notes.push_back(std::move(remark_finding));
+  }
+  const std::size_t before = edit.replaced_ ? edit.added_.size()
+                                            : edit.before_.value_or(edit.added_.size());
+  for (std::size_t i = 0; i < before; ++i) {
+    advance(std::move(edit.added_[i]), scope, place, out, depth + 1);
+  }
+  if (edit.replaced_) return false;
+  std::vector<Added> rest;
+  for (std::size_t i = before; i < edit.added_.size(); ++i) {
+    rest.push_back(std::move(edit.added_[i]));
+  }
+  if (!rest.empty()) after.push_back(std::move(rest));
+  return true;
+}
+
+void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<OwnedNode>& out,
+                     int depth) {
+  OwnedNode& node = added.node;
+  const std::string domain(node.view().domain());
+  if (!is_standard_domain(domain) || context_.is_function_call(node.view())) {
+    out.push_back(std::move(node));
+    return;
+  }
+  if (depth > kMaxDepth) {
+    refuse(place, node.view().op_type(), "the rewriting of this node does not come to an end");
+    out.push_back(std::move(node));
+    return;
+  }
+  if (scope.root().target(domain) == 0) {
+    scope.root().added_imports.push_back({domain, added.opset});
+  }
+  const int target = scope.root().target(domain);
+  const Finish finish = [&](Added inner, std::vector<OwnedNode>& inner_out) {
+    advance(std::move(inner), scope, place, inner_out, depth + 1);
+  };
+  const auto emission_opset = [&](int version) {
+    if (domain.empty()) return version;
+    const int imported = scope.root().target({});
+    return imported > 0 ? imported : 13;
+  };
+
+  std::vector<std::vector<Added>> after;  // innermost last
+  int opset = added.opset;
+  bool kept = true;
+  while (kept && opset != target) {
+    const std::string op = node.view().op_type();
+    Plan& way = plan(domain, op, opset, target);
+    if (way.quiet) {
+      if (way.start != way.end) ++way.nodes;
+      break;
+    }
+    if (way.start == nullptr) {
+      if (way.experimental == nullptr) {
+        refuse(place, op + "-0-0",
+               fmt::format("operator {} does not exist in opset {} of {}", op, opset,
+                           display_domain(domain)));
+        break;
+      }
+      NodeEdit edit(scope, finish, std::move(node), 0, target, emission_opset(target));
+      way.experimental->action(edit);
+      settle(edit, Authority::written, way.experimental->remark, scope, place, out, after, depth);
+      kept = false;
+      break;
+    }
+    bool restarted = false;
+    for (const auto& [transition, up] : way.steps) {
+      const int from = up ? transition->from : transition->to;
+      const int to = up ? transition->to : transition->from;
+      if (!transition->has_verdict) {
+        refuse(place, fmt::format("{}-{}-{}", op, from, to),
+               fmt::format("no rule says how {}-{} becomes {}-{}", op, from, op, to));
+        out.push_back(std::move(node));
+        kept = false;
+        break;
+      }
+      const auto& actions = up ? transition->up_actions : transition->down_actions;
+      if (actions.empty()) continue;
+      NodeEdit edit(scope, finish, std::move(node), from, to, emission_opset(to));
+      for (const Action& action : actions) {
+        action(edit);
+        if (edit.done()) break;
+      }
+      kept = settle(edit, transition->authority, transition->remark, scope, place, out, after,
+                    depth);
+      if (!kept) break;
+      node = std::move(edit.node_);
+      if (edit.becomes_) {
+        opset = *edit.becomes_;
+        restarted = true;
+        break;
+      }
+    }
+    if (!kept) break;
+    if (restarted) continue;
+    if (way.end == nullptr) {
+      const OpSchema* first = first_version(domain, op);
+      if (way.expansion == nullptr) {
+        refuse(place, fmt::format("{}-{}-0", op, first->since_version),
+               fmt::format("operator {}-{} does not exist at opset {} of {}, and no exact rewrite "
+                           "into older operators is known",
+                           op, first->since_version, target, display_domain(domain)),
+               fmt::format("convert to opset {} or newer", first->since_version));
+        break;
+      }
+      const int written = std::min(first->since_version - 1, 13);
+      NodeEdit edit(scope, finish, std::move(node), first->since_version, 0,
+                    emission_opset(std::max(written, 1)));
+      way.expansion->action(edit);
+      kept = settle(edit, Authority::written, way.expansion->remark, scope, place, out, after,
+                    depth);
+      if (!kept) break;
+      node = std::move(edit.node_);
+      if (edit.becomes_) {
+        opset = *edit.becomes_;
+        continue;
+      }
+      refuse(place, fmt::format("{}-{}-0", op, first->since_version),
+             "the rewrite into older operators left the node in place");
+      break;
+    }
+    if (!way.lost.empty()) {
+      check_types(way, node, scope, place, finish, out, after, depth);
+    }
+    break;
+  }
+  if (kept) out.push_back(std::move(node));
+  for (auto list = after.rbegin(); list != after.rend(); ++list) {
+    for (Added& next : *list) advance(std::move(next), scope, place, out, depth + 1);
+  }
+}
+
+void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
+                         const Finish& finish, std::vector<OwnedNode>& out,
+                         std::vector<std::vector<Added>>& after, int depth) {
+  for (const LostTypes& lost : plan.lost) {
+    const NodeView view = node.view();
+    const Strings actual = lost.input ? view.inputs() : view.outputs();
+    const auto formals = lost.input ? plan.end->inputs : plan.end->outputs;
+    for (int i = 0; i < actual.size(); ++i) {
+      const FormalParameter* formal = lost.input ? plan.end->input(i) : plan.end->output(i);
+      if (formal != &formals[lost.formal] || actual[i].empty()) continue;
+      const ValueType* known = scope.type(actual[i]);
+      const std::string type = known != nullptr ? known->str() : std::string{};
+      const char* side = lost.input ? "input" : "output";
+      if (type.empty()) {
+        refuse(place,
+               fmt::format("{}-{}-{}", view.op_type(), plan.start->since_version,
+                           plan.end->since_version),
+               fmt::format("the type of {} {} (\"{}\") is not known; {} could be one of {}, which "
+                           "{}-{} does not take",
+                           side, i, actual[i], formal->name, fmt::join(lost.types, ", "),
+                           view.op_type(), plan.end->since_version),
+               "declare the types of the graph's inputs");
+        return;
+      }
+      if (std::ranges::find(lost.types, type) == lost.types.end()) continue;
+      NodeEdit edit(scope, finish, std::move(node), plan.start->since_version,
+                    plan.end->since_version, plan.end->since_version);
+      detour(edit, *plan.end);
+      if (edit.refused()) {
+        edit.refusal_->first =
+            fmt::format("{} {} (\"{}\") is {}, which {}-{} does not take; {}", side, i, actual[i],
+                        type, edit.op(), plan.end->since_version, edit.refusal_->first);
+        refuse(place,
+               fmt::format("{}-{}-{}", edit.op(), plan.start->since_version,
+                           plan.end->since_version),
+               std::move(edit.refusal_->first), std::move(edit.refusal_->second));
+        node = std::move(edit.node_);
+        return;
+      }
+      settle(edit, Authority::written, "element type", scope, place, out, after, depth);
+      node = std::move(edit.node_);
+      return;
+    }
+  }
+}
+
+void Engine::log_unchanged() {
+  for (auto& [key, plan] : plans_) {
+    if (plan.nodes == 0) continue;
+    ConversionStep step;
+    step.domain = std::get<0>(key);
+    step.op = std::get<1>(key);
+    step.from = plan.start->since_version;
+    step.to = plan.end->since_version;
+    step.nodes = plan.nodes;
+    const auto declared = [](const auto& s) { return s.first->authority != Authority::derived; };
+    if (std::any_of(plan.steps.begin(), plan.steps.end(), declared)) {
+      step.authority = Authority::declared;
+    }
+    context_.steps.push_back(std::move(step));
+    plan.nodes = 0;
+  }
+}
+
+namespace {
+
+void count_uses(const GraphView& graph, std::unordered_map<std::string, int>& wanted);
+
+void count_uses(const NodeView& node, std::unordered_map<std::string, int>& wanted) {
+  for (const std::string& input : node.inputs()) {
+    if (const auto it = wanted.find(input); it != wanted.end()) ++it->second;
+  }
+  for (const AttributeView a : node.attributes()) {
+    if (a.type() == AttributeType::graph) count_uses(a.g(), wanted);
+    for (const GraphView g : a.graphs()) count_uses(g, wanted);
+  }
+}
+
+void count_uses(const GraphView& graph, std::unordered_map<std::string, int>& wanted) {
+  for (const NodeView node : graph.nodes()) count_uses(node, wanted);
+  const auto count = [&](const std::string& name) {
+    if (const auto it = wanted.find(name); it != wanted.end()) ++it->second;
+  };
+  for (const ValueInfoView output : graph.outputs()) count(output.name());
+  for (const QuantizationAnnotationView note : graph.quantization_annotations()) {
+    for (const EntryView entry : note.parameters()) count(entry.value());
+  }
+}
+
+void prune_body(BodyEditor body, const std::unordered_set<std::string>& unused,
+                const ConversionOptions& options) {
+  std::vector<OwnedNode> kept;
+  for (OwnedNode& node : body.take_nodes()) {
+    const NodeView view = node.view();
+    if (view.op_type() == "Constant" && view.outputs().size() == 1 &&
+        unused.contains(view.outputs()[0])) {
+      continue;
+    }
+    for (const AttributeView a : view.attributes()) {
+      if (a.type() == AttributeType::graph) prune_body(node.graph(a.name()), unused, options);
+      for (int k = 0; k < a.graphs().size(); ++k) {
+        prune_body(node.graph(a.name(), k), unused, options);
+      }
+    }
+    kept.push_back(std::move(node));
+  }
+  body.put_nodes(std::move(kept));
+  std::vector<std::string> names;
+  if (body.is_function()) {
+    body.drop_value_infos({unused.begin(), unused.end()});
+    return;
+  }
+  for (const TensorView t : body.graph().initializers()) {
+    if (unused.contains(t.name())) names.push_back(t.name());
+  }
+  std::erase_if(names, [&](const std::string& name) {
+    for (const ValueInfoView input : body.graph().inputs()) {
+      if (input.name() == name) return !options.freeze_initializers;
+    }
+    return false;
+  });
+  if (options.freeze_initializers) body.drop_inputs(names);
+  body.drop_initializers(names);
+  body.drop_value_infos({unused.begin(), unused.end()});
+}
+
+}  // namespace
+
+void Engine::prune(Root& root) {
+  std::unordered_map<std::string, int> uses;
+  for (const std::string& name : root.folded) uses.emplace(name, 0);
+  if (root.editor.is_function()) {
+    for (const NodeView node : root.editor.nodes()) count_uses(node, uses);
+    for (const std::string& output : root.editor.function().outputs()) {
+      if (const auto it = uses.find(output); it != uses.end()) ++it->second;
+    }
+  } else {
+    count_uses(root.editor.graph(), uses);
+  }
+  // Training graphs read and bind initializers of the main graph.
+  for (const TrainingInfoView training : context_.source.training_infos()) {
+    count_uses(training.algorithm(), uses);
+    for (const EntryView entry : training.update_bindings()) ++uses[entry.key()];
+    for (const EntryView entry : training.initialization_bindings()) ++uses[entry.key()];
+  }
+  std::unordered_set<std::string> unused;
+  for (const auto& [name, count] : uses) {
+    if (count == 0) unused.insert(name);
+  }
+  if (!unused.empty()) prune_body(root.editor, unused, context_.request.options);
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,450 @@
+#include "adapters/ir_version.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// Bodies of a model in place, subgraphs before the body that holds them.
+void each_editor(BodyEditor body, const std::function<void(BodyEditor)>& visit) {
+  const int count = body.nodes().size();
+  for (int i = 0; i < count; ++i) {
+    body.edit_node(i, [&](OwnedNode& node) {
+      std::vector<std::pair<std::string, int>> graphs;
+      for (const AttributeView a : node.view().attributes()) {
+        if (a.type() == AttributeType::graph) graphs.emplace_back(a.name(), 0);
+        for (int k = 0; k < a.graphs().size(); ++k) graphs.emplace_back(a.name(), k);
+      }
+      for (const auto& [name, k] : graphs) each_editor(node.graph(name, k), visit);
+    });
+  }
+  visit(body);
+}
+
+void each_editor(Model& model, const std::function<void(BodyEditor)>& visit) {
+  ModelEditor editor(model);
+  each_editor(editor.graph(), visit);
+  for (int i = 0; i < editor.training_count(); ++i) {
+    if (model.training_infos()[i].has_initialization()) {
+      each_editor(editor.initialization(i), visit);
+    }
+    if (model.training_infos()[i].has_algorithm()) each_editor(editor.algorithm(i), visit);
+  }
+  for (int i = 0; i < editor.function_count(); ++i) each_editor(editor.function(i), visit);
+}
+
+/// Something that an IR version brought and older ones do not have.
+struct Feature {
+  int since;
+  std::string what;
+  std::string place;
+};
+
+/// Walks a model and tells of everything that needs an IR version above 3.
+class FeatureScan {
+ public:
+  explicit FeatureScan(std::function<void(Feature)> found) : found_(std::move(found)) {}
+
+  void scan(const Model& model) {
+    each_body(model, [&](const Body& body) { this->body(body); });
+    for (const FunctionView f : model.functions()) {
+      const std::string place =
+          fmt::format("function {}:{}", display_domain(f.domain()), f.name());
+      found_({8, "a model-local function", place});
+      if (!f.attribute_protos().empty()) found_({9, "defaults of function parameters", place});
+      if (!f.overload().empty()) found_({10, "a function overload", place});
+      if (!f.value_infos().empty()) found_({10, "value_info in a function", place});
+      if (!f.metadata_props().empty()) found_({10, "metadata_props of a function", place});
+    }
+    if (!model.training_infos().empty()) found_({7, "training information", "training_info"});
+    if (model.device_configuration_count() > 0) {
+      found_({11, "device configurations", "configuration"});
+    }
+  }
+
+ private:
+  void type(DataType t, const std::string& place) {
+    if (is_known(t) && first_ir_version(t) > 1) {
+      found_({first_ir_version(t), fmt::format("element type {}", name_of(t)), place});
+    }
+  }
+  void type(const TypeView& t, const std::string& place) {
+    if (t.kind() == TypeView::Kind::optional) found_({8, "an optional type", place});
+    if (t.kind() == TypeView::Kind::sparse_tensor) found_({8, "a sparse tensor type", place});
+    type(t.elem_type(), place);
+    if (const auto inner = t.elem()) type(*inner, place);
+  }
+  void info(const ValueInfoView& v, const Body& body) {
+    const std::string place = locate_value(body, v.name()).path;
+    type(v.type(), place);
+    if (!v.metadata_props().empty()) found_({10, "metadata_props of a value", place});
+  }
+  void tensor(const TensorView& t, const std::string& place) {
+    type(t.data_type(), place);
+    if (!t.metadata_props().empty()) found_({10, "metadata_props of a tensor", place});
+  }
+  void body(const Body& body) {
+    if (body.graph) {
+      const GraphView& g = *body.graph;
+      for (const ValueInfoView v : g.inputs()) info(v, body);
+      for (const ValueInfoView v : g.outputs()) info(v, body);
+      for (const ValueInfoView v : g.value_infos()) info(v, body);
+      std::unordered_set<std::string_view> inputs;
+      for (const ValueInfoView v : g.inputs()) inputs.insert(v.name());
+      for (const TensorView t : g.initializers()) {
+        const std::string place = locate_value(body, t.name()).path;
+        tensor(t, place);
+        if (!inputs.contains(t.name())) {
+          found_({4, "an initializer that is not a graph input", place});
+        }
+      }
+      for (const SparseTensorView t : g.sparse_initializers()) {
+        const std::string place = locate_value(body, t.values().name()).path;
+        found_({6, "a sparse initializer", place});
+        tensor(t.values(), place);
+      }
+      if (!g.quantization_annotations().empty()) {
+        found_({5, "quantization annotations", body.path()});
+      }
+      if (!g.metadata_props().empty()) found_({10, "metadata_props of a graph", body.path()});
+    } else {
+      for (const ValueInfoView v : body.function->value_infos()) info(v, body);
+    }
+    const auto nodes = body.nodes();
+    for (int i = 0; i < nodes.size(); ++i) {
+      const NodeView node = nodes[i];
+      const auto place = [&] { return locate_node(body, i).path; };
+      if (!node.metadata_props().empty()) found_({10, "metadata_props of a node", place()});
+      if (node.device_configuration_count() > 0) {
+        found_({11, "device configurations of a node", place()});
+      }
+      if (!node.overload().empty()) found_({10, "the call of an overload", place()});
+      for (const AttributeView a : node.attributes()) {
+        switch (a.type()) {
+          case AttributeType::tensor:
+            tensor(a.t(), place());
+            break;
+          case AttributeType::tensors:
+            for (const TensorView t : a.tensors()) tensor(t, place());
+            break;
+          case AttributeType::sparse_tensor:
+          case AttributeType::sparse_tensors:
+            found_({6, "a sparse attribute value", place()});
+            break;
+          case AttributeType::type_proto:
+            found_({8, "a type attribute", place()});
+            type(a.tp(), place());
+            break;
+          case AttributeType::int_:
+            if (a.name() == "to" || a.name() == "dtype" || a.name() == "output_dtype") {
+              type(static_cast<DataType>(a.i()), place());
+            }
+            break;
+          default:
+            break;
+        }
+      }
+    }
+  }
+  std::function<void(Feature)> found_;
+};
+
+/// Lowers a model, one IR version after the other from above.
+class Lowering {
+ public:
+  Lowering(Context& context, Model& model, int target)
+      : context_(context), model_(model), editor_(model), target_(target) {}
+
+  void run() {
+    const int from = static_cast<int>(model_.ir_version());
+    if (target_ < 11) drop_device_configurations();
+    if (target_ < 10) {
+      rename_overloads();
+      drop_metadata();
+    }
+    if (target_ < 8) {
+      inline_functions(context_, model_);
+    } else if (target_ < 9) {
+      materialise_defaults();
+    }
+    if (!context_.blockers.empty()) return;
+    if (target_ < 7) {
+      lose(!model_.training_infos().empty(), "training information",
+           [&] { editor_.drop_training(); });
+    }
+    if (target_ < 6) densify();
+    if (target_ < 5) drop_annotations();
+    if (target_ < 4) initializers_to_inputs();
+    // What is still there has no older form.
+    std::set<std::string> said;
+    FeatureScan([&](Feature feature) {
+      if (feature.since <= target_ || !said.insert(feature.what + feature.place).second) return;
+      Finding finding;
+      finding.rule = fmt::format("IR-{}-{}", from, target_);
+      finding.name = "conversion-refused";
+      finding.message = fmt::format("{} needs IR version {}", feature.what, feature.since);
+      finding.hint = fmt::format("convert to IR version {} or newer", feature.since);
+      finding.location.path = feature.place;
+      context_.blockers.push_back(std::move(finding));
+    }).scan(model_);
+  }
+
+ private:
+  void log(std::string note) {
+    ConversionStep step;
+    step.op = "IR";
+    step.from = static_cast<int>(context_.source.ir_version());
+    step.to = target_;
+    step.authority = Authority::written;
+    step.note = std::move(note);
+    context_.steps.push_back(std::move(step));
+  }
+
+  /// Removes what no result depends on, if that is allowed; says so either way.
+  void lose(bool present, std::string_view what, const std::function<void()>& drop) {
+    if (!present) return;
+    Finding finding;
+    finding.rule = fmt::format("IR-{}-{}", context_.source.ir_version(), target_);
+    finding.location.path = "model";
+    if (context_.request.options.allow_loss) {
+      finding.name = "conversion-loss";
+      finding.severity = Severity::warning;
+      finding.message = fmt::format("{} dropped: IR version {} cannot hold them", what, target_);
+      context_.notes.push_back(std::move(finding));
+      log(fmt::format("{} dropped", what));
+      drop();
+      return;
+    }
+    finding.name = "conversion-refused";
+    finding.message = fmt::format("IR version {} cannot hold {}", target_, what);
+    finding.hint = "--allow-loss drops them";
+    context_.blockers.push_back(std::move(finding));
+  }
+
+  bool any_node(const std::function<bool(const NodeView&)>& holds) const {
+    bool found = false;
+    each_body(model_, [&](const Body& body) {
+      for (const NodeView node : body.nodes()) found = found || holds(node);
+    });
+    return found;
+  }
+
+  void drop_device_configurations() {
+    const bool present =
+        model_.device_configuration_count() > 0 ||
+        any_node([](const NodeView& n) { return n.device_configuration_count() > 0; });
+    lose(present, "device configurations", [&] {
+      editor_.drop_device_configurations();
+      each_editor(model_, [](BodyEditor body) {
+        for (int i = 0; i < body.nodes().size(); ++i) {
+          body.edit_node(i, [](OwnedNode& node) { node.drop_device_configurations(); });
+        }
+      });
+    });
+  }
+
+  void drop_metadata() {
+    bool metadata = false;
+    bool value_infos = false;
+    FeatureScan([&](Feature feature) {
+      metadata = metadata || feature.what.starts_with("metadata_props");
+      value_infos = value_infos || feature.what == "value_info in a function";
+    }).scan(model_);
+    lose(metadata, "metadata_props below the model",
+         [&] { each_editor(model_, [](BodyEditor body) { body.drop_metadata(); }); });
+    // Functions that will be inlined take nothing along that needs them.
+    lose(value_infos && target_ >= 8, "value_info in functions", [&] {
+      for (int i = 0; i < editor_.function_count(); ++i) {
+        editor_.function(i).drop_function_value_infos();
+      }
+    });
+  }
+
+  void rename_overloads() {
+    std::map<std::tuple<std::string, std::string, std::string>, std::string> renamed;
+    for (int i = 0; i < editor_.function_count(); ++i) {
+      const FunctionView f = model_.functions()[i];
+      if (f.overload().empty()) continue;
+      std::string name = fmt::format("{}__{}", f.name(), f.overload());
+      while (model_.function(f.domain(), name)) name += "_";
+      renamed[{std::string(f.domain()), f.name(), f.overload()}] = name;
+      editor_.rename_function(i, name);
+    }
+    if (renamed.empty()) return;
+    log("overloads renamed");
+    each_editor(model_, [&](BodyEditor body) {
+      for (int i = 0; i < body.nodes().size(); ++i) {
+        body.edit_node(i, [&](OwnedNode& node) {
+          const NodeView view = node.view();
+          const auto it = renamed.find({std::string(view.domain()), view.op_type(), view.overload()});
+          if (it == renamed.end()) return;
+          node.set_op(view.raw_domain(), it->second);
+          node.set_overload({});
+        });
+      }
+    });
+  }
+
+  /// Calls give the defaults themselves; the parameters lose theirs.
+  void materialise_defaults() {
+    bool any = false;
+    for (const FunctionView f : model_.functions()) any = any || !f.attribute_protos().empty();
+    if (!any) return;
+    log("defaults of function parameters written at the calls");
+    const Model before = model_.clone();
+    each_editor(model_, [&](BodyEditor body) {
+      for (int i = 0; i < body.nodes().size(); ++i) {
+        body.edit_node(i, [&](OwnedNode& node) {
+          const NodeView view = node.view();
+          const auto f = before.function(view.domain(), view.op_type(), view.overload());
+          if (!f) return;
+          for (const AttributeView a : f->attribute_protos()) {
+            if (!node.view().attribute(a.name())) node.set_copy(a.name(), a);
+          }
+        });
+      }
+    });
+    for (int i = 0; i < editor_.function_count(); ++i) editor_.drop_parameter_defaults(i);
+  }
+
+  void densify() {
+    int count = 0;
+    each_editor(model_, [&](BodyEditor body) {
+      if (body.is_function()) return;
+      while (!body.graph().sparse_initializers().empty()) {
+        const auto done = body.densify(0);
+        if (!done) {
+          Finding finding;
+          finding.rule = fmt::format("IR-{}-{}", context_.source.ir_version(), target_);
+          finding.name = "conversion-refused";
+          finding.message = done.error().message;
+          finding.location.path = "graph";
+          context_.blockers.push_back(std::move(finding));
+          return;
+        }
+        ++count;
+      }
+    });
+    if (count > 0) log("sparse initializers written densely");
+  }
+
+  void drop_annotations() {
+    bool present = false;
+    FeatureScan([&](Feature feature) {
+      present = present || feature.what == "quantization annotations";
+    }).scan(model_);
+    lose(present, "quantization annotations", [&] {
+      each_editor(model_, [](BodyEditor body) {
+        if (!body.is_function()) body.drop_quantization_annotations();
+      });
+    });
+  }
+
+  /// Every initializer is an input [IR.md#graphs]. Inputs of subgraphs are positional, so theirs
+  /// move to the main graph.
+  void initializers_to_inputs() {
+    bool clash = false;
+    std::unordered_set<std::string> names;
+    const auto see = [&](const std::string& name) {
+      clash = clash || !names.insert(name).second;
+    };
+    bool nested = false;
+    each_body(model_, [&](const Body& body) {
+      if (!body.graph || !body.outermost().root.starts_with("graph")) return;
+      if (body.depth > 0) {
+        nested = nested || !body.graph->initializers().empty();
+        for (const TensorView t : body.graph->initializers()) see(t.name());
+      }
+    });
+    if (nested) {
+      // A name that several subgraphs use for different values cannot move to one place.
+      each_body(model_, [&](const Body& body) {
+        if (!body.graph) return;
+        for (const ValueInfoView v : body.graph->inputs()) clash = clash || names.contains(v.name());
+        for (const NodeView n : body.nodes()) {
+          for (const std::string& o : n.outputs()) clash = clash || names.contains(o);
+        }
+        if (body.depth > 0) return;
+        for (const TensorView t : body.graph->initializers()) {
+          clash = clash || names.contains(t.name());
+        }
+      });
+      if (clash) {
+        Finding finding;
+        finding.rule = fmt::format("IR-{}-3", context_.source.ir_version());
+        finding.name = "conversion-refused";
+        finding.message = "initializers of subgraphs share a name with another value and cannot "
+                          "move to the main graph";
+        finding.location.path = "graph";
+        context_.blockers.push_back(std::move(finding));
+        return;
+      }
+      BodyEditor main = editor_.graph();
+      each_editor(main, [&](BodyEditor body) {
+        if (body.graph().same_as(main.graph())) return;
+        main.take_initializers(body);
+      });
+      log("initializers of subgraphs moved to the main graph");
+    }
+    std::vector<BodyEditor> graphs{editor_.graph()};
+    for (int i = 0; i < editor_.training_count(); ++i) {
+      if (model_.training_infos()[i].has_initialization()) {
+        graphs.push_back(editor_.initialization(i));
+      }
+      if (model_.training_infos()[i].has_algorithm()) graphs.push_back(editor_.algorithm(i));
+    }
+    bool any = false;
+    for (BodyEditor& graph : graphs) {
+      std::unordered_set<std::string> inputs;
+      for (const ValueInfoView v : graph.graph().inputs()) inputs.insert(v.name());
+      const auto initializers = graph.graph().initializers();
+      for (int i = 0; i < initializers.size(); ++i) {
+        const TensorView t = initializers[i];
+        if (inputs.contains(t.name())) continue;
+        graph.add_input_for(t);
+        any = true;
+      }
+    }
+    if (any) log("initializers stated as graph inputs");
+  }
+
+  Context& context_;
+  Model& model_;
+  ModelEditor editor_;
+  int target_;
+};
+
+}  // namespace
+
+void settle_ir_version(Context& context, Model& result, bool opsets_changed) {
+  const ConversionRequest& request = context.request;
+  const int own = static_cast<int>(result.ir_version());
+  int paired = 3;
+  for (const OpsetImportView import : result.opset_imports()) {
+    paired = std::max(
+        paired, ir_version_for_opset(import.domain(), static_cast<int>(import.version())));
+  }
+  int needed = 3;
+  FeatureScan([&](const Feature& feature) { needed = std::max(needed, feature.since); })
+      .scan(result);
+
+  int chosen = own;
+  if (opsets_changed) chosen = std::max({own, paired, needed});
+  if (request.max_ir_version) chosen = std::min(chosen, *request.max_ir_version);
+  if (request.ir_version) chosen = *request.ir_version;
+  if (chosen == own) return;
+  if (chosen < needed) Lowering(context, result, chosen).run();
+  ModelEditor(result).set_ir_version(chosen);
+  ConversionStep step;
+  step.op = "IR";
+  step.from = own;
+  step.to = chosen;
+  step.authority = Authority::declared;
+  step.note = "ir_version";
+  context.steps.push_back(std::move(step));
+}
+
+}  // namespace onnxcompat::adapters

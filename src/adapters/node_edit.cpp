@@ -1,0 +1,424 @@
+#include "adapters/node_edit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "adapters/emitted_types.h"
+
+namespace onnxcompat::adapters {
+
+Attr::Attr(std::string n, Subgraph& graph) : name(std::move(n)), value(graph.end()) {}
+
+namespace {
+
+void write(OwnedNode& node, const Attr& attribute) {
+  std::visit(
+      [&](const auto& value) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, ParameterReference>) {
+          node.set_reference(attribute.name, value.type, value.name);
+        } else if constexpr (std::is_same_v<T, std::shared_ptr<OwnedGraph>>) {
+          node.set(attribute.name, value->copy());
+        } else if constexpr (std::is_same_v<T, Ints>) {
+          node.set(attribute.name, std::span<const std::int64_t>(value));
+        } else if constexpr (std::is_same_v<T, Floats>) {
+          node.set(attribute.name, std::span<const float>(value));
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          node.set(attribute.name, std::string_view(value));
+        } else {
+          node.set(attribute.name, value);
+        }
+      },
+      attribute.value);
+}
+
+Attr copy_of(const AttributeView& a) {
+  if (a.is_reference()) return {a.name(), ParameterReference{a.type(), a.ref_attr_name()}};
+  switch (a.type()) {
+    case AttributeType::int_:
+      return {a.name(), a.i()};
+    case AttributeType::float_:
+      return {a.name(), a.f()};
+    case AttributeType::string:
+      return {a.name(), std::string_view(a.s())};
+    case AttributeType::ints:
+      return {a.name(), Ints(a.ints().begin(), a.ints().end())};
+    case AttributeType::floats:
+      return {a.name(), Floats(a.floats().begin(), a.floats().end())};
+    case AttributeType::strings:
+      return {a.name(), std::vector<std::string>(a.strings().begin(), a.strings().end())};
+    default:
+      return {a.name(), std::int64_t{0}};
+  }
+}
+
+}  // namespace
+
+// ---- Emitter
+
+Value Emitter::fresh(std::string_view suffix) {
+  return scope_.context().fresh_name(fmt::format("{}_{}", base_, suffix));
+}
+
+std::vector<Value> Emitter::emit_in(std::string_view domain, int opset, std::string_view op,
+                                    const std::vector<Value>& inputs, int outputs,
+                                    const Attrs& attributes) {
+  OwnedNode node(domain, op);
+  node.set_inputs(inputs);
+  for (const Attr& attribute : attributes) write(node, attribute);
+  if (!node_base_.empty()) {
+    node.set_name(scope_.context().fresh_name(fmt::format("{}_{}", node_base_, op)));
+  }
+  std::vector<Value> names;
+  for (int i = 0; i < outputs; ++i) names.push_back(fresh(op));
+  node.set_outputs(names);
+  const auto types = types_of_outputs(*this, node.view(), opset);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (types[i].kind != TypeView::Kind::none) scope_.context().add_type(names[i], types[i]);
+  }
+  added_.push_back({std::move(node), opset});
+  return names;
+}
+
+std::vector<Value> Emitter::emit_many(std::string_view op, const std::vector<Value>& inputs,
+                                      int outputs, const Attrs& attributes) {
+  return emit_in({}, opset_, op, inputs, outputs, attributes);
+}
+
+Value Emitter::emit(std::string_view op, const std::vector<Value>& inputs,
+                    const Attrs& attributes) {
+  return emit_in({}, opset_, op, inputs, 1, attributes).front();
+}
+
+Value Emitter::constant(TensorLiteral literal, std::string_view suffix) {
+  const Value name = fresh(suffix);
+  OwnedNode node({}, "Constant");
+  node.set("value", literal);
+  node.set_outputs({name});
+  if (!node_base_.empty()) {
+    node.set_name(scope_.context().fresh_name(fmt::format("{}_{}", node_base_, suffix)));
+  }
+  // Constant of any element type is opset 9's; below, what is not a float becomes an initializer.
+  added_.push_back({std::move(node), 9});
+  scope_.context().add_constant(name, std::move(literal));
+  return name;
+}
+
+Value Emitter::ints(const Ints& values, std::string_view suffix) {
+  return constant(TensorLiteral::ints(values), suffix);
+}
+Value Emitter::scalar(std::int64_t value, std::string_view suffix) {
+  return constant(TensorLiteral::scalar(value), suffix);
+}
+Value Emitter::number(double value, DataType type, std::string_view suffix) {
+  return constant(TensorLiteral::scalar(type, value), suffix);
+}
+
+Value Emitter::constant(const ParameterReference& reference, std::string_view suffix) {
+  std::string_view attribute = "value_ints";
+  DataType elem = DataType::int64;
+  int rank = 1;
+  switch (reference.type) {
+    case AttributeType::int_:
+      attribute = "value_int";
+      rank = 0;
+      break;
+    case AttributeType::float_:
+      attribute = "value_float";
+      elem = DataType::float32;
+      rank = 0;
+      break;
+    case AttributeType::floats:
+      attribute = "value_floats";
+      elem = DataType::float32;
+      break;
+    default:
+      break;
+  }
+  const Value name = fresh(suffix);
+  OwnedNode node({}, "Constant");
+  node.set_reference(attribute, reference.type, reference.name);
+  node.set_outputs({name});
+  added_.push_back({std::move(node), 12});
+  set_type(name, elem, rank);
+  return name;
+}
+
+Subgraph Emitter::subgraph(std::string_view name) { return Subgraph(*this, name); }
+
+DataType Emitter::dtype(const Value& value) const {
+  const ValueType* known = type(value);
+  return known != nullptr && known->kind == TypeView::Kind::tensor ? known->elem
+                                                                   : DataType::undefined;
+}
+
+std::optional<int> Emitter::rank(const Value& value) const {
+  const ValueType* known = type(value);
+  return known != nullptr ? known->rank() : std::nullopt;
+}
+
+std::optional<Ints> Emitter::shape(const Value& value) const {
+  const ValueType* known = type(value);
+  return known != nullptr ? known->static_shape() : std::nullopt;
+}
+
+std::optional<std::int64_t> Emitter::dim(const Value& value, int axis) const {
+  const ValueType* known = type(value);
+  if (known == nullptr || !known->shape) return std::nullopt;
+  const int r = static_cast<int>(known->shape->size());
+  if (axis < 0) axis += r;
+  if (axis < 0 || axis >= r) return std::nullopt;
+  return (*known->shape)[static_cast<std::size_t>(axis)].value;
+}
+
+void Emitter::set_type(const Value& value, ValueType type) {
+  scope_.context().add_type(value, std::move(type));
+}
+
+void Emitter::set_type(const Value& value, DataType elem, std::optional<int> rank) {
+  set_type(value, ValueType::tensor(
+                      elem, rank ? std::optional(Shape(static_cast<std::size_t>(*rank)))
+                                 : std::nullopt));
+}
+
+// ---- Subgraph
+
+Subgraph::Subgraph(const Emitter& outer, std::string_view name)
+    : Emitter(outer.scope_, outer.finish_, outer.base_ + "_" + std::string(name),
+              outer.node_base_.empty() ? std::string{}
+                                       : outer.node_base_ + "_" + std::string(name),
+              outer.opset_),
+      graph_(scope_.context().fresh_name(base_)) {}
+
+Value Subgraph::input(std::string_view suffix, DataType elem, std::optional<int> rank) {
+  const Value name = fresh(suffix);
+  graph_.add_input(name, elem, rank.value_or(-1));
+  if (elem != DataType::undefined) set_type(name, elem, rank);
+  return name;
+}
+
+void Subgraph::output(const Value& value) {
+  // An output must be produced in this graph: not an outer value, nor an input or one named twice.
+  bool produced = false;
+  for (const Added& added : added_) {
+    for (const std::string& name : added.node.view().outputs()) produced |= name == value;
+  }
+  for (const ValueInfoView named : graph_.view().outputs()) produced &= named.name() != value;
+  const Value name = produced ? value : emit("Identity", {value});
+  graph_.add_output(name, dtype(name), rank(name).value_or(-1));
+}
+
+std::shared_ptr<OwnedGraph> Subgraph::end() {
+  std::vector<OwnedNode> nodes;
+  for (Added& added : added_) finish_(std::move(added), nodes);
+  added_.clear();
+  graph_.body().put_nodes(std::move(nodes));
+  return std::make_shared<OwnedGraph>(std::move(graph_));
+}
+
+// ---- NodeEdit
+
+NodeEdit::NodeEdit(Scope& scope, const Finish& finish, OwnedNode node, int from, int to, int opset)
+    : Emitter(scope, finish, {}, node.view().name(), opset),
+      node_(std::move(node)),
+      from_(from),
+      to_(to) {
+  original_outputs_ = outputs();
+  for (const Value& name : original_outputs_) {
+    if (base_.empty()) base_ = name;
+  }
+  if (base_.empty()) base_ = op();
+}
+
+std::vector<Value> NodeEdit::inputs() const {
+  return {node().inputs().begin(), node().inputs().end()};
+}
+std::vector<Value> NodeEdit::outputs() const {
+  return {node().outputs().begin(), node().outputs().end()};
+}
+
+std::optional<ParameterReference> NodeEdit::reference(std::string_view name) const {
+  const auto a = node().attribute(name);
+  if (!a || !a->is_reference()) return std::nullopt;
+  return ParameterReference{a->type(), a->ref_attr_name()};
+}
+
+std::optional<AttributeView> NodeEdit::attribute(std::string_view name) {
+  const auto a = node().attribute(name);
+  if (!a || !a->is_reference()) return a;
+  refuse(fmt::format("attribute {} takes its value from the function's parameter {}", name,
+                     a->ref_attr_name()),
+         "inline the function first");
+  return std::nullopt;
+}
+
+std::int64_t NodeEdit::int_or(std::string_view name, std::int64_t otherwise) {
+  const auto a = attribute(name);
+  return a ? a->i() : otherwise;
+}
+float NodeEdit::float_or(std::string_view name, float otherwise) {
+  const auto a = attribute(name);
+  return a ? a->f() : otherwise;
+}
+std::string NodeEdit::string_or(std::string_view name, std::string_view otherwise) {
+  const auto a = attribute(name);
+  return a ? a->s() : std::string(otherwise);
+}
+std::optional<Ints> NodeEdit::ints(std::string_view name) {
+  const auto a = attribute(name);
+  if (!a) return std::nullopt;
+  return Ints(a->ints().begin(), a->ints().end());
+}
+Ints NodeEdit::ints_or(std::string_view name, Ints otherwise) {
+  auto values = ints(name);
+  return values ? std::move(*values) : std::move(otherwise);
+}
+
+void NodeEdit::set(const Attr& attribute) { write(node_, attribute); }
+
+Attrs NodeEdit::attributes(std::initializer_list<std::string_view> names) {
+  Attrs copies;
+  for (const std::string_view name : names) {
+    if (const auto a = node().attribute(name)) copies.push_back(copy_of(*a));
+  }
+  return copies;
+}
+
+std::shared_ptr<OwnedGraph> NodeEdit::graph(std::string_view name) {
+  const auto a = attribute(name);
+  if (!a || a->type() != AttributeType::graph) {
+    refuse(fmt::format("attribute {} holds no graph", name));
+    return std::make_shared<OwnedGraph>("none");
+  }
+  return std::make_shared<OwnedGraph>(OwnedGraph::copy(a->g()));
+}
+
+void NodeEdit::fold_input(int i) {
+  const Value name = input(i);
+  if (name.empty()) return;
+  scope_.root().folded.insert(name);
+  node_.set_input(i, {});
+}
+
+bool NodeEdit::output_used(int i) const {
+  if (!has_output(i)) return false;
+  const Value name = output(i);
+  // What an adapter named is there to be read.
+  return scope_.context().added_type(name) != nullptr || scope_.uses(name) > 0;
+}
+
+std::optional<int> NodeEdit::need_rank(int i) {
+  const auto known = rank(i);
+  if (!known) {
+    refuse(fmt::format("the rank of input {} (\"{}\") is not known", i, input(i)),
+           "declare the shape of the value or of the graph's inputs");
+  }
+  return known;
+}
+
+std::optional<Ints> NodeEdit::need_shape(int i) {
+  auto known = shape(i);
+  if (!known) {
+    refuse(fmt::format("the dimensions of input {} (\"{}\") are not all known", i, input(i)),
+           "declare the shapes of the graph's inputs");
+  }
+  return known;
+}
+
+DataType NodeEdit::need_dtype(int i) {
+  const DataType known = dtype(i);
+  if (known == DataType::undefined) {
+    refuse(fmt::format("the element type of input {} (\"{}\") is not known", i, input(i)),
+           "declare the types of the graph's inputs");
+  }
+  return known;
+}
+
+std::optional<Ints> NodeEdit::need_ints(int i) {
+  auto known = const_ints(i);
+  if (!known) {
+    refuse(fmt::format("input {} (\"{}\") is computed at run time or may be overridden by the "
+                       "caller; opset {} needs its value in an attribute",
+                       i, input(i), to_));
+  }
+  return known;
+}
+
+void NodeEdit::become(std::string_view op_type, int opset) {
+  node_.set_op(node().raw_domain(), op_type);
+  becomes_ = opset;
+}
+
+Value NodeEdit::detach_output(int i) {
+  if (!before_) before_ = added_.size();
+  const Value original = output(i);
+  const Value name = fresh(op());
+  if (const ValueType* known = type(original)) set_type(name, *known);
+  node_.set_output(i, name);
+  return name;
+}
+
+bool NodeEdit::rename_added(const Value& value, const Value& name, bool adopt) {
+  if (std::find(original_outputs_.begin(), original_outputs_.end(), value) !=
+      original_outputs_.end()) {
+    return false;
+  }
+  Added* producer = nullptr;
+  for (Added& added : added_) {
+    const auto outputs = added.node.view().outputs();
+    for (int k = 0; k < outputs.size(); ++k) {
+      if (outputs[k] == value) producer = &added;
+    }
+  }
+  if (producer == nullptr) return false;
+  for (Added& added : added_) {
+    const NodeView view = added.node.view();
+    for (int k = 0; k < view.inputs().size(); ++k) {
+      if (view.inputs()[k] == value) added.node.set_input(k, name);
+    }
+    for (int k = 0; k < view.outputs().size(); ++k) {
+      if (view.outputs()[k] == value) added.node.set_output(k, name);
+    }
+  }
+  if (adopt) producer->node.adopt(node_);
+  return true;
+}
+
+void NodeEdit::produce(int i, const Value& value) {
+  const Value& original = original_outputs_[static_cast<std::size_t>(i)];
+  if (rename_added(value, original, false)) return;
+  added_.push_back({OwnedNode({}, "Identity"), 1});
+  added_.back().node.set_inputs({value});
+  added_.back().node.set_outputs({original});
+}
+
+void NodeEdit::replace(const std::vector<Value>& values) {
+  if (refused()) return;
+  bool adopted = false;
+  for (std::size_t i = 0; i < original_outputs_.size() && i < values.size(); ++i) {
+    const Value& original = original_outputs_[i];
+    if (original.empty() || values[i].empty()) continue;
+    if (!rename_added(values[i], original, !adopted)) {
+      added_.push_back({OwnedNode({}, "Identity"), 1});
+      added_.back().node.set_inputs({values[i]});
+      added_.back().node.set_outputs({original});
+      if (!adopted) added_.back().node.adopt(node_);
+    }
+    adopted = true;
+  }
+  replaced_ = true;
+}
+
+void NodeEdit::refuse(std::string reason, std::string hint) {
+  if (!refusal_) refusal_.emplace(std::move(reason), std::move(hint));
+}
+
+void NodeEdit::rounds(std::string_view why) {
+  rounds_ = true;
+  if (!why.empty()) notes_.emplace_back(why);
+}
+void NodeEdit::note(std::string text) { notes_.push_back(std::move(text)); }
+void NodeEdit::remark(std::string text) { remarks_.push_back(std::move(text)); }
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,153 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "adapters/blocks.h"
+#include "adapters/engine.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// Operators whose results are elements of their inputs, or follow from comparing them: the same on
+/// any wider type.
+constexpr std::array kSelect = {
+    "Identity", "Reshape",   "Transpose", "Flatten",  "Squeeze",        "Unsqueeze",  "Pad",
+    "Concat",   "Split",     "Slice",     "Gather",   "GatherElements", "GatherND",   "Tile",
+    "Expand",   "Where",     "Max",       "Min",      "Clip",           "Equal",      "Greater",
+    "Less",     "GreaterOrEqual", "LessOrEqual", "Neg", "Abs",          "Relu",       "ReduceMax",
+    "ReduceMin", "MaxPool",  "DepthToSpace", "SpaceToDepth", "Compress", "TopK",      "ArgMax",
+    "ArgMin",   "NonZero",   "OneHot",    "ScatterElements", "ScatterND", "Scatter",  "Shape",
+    "Size",     "Round",     "Floor",     "Ceil",     "Sign",           "IsNaN",      "IsInf",
+    "Resize",   "Upsample",  "GlobalMaxPool", "MaxRoiPool", "MaxUnpool", "ReverseSequence", "Trilu",
+    "CenterCropPad", "Unique"};
+
+/// One correctly rounded operation: computed in float32 and rounded again to 16 bits it gives the
+/// same bits, as 24 >= 2*11+2.
+constexpr std::array kRoundedOnce = {"Add", "Sub", "Mul", "Div", "Sqrt", "Reciprocal"};
+
+/// Operators that wrap: the low bits of the wide result are the narrow result.
+constexpr std::array kWrap = {"Add", "Sub", "Mul", "Div"};
+
+template <std::size_t N>
+bool is_one_of(std::string_view op, const std::array<const char*, N>& names) {
+  return std::find(names.begin(), names.end(), op) != names.end();
+}
+
+bool is_small_int(DataType t) {
+  return t == DataType::int8 || t == DataType::uint8 || t == DataType::int16 ||
+         t == DataType::uint16;
+}
+bool is_int32(DataType t) { return t == DataType::int32 || t == DataType::uint32; }
+bool is_tiny_float(DataType t) {
+  return t == DataType::float8e4m3fn || t == DataType::float8e4m3fnuz ||
+         t == DataType::float8e5m2 || t == DataType::float8e5m2fnuz ||
+         t == DataType::float4e2m1 || t == DataType::float8e8m0;
+}
+
+/// Types that hold every value of `t`, the best first.
+std::vector<DataType> carriers(DataType t) {
+  if (t == DataType::boolean) return {DataType::uint8, DataType::int32, DataType::float32};
+  if (is_small_int(t)) return {DataType::int32, DataType::float32, DataType::float64};
+  if (t == DataType::int32) return {DataType::int64, DataType::float64};
+  if (t == DataType::uint32) return {DataType::int64, DataType::uint64, DataType::float64};
+  if (t == DataType::int4 || t == DataType::int2) {
+    return {DataType::int8, DataType::int32, DataType::float32};
+  }
+  if (t == DataType::uint4 || t == DataType::uint2) {
+    return {DataType::uint8, DataType::int32, DataType::float32};
+  }
+  if (t == DataType::bfloat16 || t == DataType::float16 || is_tiny_float(t)) {
+    return {DataType::float32, DataType::float64};
+  }
+  return {};
+}
+
+bool cast_knows(int opset, DataType type) {
+  const OpSchema* schema = find_schema({}, "Cast", opset);
+  if (schema == nullptr) return false;
+  const std::string wanted = fmt::format("tensor({})", name_of(type));
+  return std::ranges::find(schema->allowed_types("T1"), wanted) !=
+         schema->allowed_types("T1").end();
+}
+
+bool takes(const OpSchema& schema, std::string_view type_str, DataType type) {
+  const std::string wanted = fmt::format("tensor({})", name_of(type));
+  const auto allowed = schema.allowed_types(type_str);
+  return std::ranges::find(allowed, wanted) != allowed.end();
+}
+
+}  // namespace
+
+void detour(NodeEdit& e, const OpSchema& schema) {
+  const std::string& op = e.op();
+  const bool selects = is_one_of(op, kSelect);
+  if (op == "ScatterElements" && e.string_or("reduction", "none") != "none") {
+    return e.refuse("no wider type gives the same results");
+  }
+  // The type variables that are bound to a type the schema does not take.
+  struct Bound {
+    std::string_view variable;
+    DataType narrow;
+    DataType wide;
+  };
+  std::vector<Bound> bound;
+  const auto look = [&](const Value& value, const FormalParameter* formal) {
+    if (value.empty() || formal == nullptr || e.refused()) return;
+    const DataType type = e.Emitter::dtype(value);
+    if (type == DataType::undefined || takes(schema, formal->type_str, type)) return;
+    for (const Bound& b : bound) {
+      if (b.variable == formal->type_str) return;
+    }
+    for (const DataType wide : carriers(type)) {
+      if (!takes(schema, formal->type_str, wide)) continue;
+      if (!cast_knows(e.target(), wide) || !cast_knows(e.target(), type)) continue;
+      bound.push_back({formal->type_str, type, wide});
+      return;
+    }
+    e.refuse(fmt::format("no type that it takes holds every {} and can be cast at opset {}",
+                         name_of(type), e.target()));
+  };
+  for (int i = 0; i < e.input_count(); ++i) look(e.input(i), schema.input(i));
+  for (int i = 0; i < e.output_count(); ++i) look(e.output(i), schema.output(i));
+  if (e.refused()) return;
+  if (bound.empty()) return e.refuse("it is not a tensor");
+  for (const Bound& b : bound) {
+    const bool half = b.narrow == DataType::bfloat16 || b.narrow == DataType::float16;
+    if (selects || (half && is_one_of(op, kRoundedOnce))) continue;
+    const bool wraps = is_small_int(b.narrow) && is_one_of(op, kWrap) && !is_int32(b.narrow) &&
+                       b.wide == DataType::int32;
+    if (wraps) continue;
+    if (half) {
+      e.rounds(fmt::format("{} computed in {}", name_of(b.narrow), name_of(b.wide)));
+      continue;
+    }
+    return e.refuse(fmt::format("computing it in {} does not give the same results",
+                                name_of(b.wide)));
+  }
+  const auto wide_of = [&](const FormalParameter* formal, DataType narrow) {
+    for (const Bound& b : bound) {
+      if (formal != nullptr && b.variable == formal->type_str && b.narrow == narrow) return b.wide;
+    }
+    return DataType::undefined;
+  };
+  for (int i = 0; i < e.input_count(); ++i) {
+    const DataType wide = wide_of(schema.input(i), e.dtype(i));
+    if (e.has_input(i) && wide != DataType::undefined) {
+      e.set_input(i, cast(e, e.input(i), wide));
+    }
+  }
+  for (int i = 0; i < e.output_count(); ++i) {
+    if (!e.has_output(i)) continue;
+    const DataType narrow = e.Emitter::dtype(e.output(i));
+    const DataType wide = wide_of(schema.output(i), narrow);
+    if (wide == DataType::undefined) continue;
+    const auto rank = e.Emitter::rank(e.output(i));
+    const Value inner = e.detach_output(i);
+    e.set_type(inner, wide, rank);
+    e.produce(i, cast(e, inner, narrow));
+  }
+  e.note(fmt::format("through {}", name_of(bound.front().wide)));
+}
+
+}  // namespace onnxcompat::adapters
