@@ -3,6 +3,7 @@
 #include <random>
 
 #include "exercise.h"
+#include "model/edit.h"
 #include "model/model.h"
 #include "support/catch.h"
 #include "support/shared.h"
@@ -25,6 +26,11 @@ bool survives(const std::string& bytes) {
     return false;
   }
   exercise(*model);
+  Model changed = model->clone();
+  ModelEditor(changed).set_opset("test", 1);
+  const auto written = changed.serialize();
+  REQUIRE(written);
+  CHECK(Model::parse(*written, "again.onnx"));
   (void)model->serialize(ModelFormat::textproto);
   CHECK((model->serialize() == bytes));
   return true;
