@@ -11,6 +11,7 @@
 #include "model/proto_text.h"
 #include "model/protobuf.h"
 #include "model/text.h"
+#include "model/unknown_fields.h"
 #include "support/atomic_file.h"
 
 namespace onnxcompat {
@@ -43,6 +44,21 @@ bool is_model(const pb::ModelProto& proto) {
   if (!proto.has_ir_version() && proto.opset_import_size() == 0) return false;
   return proto.GetReflection()->GetUnknownFields(proto).empty() &&
          !has_control_characters(proto.producer_name()) && !has_control_characters(proto.domain());
+}
+
+/// No text format carries fields that are unknown to this program: rather no file than one without
+/// them.
+Result<void> refuse_unknown_fields(const Model& model, std::string_view name) {
+  std::string first;
+  each_unknown_field(model, [&](const UnknownField& field) {
+    first = fmt::format("{}field {}", field.path.empty() ? "" : field.path + ", ", field.number);
+    return false;
+  });
+  if (first.empty()) return {};
+  return fail(
+      ExitCode::refused,
+      fmt::format("{}: has a field that this version does not know ({}) and only .onnx keeps", name,
+                  first));
 }
 
 Result<Rewrite> splice_model(const std::string& skeleton, const Payloads& payloads,
@@ -178,6 +194,9 @@ Result<std::string> Model::serialize(ModelFormat format) const {
     return std::string(impl_->unmodified->text());
   }
   if (format != ModelFormat::binary) {
+    if (auto known = refuse_unknown_fields(*this, name); !known) {
+      return std::unexpected(known.error());
+    }
     const auto whole = attached(impl_->proto, *impl_->payloads, name);
     if (!whole) return std::unexpected(whole.error());
     return print_text_format(*whole, name, format);

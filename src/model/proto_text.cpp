@@ -1,7 +1,5 @@
 #include "model/proto_text.h"
 
-#include <vector>
-
 #include <fmt/format.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -25,34 +23,6 @@ class FirstError : public gp::io::ErrorCollector {
   void AddWarning(int, gp::io::ColumnNumber, const std::string&) override {}
   std::string text;
 };
-
-bool has_unknown_fields(const gp::Message& message) {
-  const gp::Reflection& reflection = *message.GetReflection();
-  if (reflection.GetUnknownFields(message).field_count() > 0) return true;
-  std::vector<const gp::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const auto* field : fields) {
-    if (field->cpp_type() != gp::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    if (!field->is_repeated()) {
-      if (has_unknown_fields(reflection.GetMessage(message, field))) return true;
-      continue;
-    }
-    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-      if (has_unknown_fields(reflection.GetRepeatedMessage(message, field, i))) return true;
-    }
-  }
-  return false;
-}
-
-Result<void> refuse_unknown_fields(const pb::ModelProto& model, std::string_view name,
-                                   std::string_view format) {
-  if (!has_unknown_fields(model)) return {};
-  return fail(
-      ExitCode::refused,
-      fmt::format("{}: has fields that this version does not know and {} cannot carry; only "
-                  ".onnx keeps them",
-                  name, format));
-}
 
 /// Text that would not read back as the same model (a NaN with a payload, a string that is not
 /// UTF-8) is not written.
@@ -110,9 +80,6 @@ Result<pb::ModelProto> parse_json(std::string_view text, std::string_view name) 
 }
 
 Result<std::string> print_textproto(const pb::ModelProto& model, std::string_view name) {
-  if (auto ok = refuse_unknown_fields(model, name, "textproto"); !ok) {
-    return std::unexpected(ok.error());
-  }
   std::string out;
   if (!gp::TextFormat::PrintToString(model, &out)) {
     return fail(ExitCode::internal_error, fmt::format("{}: cannot be printed", name));
@@ -122,7 +89,6 @@ Result<std::string> print_textproto(const pb::ModelProto& model, std::string_vie
 }
 
 Result<std::string> print_json(const pb::ModelProto& model, std::string_view name) {
-  if (auto ok = refuse_unknown_fields(model, name, "JSON"); !ok) return std::unexpected(ok.error());
   gp::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;

@@ -137,11 +137,22 @@ TEST_CASE("unknown fields survive in .onnx and are not dropped silently elsewher
   const auto model = Model::parse(binary, "m.onnx");
   REQUIRE(model);
   CHECK(model->serialize() == binary);
-  for (const ModelFormat format : {ModelFormat::textproto, ModelFormat::json}) {
+  for (const ModelFormat format : {ModelFormat::text, ModelFormat::textproto, ModelFormat::json}) {
     const auto text = model->serialize(format);
     REQUIRE_FALSE(text);
     CHECK(text.error().code == ExitCode::refused);
+    CHECK_THAT(text.error().message, Catch::Contains("graph, field 1234"));
   }
+}
+
+TEST_CASE("what a text format cannot say exactly is refused") {
+  const std::string not_utf8 = model_of(wrap(field::model_graph, wrap(field::graph_name, "\xff")));
+  const auto model = Model::parse(not_utf8, "m.onnx");
+  REQUIRE(model);
+  CHECK(model->serialize() == not_utf8);
+  const auto json = model->serialize(ModelFormat::json);
+  REQUIRE_FALSE(json);
+  CHECK(json.error().code == ExitCode::refused);
 }
 
 TEST_CASE("faults in text formats are reported with their place") {
