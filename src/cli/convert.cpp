@@ -1,8 +1,9 @@
-#include <fmt/format.h>
+#include "adapters/convert.h"
 
 #include <filesystem>
 
-#include "adapters/convert.h"
+#include <fmt/format.h>
+
 #include "checker/target.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -39,8 +40,8 @@ std::vector<Finding> new_errors(const Model& result, const ModelReport& source) 
   std::vector<Finding> out;
   for (Finding& finding : check(result)) {
     if (finding.severity != Severity::error) continue;
-    const bool known = std::any_of(
-        source.findings.begin(), source.findings.end(), [&](const Finding& other) {
+    const bool known =
+        std::any_of(source.findings.begin(), source.findings.end(), [&](const Finding& other) {
           return other.rule == finding.rule && other.location.value == finding.location.value;
         });
     if (!known) out.push_back(std::move(finding));
@@ -49,7 +50,8 @@ std::vector<Finding> new_errors(const Model& result, const ModelReport& source) 
 }
 
 StepReport step_report(const ConversionStep& step) {
-  const std::string_view kind = step.to == 0 && step.from != 0 ? "expanded" : name_of(step.authority);
+  const std::string_view kind =
+      step.to == 0 && step.from != 0 ? "expanded" : name_of(step.authority);
   return {.path = step.path,
           .op_type = step.domain.empty() ? step.op : step.domain + ":" + step.op,
           .from = step.from,
@@ -59,7 +61,8 @@ StepReport step_report(const ConversionStep& step) {
 }
 
 /// Everything but reading the model and writing the report.
-ExitCode convert_model(const Options& options, const Model& model, ModelReport& report) {
+ExitCode convert_model(const Options& options, const VersionTable& table, const Model& model,
+                       ModelReport& report) {
   add_findings(report, model, {});
   auto& conversion = report.conversion.emplace();
   conversion.from = stamp_line(model);
@@ -70,7 +73,7 @@ ExitCode convert_model(const Options& options, const Model& model, ModelReport& 
     }
     return ExitCode::refused;
   }
-  const auto request = conversion_request(options.request, model);
+  const auto request = conversion_request(options.request, table, model);
   if (!request) return complain(request.error());
   auto converted = convert(model, request->conversion);
   if (!converted) return complain(converted.error());
@@ -85,8 +88,9 @@ ExitCode convert_model(const Options& options, const Model& model, ModelReport& 
   auto faults = new_errors(result, report);
   if (!faults.empty()) {
     conversion.blockers = std::move(faults);
-    complain({ExitCode::internal_error, "the converted model is not valid, nothing was written; "
-                                        "please report this with the model"});
+    complain({ExitCode::internal_error,
+              "the converted model is not valid, nothing was written; "
+              "please report this with the model"});
     return ExitCode::internal_error;
   }
   for (const Target& target : request->targets) {
@@ -119,13 +123,17 @@ ExitCode run_convert(const Options& options) {
     return complain({ExitCode::usage,
                      fmt::format("{}: is also the input, which is never changed", options.result)});
   }
-  if (const auto usable = validate(options.request); !usable) return complain(usable.error());
+  const auto table = version_table(options.request.versions_file);
+  if (!table) return complain(table.error());
+  if (const auto usable = validate(options.request, *table); !usable) {
+    return complain(usable.error());
+  }
   const auto model = Model::load(options.path);
   Report report{.command = "convert", .tool_version = std::string(tool_version()), .models = {}};
   ExitCode code = ExitCode::unreadable;
   if (model) {
     report.models.push_back(stamp_of(*model));
-    code = convert_model(options, *model, report.models.back());
+    code = convert_model(options, *table, *model, report.models.back());
   } else {
     complain(model.error());
     report.models.push_back(unreadable(options.path, model.error()));

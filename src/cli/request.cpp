@@ -1,8 +1,8 @@
 #include "cli/request.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "cli/summary.h"
 #include "model/view.h"
@@ -15,14 +15,14 @@ std::string target_word(const std::string& opset) {
   return opset.find('=') == std::string::npos ? "opset=" + opset : opset;
 }
 
-Result<std::vector<Target>> all_targets(const RequestOptions& options) {
+Result<std::vector<Target>> all_targets(const RequestOptions& options, const VersionTable& table) {
   std::vector<std::string> words = options.targets;
   for (const std::string& opset : options.opsets) words.push_back(target_word(opset));
   if (options.ir_version != 0) words.push_back(fmt::format("ir={}", options.ir_version));
   if (words.empty()) {
     return fail(ExitCode::usage, "say where to go: --opset N, --ir-version N or --target T");
   }
-  return parse_targets(words);
+  return parse_targets(table, words);
 }
 
 /// The version a domain is to end at; 0 leaves it.
@@ -53,6 +53,7 @@ void RequestOptions::add_to(CLI::App& app) {
       ->type_name("[DOMAIN=]N")
       ->allow_extra_args(false);
   app.add_option("--ir-version", ir_version, "IR version to end at")->type_name("N");
+  add_versions_file(app, versions_file);
   app.add_flag("--allow-loss", conversion.allow_loss,
                "Drop what the target cannot hold and no result depends on, as listed changes");
   app.add_flag("--strict-text", conversion.strict_text,
@@ -61,8 +62,8 @@ void RequestOptions::add_to(CLI::App& app) {
                "Take initializers that are also inputs for constants");
 }
 
-Result<void> validate(const RequestOptions& options) {
-  const auto targets = all_targets(options);
+Result<void> validate(const RequestOptions& options, const VersionTable& table) {
+  const auto targets = all_targets(options, table);
   if (!targets) return std::unexpected(targets.error());
   // Two exact destinations for one domain cannot both be meant.
   std::vector<DomainVersion> exact;
@@ -71,8 +72,9 @@ Result<void> validate(const RequestOptions& options) {
     for (const DomainVersion& want : target.ceilings.opsets) {
       const int before = asked(exact, want.domain);
       if (before != 0 && before != want.version) {
-        return fail(ExitCode::usage, fmt::format("{} is asked to end at both {} and {}",
-                                                 display_domain(want.domain), before, want.version));
+        return fail(ExitCode::usage,
+                    fmt::format("{} is asked to end at both {} and {}", display_domain(want.domain),
+                                before, want.version));
       }
       exact.push_back(want);
     }
@@ -80,8 +82,9 @@ Result<void> validate(const RequestOptions& options) {
   return {};
 }
 
-Result<Request> conversion_request(const RequestOptions& options, const Model& model) {
-  const auto targets = all_targets(options);
+Result<Request> conversion_request(const RequestOptions& options, const VersionTable& table,
+                                   const Model& model) {
+  const auto targets = all_targets(options, table);
   if (!targets) return std::unexpected(targets.error());
   Request request = conversion_request(*targets, model);
   request.conversion.options = options.conversion;
