@@ -124,6 +124,7 @@ Result<std::string> print_text_format(const pb::ModelProto& proto, std::string_v
     case ModelFormat::json:
       return print_json(proto, name);
     case ModelFormat::text:
+      return print_text(proto, name);
     case ModelFormat::binary:
       break;
   }
