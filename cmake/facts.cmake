@@ -1,9 +1,16 @@
 # Compiles data/*.json into constant tables: no file is parsed when the program starts.
+# It shares the reader of data/versions.json with the program, which takes such files at run time.
+add_library(onnxcompat_versions_file OBJECT
+            src/versiontable/attribute_type.cpp src/versiontable/release.cpp
+            src/versiontable/version_number.cpp src/versiontable/versions_file.cpp)
+target_link_libraries(onnxcompat_versions_file PRIVATE onnxcompat_options onnxcompat_support
+                                                       nlohmann_json::nlohmann_json)
 add_executable(factgen tools/factgen/main.cpp tools/factgen/operators.cpp
-                       src/versiontable/attribute_type.cpp)
+                       tools/factgen/releases.cpp $<TARGET_OBJECTS:onnxcompat_versions_file>)
 target_include_directories(factgen PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
 target_link_libraries(factgen PRIVATE onnxcompat_options onnxcompat_support
                                       nlohmann_json::nlohmann_json)
+target_link_libraries(onnxcompat_versiontable PRIVATE nlohmann_json::nlohmann_json)
 
 function(onnxcompat_facts kind data)
   set(input ${CMAKE_CURRENT_SOURCE_DIR}/data/${data})
@@ -19,3 +26,4 @@ function(onnxcompat_facts kind data)
 endfunction()
 
 onnxcompat_facts(operators operators.json)
+onnxcompat_facts(releases versions.json)

@@ -11,6 +11,7 @@ namespace {
 struct Options {
   std::vector<std::string> paths;
   std::vector<std::string> targets;
+  std::string versions_file;
   std::string fail_on = "error";
   CheckOptions check;
   OutputOptions output;
@@ -35,7 +36,9 @@ bool any_target_failed(const ModelReport& report) {
 }
 
 ExitCode run_check(const Options& options) {
-  const auto targets = parse_targets(options.targets);
+  const auto table = version_table(options.versions_file);
+  if (!table) return complain(table.error());
+  const auto targets = parse_targets(*table, options.targets);
   if (!targets) return complain(targets.error());
   if (const auto valid = validate(options.check); !valid) return complain(valid.error());
 
@@ -55,10 +58,15 @@ ExitCode run_check(const Options& options) {
     }
     ModelReport one = stamp_of(*model);
     add_findings(one, *model, options.check);
-    for (const Target& target : *targets) one.targets.push_back(target_report(*model, target));
-    one.minimum = minimum_of(*model);
-    failed = failed || any_at_or_above(one, severity_named(options.fail_on)) ||
-             any_target_failed(one);
+    for (const Target& target : *targets) {
+      TargetReport verdict = target_report(*model, target);
+      if (!verdict.compatible && one.verdict == "valid")
+        add_convertibility(verdict, *model, target);
+      one.targets.push_back(std::move(verdict));
+    }
+    one.minimum = minimum_of(*model, *table);
+    failed =
+        failed || any_at_or_above(one, severity_named(options.fail_on)) || any_target_failed(one);
     report.models.push_back(std::move(one));
   }
   const ExitCode code = any_unreadable ? ExitCode::unreadable
@@ -95,7 +103,8 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
       app.add_option("--target", options->targets, "Must run there; may be given several times")
           ->type_name("T")
           ->allow_extra_args(false);
-      app.add_option("--fail-on", options->fail_on, "Least severity that fails: error, warning or info")
+      app.add_option("--fail-on", options->fail_on,
+                     "Least severity that fails: error, warning or info")
           ->check(CLI::IsMember(std::vector<std::string>{"error", "warning", "info"}))
           ->type_name("SEVERITY")
           ->default_str("error");
@@ -111,6 +120,7 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
       app.add_option("--max-findings", options->check.max_findings,
                      "List at most this many findings a model (0: all)")
           ->type_name("N");
+      add_versions_file(app, options->versions_file);
       options->output.add_to(app);
       return [options] { return run_check(*options); };
     }};

@@ -1,10 +1,10 @@
 #include "cli/prove.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "cli/test_data.h"
 #include "executor/generate.h"
@@ -39,11 +39,9 @@ executor::RunOptions run_options(const ProofOptions& options) {
 }
 
 std::string missing_kernel_line(const executor::MissingKernel& missing) {
-  const std::string op = fmt::format("{}{}{}", missing.domain.empty() ? "" : missing.domain + ":",
-                                     missing.op,
-                                     missing.since_version == 0
-                                         ? ""
-                                         : fmt::format("-{}", missing.since_version));
+  const std::string op =
+      fmt::format("{}{}{}", missing.domain.empty() ? "" : missing.domain + ":", missing.op,
+                  missing.since_version == 0 ? "" : fmt::format("-{}", missing.since_version));
   return fmt::format("no kernel for {} ({})", op, missing.path);
 }
 
@@ -156,7 +154,8 @@ class Comparison {
       note_budget(of_b.error());
       const bool limit = of_b.error().code == ExitCode::limit;
       report_.verdict = limit ? kNotProven : kDiffers;
-      report_.reason = "the second model does not run where the first does: " + of_b.error().message;
+      report_.reason =
+          "the second model does not run where the first does: " + of_b.error().message;
       failed_ = true;
       return true;
     }
@@ -164,8 +163,8 @@ class Comparison {
     bool same = true;
     for (int i = 0; i < outputs.size(); ++i) {
       const auto at = static_cast<std::size_t>(i);
-      const auto next = output_of(outputs[i].name(), executor::compare((*of_a)[at], (*of_b)[at],
-                                                                       options_.tolerance));
+      const auto next = output_of(outputs[i].name(),
+                                  executor::compare((*of_a)[at], (*of_b)[at], options_.tolerance));
       same = same && next.equal;
       if (report_.cases == 1) {
         report_.outputs.push_back(next);
@@ -235,8 +234,8 @@ double estimated_macs(const Model& model, const Inference& inference) {
       const ValueType* out = inference.type_of(body, node.outputs()[0]);
       const ValueType* weights = inference.type_of(body, node.inputs()[1]);
       const bool convolution = node.op_type().find("Conv") != std::string::npos;
-      const bool product = node.op_type().find("MatMul") != std::string::npos ||
-                           node.op_type() == "Gemm";
+      const bool product =
+          node.op_type().find("MatMul") != std::string::npos || node.op_type() == "Gemm";
       if (weights == nullptr || !weights->shape || weights->shape->empty()) continue;
       if (convolution) {
         const double filters = static_cast<double>(weights->shape->front().value.value_or(1));
@@ -287,8 +286,9 @@ ProofReport prove_rewrites(const Model& source, const Conversion& conversion,
     if (first_skip.empty()) first_skip = fmt::format("{}: {}", path, reason);
   };
   const auto prove_node = [&](const Body& body, int index, const std::string& path) {
-    const auto before = extract_node(
-        body, index, [&](std::string_view value) { return extracted_type(inference, body, value); });
+    const auto before = extract_node(body, index, [&](std::string_view value) {
+      return extracted_type(inference, body, value);
+    });
     if (!before) return skip(path, before.error().message);
     if (const auto bytes = before->serialize(); bytes && !seen.insert(*bytes).second) {
       ++report.regions;  // the very same node was proven already

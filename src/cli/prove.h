@@ -16,8 +16,8 @@ namespace onnxcompat::cli {
 
 struct ProofOptions {
   std::uint64_t seed = 0;
-  int cases = 2;                        ///< how many generated inputs
-  std::filesystem::path inputs;         ///< folder of test data sets to use instead
+  int cases = 2;                 ///< how many generated inputs
+  std::filesystem::path inputs;  ///< folder of test data sets to use instead
   executor::Tolerance tolerance;
   std::uint64_t memory_budget = std::uint64_t{8} << 30;
   std::int64_t node_budget = 20'000'000;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include "checker/checker.h"
 #include "model/model.h"
 #include "report/report.h"
@@ -22,16 +24,26 @@ ModelReport unreadable(const std::string& path, const Error& error);
 /// Runs the checker and fills in findings and verdict.
 void add_findings(ModelReport& report, const Model& model, const CheckOptions& options);
 
-/// Checks one target, and whether `convert` could reach it if the model does not meet it.
+/// Checks one target.
 TargetReport target_report(const Model& model, const Target& target);
 
+/// Tries in memory whether `convert` could reach a target that the model does not meet.
+void add_convertibility(TargetReport& report, const Model& model, const Target& target);
+
 /// The smallest releases that take the model as it is stamped.
-MinimumReport minimum_of(const Model& model);
+MinimumReport minimum_of(const Model& model, const VersionTable& table);
 
 /// "ir 7, ai.onnx 11, ai.onnx.ml 2"
 std::string stamp_line(const Model& model);
 
+/// `--versions-file`: a user's own release rows beside the built-in ones.
+void add_versions_file(CLI::App& app, std::string& path);
+
+/// The built-in table, with the rows of `file` if it is not empty.
+Result<VersionTable> version_table(const std::string& file);
+
 /// Targets from `--target` words. The first bad one is the error.
-Result<std::vector<Target>> parse_targets(const std::vector<std::string>& specs);
+Result<std::vector<Target>> parse_targets(const VersionTable& table,
+                                          const std::vector<std::string>& specs);
 
 }  // namespace onnxcompat::cli

@@ -12,7 +12,8 @@ namespace onnxcompat::cli {
 struct TestData {
   std::filesystem::path folder;
   executor::NamedValues inputs;
-  std::vector<std::optional<executor::Value>> expected;  ///< by output; unset where there is no file
+  std::vector<std::optional<executor::Value>>
+      expected;  ///< by output; unset where there is no file
 };
 
 /// Reads a folder that holds input_K.pb, or one that holds such folders (test_data_set_0, …), in

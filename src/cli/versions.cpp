@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/summary.h"
 #include "support/strings.h"
 #include "versiontable/version_table.h"
 
@@ -12,19 +13,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Options {
-  std::string product;
+  ReleaseFilter filter;
+  std::string evidence;
+  std::vector<std::string> targets;  // --takes
+  std::string versions_file;
   OutputOptions output;
 };
-
-std::vector<std::string_view> products() {
-  std::vector<std::string_view> out;
-  for (const Release& release : releases()) {
-    if (std::find(out.begin(), out.end(), release.product) == out.end()) {
-      out.push_back(release.product);
-    }
-  }
-  return out;
-}
 
 std::string cell(int value) { return value == 0 ? "-" : fmt::format("{}", value); }
 
@@ -64,19 +58,32 @@ Json json_of(const std::vector<const Release*>& rows) {
   return {{"releases", std::move(out)}};
 }
 
+std::string unknown_product(const VersionTable& table, std::string_view asked) {
+  std::vector<std::string_view> names;
+  for (const Product& product : table.products()) names.push_back(product.name);
+  const auto nearest = did_you_mean(asked, names);
+  return fmt::format("unknown product '{}'; known: {}{}", asked, fmt::join(names, ", "),
+                     nearest ? fmt::format(" (did you mean '{}'?)", *nearest) : "");
+}
+
 ExitCode run_versions(const Options& options) {
-  std::vector<const Release*> rows;
-  for (const Release& release : releases()) {
-    if (options.product.empty() || release.product == options.product) rows.push_back(&release);
+  const auto table = version_table(options.versions_file);
+  if (!table) return complain(table.error());
+  ReleaseFilter filter = options.filter;
+  if (!filter.product.empty() && table->find_product(filter.product) == nullptr) {
+    return complain({ExitCode::usage, unknown_product(*table, filter.product)});
   }
-  if (rows.empty()) {
-    const auto known = products();
-    const auto nearest = did_you_mean(options.product, known);
-    return complain(
-        {ExitCode::usage,
-         fmt::format("unknown product '{}'; known: {}{}", options.product, fmt::join(known, ", "),
-                     nearest ? fmt::format(" (did you mean '{}'?)", *nearest) : "")});
+  for (const Evidence evidence : {Evidence::documented, Evidence::measured, Evidence::stated}) {
+    if (options.evidence == name_of(evidence)) filter.evidence = evidence;
   }
+  for (const std::string& word : options.targets) {
+    const auto target = table->parse_target(word);
+    if (!target) return complain(target.error());
+    filter.ir_version = std::max(filter.ir_version, target->ceilings.ir_version);
+    filter.opsets.insert(filter.opsets.end(), target->ceilings.opsets.begin(),
+                         target->ceilings.opsets.end());
+  }
+  const auto rows = table->list(filter);
   return emit(options.output.format == "json" ? json_of(rows).dump(2) + "\n" : table_of(rows),
               options.output);
 }
@@ -92,13 +99,22 @@ release promises to run.
 
 Examples:
   onnxcompat versions
-  onnxcompat versions onnxruntime
+  onnxcompat versions onnxruntime --takes opset=17
   onnxcompat versions onnx --format json
 
 Exit status: 0; 2 for an unknown product.)",
     [](CLI::App& app) -> std::function<ExitCode()> {
       auto options = std::make_shared<Options>();
-      app.add_option("PRODUCT", options->product, "Only this one: onnx, onnxruntime, winml…");
+      app.add_option("PRODUCT", options->filter.product,
+                     "Only this one: onnx, onnxruntime, winml, …");
+      app.add_option("--takes", options->targets,
+                     "Only releases that take this: opset=17, ai.onnx.ml=3, ir=8")
+          ->type_name("T")
+          ->allow_extra_args(false);
+      app.add_option("--evidence", options->evidence, "Only rows known this way")
+          ->check(CLI::IsMember(std::vector<std::string>{"documented", "measured", "stated"}))
+          ->type_name("HOW");
+      add_versions_file(app, options->versions_file);
       options->output.add_to(app, {"text", "json"});
       return [options] { return run_versions(*options); };
     }};

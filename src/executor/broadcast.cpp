@@ -1,6 +1,7 @@
+#include "executor/broadcast.h"
+
 #include <algorithm>
 
-#include "executor/broadcast.h"
 #include "executor/kernel.h"
 
 namespace onnxcompat::executor {

@@ -40,8 +40,8 @@ const SmallFloat* small_float(DataType type) {
 float decode(const SmallFloat& f, int bits) {
   const int magnitude = bits & (f.sign_bit - 1);
   const float sign = (bits & f.sign_bit) != 0 ? -1.0F : 1.0F;
-  const bool is_nan = f.signed_nan ? magnitude > f.max_finite && magnitude != f.infinity
-                                   : bits == f.nan;
+  const bool is_nan =
+      f.signed_nan ? magnitude > f.max_finite && magnitude != f.infinity : bits == f.nan;
   if (is_nan) return std::copysign(std::numeric_limits<float>::quiet_NaN(), sign);
   if (magnitude == f.infinity) return sign * std::numeric_limits<float>::infinity();
   const int exponent = magnitude >> f.mantissa_bits;

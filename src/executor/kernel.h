@@ -64,6 +64,8 @@ class KernelContext {
   /// A zeroed tensor within the memory budget. Errors: negative or overflowing dims
   /// (ExitCode::unreadable), budget passed (ExitCode::limit).
   Result<Tensor> allocate(DataType type, Dims dims) const;
+  /// Room for that many bytes of scratch memory? Error ExitCode::limit if not.
+  Status check_memory(std::uint64_t bytes) const;
   void set(int i, Tensor tensor);
   void set(int i, Value value);
 
@@ -91,6 +93,9 @@ struct KernelRow {
   int last;  ///< kUnbounded: every later version known today
   KernelFn run;
 };
+
+/// Every family of kernels.inc has one function `std::span<const KernelRow> <family>_kernels()`.
+/// Its file returns a static table.
 
 /// The kernel for an operator version; null if there is none.
 const KernelRow* find_kernel(std::string_view domain, std::string_view op, int since_version);

@@ -126,8 +126,8 @@ void parallel_for(std::int64_t count, std::int64_t cost,
                   const std::function<void(std::int64_t, std::int64_t)>& body) {
   constexpr std::int64_t kWorthAThread = 1 << 16;
   if (count <= 0) return;
-  const std::int64_t pieces_by_cost =
-      std::min(count, count / std::max<std::int64_t>(1, kWorthAThread / std::max<std::int64_t>(1, cost)));
+  const std::int64_t pieces_by_cost = std::min(
+      count, count / std::max<std::int64_t>(1, kWorthAThread / std::max<std::int64_t>(1, cost)));
   const auto helpers =
       static_cast<int>(std::min<std::int64_t>(allowed_threads, pieces_by_cost)) - 1;
   if (helpers < 1 || inside_worker) {

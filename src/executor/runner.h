@@ -69,8 +69,12 @@ class Runner {
   virtual std::optional<AttributeView> resolve_reference(std::string_view name) const = 0;
   /// Bytes of a tensor of the model as a value (weights are read from the mapping).
   virtual Result<Tensor> load(const TensorView& tensor) const = 0;
-  /// Accounts for an allocation; ExitCode::limit if the budget is passed.
+  /// The same of a sparse tensor, as a dense one.
+  virtual Result<Tensor> load(const SparseTensorView& sparse) const = 0;
+  /// Would that many bytes more be within the budget? ExitCode::limit if not.
   virtual Status reserve(std::uint64_t bytes) = 0;
+  /// The same, and the bytes count as in use until the charge is gone.
+  virtual Result<std::shared_ptr<const void>> charge(std::uint64_t bytes) = 0;
   /// Random numbers for a node: seeded by its own seed attribute or by the run's seed and its
   /// place.
   virtual std::mt19937_64 random_engine(const KernelContext& context) = 0;

@@ -133,8 +133,8 @@ bool is_html(std::string_view text) {
 
 }  // namespace
 
-Error explain_malformed(std::span<const std::byte> model) {
-  const auto found = Walk().message(*pb::ModelProto::descriptor(), WireReader(model), {}, 0);
+Error explain_malformed(std::span<const std::byte> bytes, const Descriptor& type) {
+  const auto found = Walk().message(type, WireReader(bytes), {}, 0);
   return found.value_or(Error{ExitCode::unreadable, "it is not a well-formed protobuf message"});
 }
 

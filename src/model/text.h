@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "model/payload.h"
 #include "support/error.h"
 
 namespace onnxcompat {
@@ -16,16 +15,15 @@ class ModelProto;
 }
 
 /// Nesting of graphs, types and records beyond which a text is refused.
-inline constexpr int kMaxTextDepth = 100;
+inline constexpr int kMaxTextDepth = 150;
 
 /// Reads a whole model. `name` stands for the file in messages, which have the form
 /// `name:line:column: expected …, found …`; line and column (in bytes) count from 1.
 Result<void> parse_text(std::string_view text, std::string_view name, pb::ModelProto& model);
 
-/// Writes a whole model: deterministic, and a fixed point under parse_text. Unknown fields are not
-/// written. `payloads` hold the data of detached tensors. Errors: a model nested beyond
-/// kMaxTextDepth.
-Result<std::string> print_text(const pb::ModelProto& model, const Payloads* payloads);
+/// Writes a whole model, no tensor of which is detached: deterministic, and a fixed point under
+/// parse_text. Unknown fields are not written. Errors: a model nested beyond kMaxTextDepth.
+Result<std::string> print_text(const pb::ModelProto& model, std::string_view name);
 
 /// True for what the syntax calls an id: a letter or '_', then letters, digits and '_'.
 bool is_text_identifier(std::string_view text);

@@ -126,7 +126,7 @@ void TextParser::attribute_value(AttributeProto& out, AttributeProto::AttributeT
   } else if (at_type()) {
     pb::TypeProto its_type;
     this->type(its_type);
-    if (lex_.is('{') || lex_.is('=') || lex_.is('[') || at_name()) {
+    if (lex_.is('{') || lex_.is('=') || at_name()) {
       tensor(its_type, at, *out.mutable_t());
       type = AttributeProto::TENSOR;
     } else {

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{1} << 16;
 constexpr std::size_t kLargestWrite = std::size_t{1} << 30;  // Linux moves no more at once
+constexpr int kMaxLinks = 40;                                // as Linux
 
 std::unexpected<Error> write_error(const std::filesystem::path& target, int number) {
   const bool is_limit = number == ENOSPC || number == EDQUOT || number == EFBIG;
@@ -26,12 +27,13 @@ std::unexpected<Error> write_error(const std::filesystem::path& target, int numb
 }  // namespace
 
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target) {
-  std::error_code ignored;
+  std::error_code failed;
   std::filesystem::path real = target;
-  if (std::filesystem::is_symlink(target, ignored)) {
-    // A dangling link resolves to where the new file goes.
-    real = std::filesystem::weakly_canonical(target, ignored);
-    if (ignored) return write_error(target, ignored.value());
+  for (int hops = 0; std::filesystem::is_symlink(real, failed); ++hops) {
+    if (hops == kMaxLinks) return write_error(target, ELOOP);
+    const auto next = std::filesystem::read_symlink(real, failed);
+    if (failed) return write_error(target, failed.value());
+    real = real.parent_path() / next;  // an absolute link replaces the folder
   }
   struct stat status {};
   const bool exists = ::stat(real.c_str(), &status) == 0;

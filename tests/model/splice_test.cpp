@@ -69,6 +69,6 @@ TEST_CASE("real models load, and save to what they were") {
     REQUIRE(model);
     const auto saved = folder / "saved.onnx";
     REQUIRE(model->save(saved));
-    CHECK(test::read_file(saved) == test::read_file(path));
+    CHECK((test::read_file(saved) == test::read_file(path)));
   }
 }

@@ -6,14 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 /// Turns the reviewed data files into constant tables. Runs at build time only; what is wrong with
 /// the data ends it with a message, so the build fails and not the program.
 namespace factgen {
-
-/// Keeps the order of the file, so that formal parameters and type variables keep theirs.
-using Json = nlohmann::ordered_json;
 
 struct DataError : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -41,7 +36,8 @@ class Pool {
   std::map<std::vector<std::string>, std::size_t> offsets_;
 };
 
-/// The C++ source of the tables.
-std::string generate_operators(const Json& data);
+/// The C++ source of the tables; `data` is the text of the file called `name`.
+std::string generate_operators(std::string_view data);
+std::string generate_releases(std::string_view data, const std::string& name);
 
 }  // namespace factgen

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <iterator>
 #include <string_view>
 
 #include "factgen.h"
@@ -43,9 +44,12 @@ int main(int argc, char** argv) {
   try {
     std::ifstream input(argv[2]);
     if (!input) throw factgen::DataError("cannot be read");
+    const std::string data{std::istreambuf_iterator<char>(input), {}};
     std::string source;
     if (kind == "operators") {
-      source = factgen::generate_operators(factgen::Json::parse(input));
+      source = factgen::generate_operators(data);
+    } else if (kind == "releases") {
+      source = factgen::generate_releases(data, argv[2]);
     } else {
       throw factgen::DataError("no such kind of table");
     }

@@ -3,6 +3,8 @@
 #include <set>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "factgen.h"
 #include "support/data_type.h"
 #include "versiontable/schema.h"
@@ -11,6 +13,9 @@ namespace factgen {
 namespace {
 
 using onnxcompat::AttributeType;
+
+/// Keeps the order of the file, so that formal parameters and type variables keep theirs.
+using Json = nlohmann::ordered_json;
 
 using TypeSet = std::set<std::string>;
 
@@ -289,6 +294,9 @@ class Generator {
 
 }  // namespace
 
-std::string generate_operators(const Json& data) { return Generator(data).run(); }
+std::string generate_operators(std::string_view data) {
+  const Json root = Json::parse(data);
+  return Generator(root).run();
+}
 
 }  // namespace factgen

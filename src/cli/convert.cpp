@@ -1,0 +1,188 @@
+#include "adapters/convert.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "checker/target.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/prove.h"
+#include "cli/request.h"
+#include "cli/summary.h"
+
+namespace onnxcompat::cli {
+namespace {
+
+struct Options {
+  std::string path;
+  std::string result;
+  RequestOptions request;
+  bool dry_run = false;
+  std::string prove = "auto";
+  ProofOptions proof;
+  OutputOptions output;
+};
+
+ProofMode proof_mode(std::string_view name) {
+  if (name == "model") return ProofMode::model;
+  if (name == "rewrites") return ProofMode::rewrites;
+  return name == "off" ? ProofMode::off : ProofMode::automatic;
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error) && !error;
+}
+
+/// Faults that the result has and the source had not: conversions must not make any.
+std::vector<Finding> new_errors(const Model& result, const ModelReport& source) {
+  std::vector<Finding> out;
+  for (Finding& finding : check(result)) {
+    if (finding.severity != Severity::error) continue;
+    const bool known =
+        std::any_of(source.findings.begin(), source.findings.end(), [&](const Finding& other) {
+          return other.rule == finding.rule && other.location.value == finding.location.value;
+        });
+    if (!known) out.push_back(std::move(finding));
+  }
+  return out;
+}
+
+StepReport step_report(const ConversionStep& step) {
+  const std::string_view kind =
+      step.to == 0 && step.from != 0 ? "expanded" : name_of(step.authority);
+  return {.path = step.path,
+          .op_type = step.domain.empty() ? step.op : step.domain + ":" + step.op,
+          .from = step.from,
+          .to = step.to,
+          .kind = std::string(kind),
+          .note = step.note};
+}
+
+/// Everything but reading the model and writing the report.
+ExitCode convert_model(const Options& options, const VersionTable& table, const Model& model,
+                       ModelReport& report) {
+  add_findings(report, model, {});
+  auto& conversion = report.conversion.emplace();
+  conversion.from = stamp_line(model);
+  if (report.verdict != "valid") {
+    conversion.to = conversion.from;
+    for (const Finding& finding : report.findings) {
+      if (finding.severity == Severity::error) conversion.blockers.push_back(finding);
+    }
+    return ExitCode::refused;
+  }
+  const auto request = conversion_request(options.request, table, model);
+  if (!request) return complain(request.error());
+  auto converted = convert(model, request->conversion);
+  if (!converted) return complain(converted.error());
+  for (const ConversionStep& step : converted->steps) conversion.steps.push_back(step_report(step));
+  for (Finding& note : converted->notes) report.findings.push_back(std::move(note));
+  conversion.blockers = std::move(converted->blockers);
+  conversion.to = request_line(*request, model);
+  if (!converted->model) return ExitCode::refused;
+  conversion.to = stamp_line(*converted->model);
+
+  const Model& result = *converted->model;
+  auto faults = new_errors(result, report);
+  if (!faults.empty()) {
+    conversion.blockers = std::move(faults);
+    complain({ExitCode::internal_error,
+              "the converted model is not valid, nothing was written; "
+              "please report this with the model"});
+    return ExitCode::internal_error;
+  }
+  for (const Target& target : request->targets) {
+    TargetReport reached = target_report(result, target);
+    if (!reached.compatible) {
+      conversion.blockers.insert(conversion.blockers.end(), reached.blockers.begin(),
+                                 reached.blockers.end());
+    }
+    report.targets.push_back(std::move(reached));
+  }
+  if (!conversion.blockers.empty()) return ExitCode::refused;
+
+  if (!options.dry_run) {
+    Progress progress;
+    progress.show("proving…");
+    conversion.proof = prove_conversion(model, *converted, request->conversion,
+                                        proof_mode(options.prove), options.proof);
+    if (conversion.proof->verdict == "differs") return ExitCode::differs;
+    if (const auto saved = result.save(options.result); !saved) return complain(saved.error());
+    conversion.output = options.result;
+  }
+  return ExitCode::ok;
+}
+
+ExitCode run_convert(const Options& options) {
+  if (options.result.empty() && !options.dry_run) {
+    return complain({ExitCode::usage, "say where to write the result: -o OUT (or --dry-run)"});
+  }
+  if (same_file(options.path, options.result)) {
+    return complain({ExitCode::usage,
+                     fmt::format("{}: is also the input, which is never changed", options.result)});
+  }
+  const auto table = version_table(options.request.versions_file);
+  if (!table) return complain(table.error());
+  if (const auto usable = validate(options.request, *table); !usable) {
+    return complain(usable.error());
+  }
+  const auto model = Model::load(options.path);
+  Report report{.command = "convert", .tool_version = std::string(tool_version()), .models = {}};
+  ExitCode code = ExitCode::unreadable;
+  if (model) {
+    report.models.push_back(stamp_of(*model));
+    code = convert_model(options, *table, *model, report.models.back());
+  } else {
+    complain(model.error());
+    report.models.push_back(unreadable(options.path, model.error()));
+  }
+  return emit(report, options.output, code);
+}
+
+}  // namespace
+
+extern const Command convert_command;
+const Command convert_command{
+    "convert", "Bring a model to another opset, IR version or runtime release, up or down",
+    R"(Every node walks its own operator's history, through subgraphs and functions. Either
+the whole model is converted exactly, or nothing is written and every blocker is
+listed. The result is checked again, and proven: the model and the result are run
+on the same inputs by the built-in executor (--prove model), or each changed node on
+its own where that is too much or a kernel is missing (--prove rewrites).
+
+--opset 13 and --target opset=13 mean exactly 13. A release (--target
+onnxruntime=1.14) changes only what that release cannot take.
+
+Examples:
+  onnxcompat convert model.onnx --opset 21 -o model-21.onnx
+  onnxcompat convert model.onnx --target onnxruntime=1.14 -o model-ort114.onnx
+  onnxcompat convert model.onnx --opset ai.onnx.ml=2 --ir-version 8 -o out.onnx
+  onnxcompat convert model.onnx --opset 11 --dry-run
+
+Exit status: 0 written (or, with --dry-run, would be); 2 bad usage; 3 unreadable;
+  4 refused, nothing written; 5 the numbers differ, nothing written.)",
+    [](CLI::App& app) -> std::function<ExitCode()> {
+      auto options = std::make_shared<Options>();
+      app.add_option("MODEL", options->path, "Model file; never changed")->required();
+      app.add_option("-o,--out", options->result,
+                     "Where to write the result (format by ending, as for reading)")
+          ->type_name("OUT");
+      options->request.add_to(app);
+      app.add_flag("--dry-run", options->dry_run, "Say what would be done; write nothing");
+      app.add_option("--prove", options->prove, "auto, model, rewrites or off")
+          ->check(CLI::IsMember(std::vector<std::string>{"auto", "model", "rewrites", "off"}))
+          ->type_name("HOW")
+          ->default_str("auto");
+      app.add_option("--seed", options->proof.seed, "Seed of the inputs drawn for the proof")
+          ->type_name("N");
+      app.add_option("--cases", options->proof.cases, "How many inputs the proof draws")
+          ->check(CLI::Range(1, 1000))
+          ->type_name("N")
+          ->default_str("2");
+      options->output.add_to(app);
+      return [options] { return run_convert(*options); };
+    }};
+
+}  // namespace onnxcompat::cli

@@ -1,0 +1,127 @@
+#include "cli/summary.h"
+
+#include <fmt/format.h>
+
+#include "adapters/convert.h"
+#include "checker/target.h"
+#include "cli/request.h"
+
+namespace onnxcompat::cli {
+
+ModelReport stamp_of(const Model& model) {
+  ModelReport report;
+  report.path = model.path().string();
+  report.ir_version = model.ir_version();
+  for (const OpsetImportView import : model.opset_imports()) {
+    report.opset_imports.push_back(
+        {std::string(import.domain()), static_cast<int>(import.version())});
+  }
+  report.producer = model.producer_name();
+  if (!model.producer_version().empty()) report.producer += " " + model.producer_version();
+  return report;
+}
+
+ModelReport unreadable(const std::string& path, const Error& error) {
+  ModelReport report;
+  report.path = path;
+  report.verdict = "unreadable";
+  report.error = error.message;
+  return report;
+}
+
+void add_findings(ModelReport& report, const Model& model, const CheckOptions& options) {
+  CheckReport checked = run_checks(model, options);
+  report.findings_left_out = static_cast<int>(checked.omitted);
+  report.verdict = "valid";
+  for (const Finding& finding : checked.findings) {
+    if (finding.severity == Severity::error) report.verdict = "invalid";
+  }
+  report.findings.insert(report.findings.end(), std::make_move_iterator(checked.findings.begin()),
+                         std::make_move_iterator(checked.findings.end()));
+}
+
+TargetReport target_report(const Model& model, const Target& target) {
+  TargetVerdict verdict = check_target(model, target);
+  return {.target = target.spec,
+          .evidence = std::string(name_of(target.evidence)),
+          .compatible = verdict.compatible,
+          .blockers = std::move(verdict.blockers),
+          .convertible = std::nullopt,
+          .convert_note = {}};
+}
+
+void add_convertibility(TargetReport& report, const Model& model, const Target& target) {
+  const Request request = conversion_request({target}, model);
+  const auto converted = convert(model, request.conversion);
+  if (!converted || !converted->model) {
+    report.convertible = false;
+    if (!converted) {
+      report.convert_note = converted.error().message;
+    } else if (!converted->blockers.empty()) {
+      const std::size_t others = converted->blockers.size() - 1;
+      const Finding& first = converted->blockers.front();
+      report.convert_note = fmt::format("{}: {}", first.location.path, first.message);
+      if (others > 0) report.convert_note += fmt::format(" (and {} more)", others);
+    }
+    return;
+  }
+  const TargetVerdict after = check_target(*converted->model, target);
+  report.convertible = after.compatible;
+  report.convert_note = after.compatible
+                            ? fmt::format("onnxcompat convert {} --target {} -o OUT",
+                                          model.path().string(), target.spec)
+                            : fmt::format("what remains: {}", after.blockers.front().message);
+}
+
+MinimumReport minimum_of(const Model& model, const VersionTable& table) {
+  std::vector<DomainVersion> stamped;
+  for (const OpsetImportView import : model.opset_imports()) {
+    stamped.push_back({std::string(import.domain()), static_cast<int>(import.version())});
+  }
+  if (stamped.empty()) stamped.push_back({"", model.opset("")});
+  const MinimumReleases least =
+      table.minimum_releases(static_cast<int>(model.ir_version()), stamped);
+  MinimumReport report;
+  if (least.onnx != nullptr) report.onnx = least.onnx->version;
+  if (least.onnxruntime_documented != nullptr) {
+    report.onnxruntime = least.onnxruntime_documented->version;
+  }
+  if (least.onnxruntime_measured != nullptr &&
+      least.onnxruntime_measured->version != report.onnxruntime) {
+    report.onnxruntime_measured = least.onnxruntime_measured->version;
+  }
+  report.ir_version = needs_of(model).ir_version;
+  return report;
+}
+
+std::string stamp_line(const Model& model) {
+  std::string line = fmt::format("ir {}", model.ir_version());
+  for (const OpsetImportView import : model.opset_imports()) {
+    line += fmt::format(", {} {}", display_domain(import.domain()), import.version());
+  }
+  return line;
+}
+
+void add_versions_file(CLI::App& app, std::string& path) {
+  app.add_option("--versions-file", path,
+                 "Release rows of your own, in the format of data/versions.json")
+      ->type_name("FILE");
+}
+
+Result<VersionTable> version_table(const std::string& file) {
+  if (!file.empty()) return VersionTable::with_file(file);
+  return VersionTable(VersionTable::built_in());
+}
+
+Result<std::vector<Target>> parse_targets(const VersionTable& table,
+                                          const std::vector<std::string>& specs) {
+  std::vector<Target> targets;
+  for (const std::string& spec : specs) {
+    auto target = table.parse_target(spec);
+    if (!target) return std::unexpected(target.error());
+    targets.push_back(*std::move(target));
+  }
+  return targets;
+}
+
+}  // namespace onnxcompat::cli

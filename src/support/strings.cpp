@@ -1,0 +1,51 @@
+#include "support/strings.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace onnxcompat {
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
+int edit_distance(std::string_view a, std::string_view b) {
+  // Three rows of the usual table: the one being filled and the two above it.
+  std::vector<int> two_above(b.size() + 1);
+  std::vector<int> above(b.size() + 1);
+  std::vector<int> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    two_above.swap(above);
+    above.swap(row);
+    row[0] = static_cast<int>(i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const int replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({replaced, above[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], two_above[j - 2] + 1);
+      }
+    }
+  }
+  return row[b.size()];
+}
+
+std::optional<std::string_view> did_you_mean(std::string_view word,
+                                             std::span<const std::string_view> candidates) {
+  const std::string wanted = lower_case(word);
+  int best = std::max(1, static_cast<int>(word.size()) / 3) + 1;
+  std::optional<std::string_view> result;
+  for (const std::string_view candidate : candidates) {
+    const int distance = edit_distance(wanted, lower_case(candidate));
+    if (distance >= best) continue;
+    best = distance;
+    result = candidate;
+  }
+  return result;
+}
+
+}  // namespace onnxcompat
