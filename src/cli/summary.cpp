@@ -45,7 +45,7 @@ TargetReport target_report(const Model& model, const Target& target) {
   return {.target = target.spec,
           .evidence = std::string(name_of(target.evidence)),
           .compatible = verdict.compatible,
-          .blockers = std::move(verdict.blockers),
+          .blockers = std::move(verdict.findings),
           .convertible = std::nullopt,
           .convert_note = {}};
 }
@@ -70,7 +70,7 @@ void add_convertibility(TargetReport& report, const Model& model, const Target& 
   report.convert_note = after.compatible
                             ? fmt::format("onnxcompat convert {} --target {} -o OUT",
                                           model.path().string(), target.spec)
-                            : fmt::format("what remains: {}", after.blockers.front().message);
+                            : fmt::format("what remains: {}", after.findings.front().message);
 }
 
 MinimumReport minimum_of(const Model& model, const VersionTable& table) {
@@ -90,7 +90,7 @@ MinimumReport minimum_of(const Model& model, const VersionTable& table) {
       least.onnxruntime_measured->version != report.onnxruntime) {
     report.onnxruntime_measured = least.onnxruntime_measured->version;
   }
-  report.ir_version = needs_of(model).ir_version;
+  report.ir_version = needs_of(model).needed_ir;
   return report;
 }
 
