@@ -20,7 +20,6 @@
 
 namespace onnxcompat {
 
-class Inference;
 struct CheckOptions;
 struct ModelScope;
 
@@ -123,7 +122,6 @@ struct ModelScope {
   std::map<FunctionKey, int> functions;            ///< index of the first of that identity
   OpsetImports opsets;
   std::vector<OpsetImports> function_opsets;
-  const Inference* inference = nullptr;  ///< null unless a selected rule needs it
   const CheckOptions* options = nullptr;
 
   /// The function that a call resolves to; nullopt if there is none.
