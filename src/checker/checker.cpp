@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include <fmt/format.h>
 
 #include "checker/rules.h"
-#include "checker/spelling.h"
-#include "inference/inference.h"
+#include "support/strings.h"
 
 namespace onnxcompat {
 namespace {
@@ -24,15 +22,10 @@ constexpr auto kRules = [] {
   return rules;
 }();
 
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 bool matches(const Rule& rule, std::string_view pattern) {
   return pattern == "all" || pattern == rule.name ||
          (pattern.size() >= 2 && pattern.size() <= rule.id.size() &&
-          same_ignoring_case(rule.id.substr(0, pattern.size()), pattern));
+          lower_case(rule.id.substr(0, pattern.size())) == lower_case(pattern));
 }
 
 bool matches_any(const Rule& rule, const std::vector<std::string>& patterns) {
@@ -74,12 +67,6 @@ class Engine {
     }
   }
 
-  bool needs_inference() const {
-    return std::ranges::any_of(by_kind_, [](const auto& active) {
-      return std::ranges::any_of(active, [](const Active& a) { return a.rule->needs_inference; });
-    });
-  }
-
   void run() {
     each<ModelCheck>(scope_);
     for (const BodyScope* root : scope_.roots) visit(*root);
@@ -107,6 +94,7 @@ class Engine {
     each<BodyCheck>(body);
     values(body);
     if (body.body.graph) initializers(body);
+    if (body.body.function) parameters(body);
     const auto nodes = body.body.nodes();
     std::size_t next_inner = 0;
     for (int i = 0; i < nodes.size(); ++i) {
@@ -181,11 +169,17 @@ class Engine {
       return;
     }
     const auto list = at.node.attributes();
-    for (int i = 0; i < list.size(); ++i) {
-      const AttributeAt attribute{at, i, list[i], list[i].present()};
-      each<AttributeCheck>(attribute);
-      for (const AttributeType kind : attribute.present) contents(attribute, kind);
-    }
+    for (int i = 0; i < list.size(); ++i) attribute({at.body, &at, i, list[i], list[i].present()});
+  }
+
+  void parameters(const BodyScope& body) {
+    const auto list = body.body.function->attribute_protos();
+    for (int i = 0; i < list.size(); ++i) attribute({body, nullptr, i, list[i], list[i].present()});
+  }
+
+  void attribute(const AttributeAt& at) {
+    each<AttributeCheck>(at);
+    for (const AttributeType kind : at.present) contents(at, kind);
   }
 
   /// The tensors and types that an attribute holds.
@@ -237,7 +231,7 @@ std::span<const Rule* const> all_rules() { return kRules; }
 
 const Rule* find_rule(std::string_view id_or_name) {
   const auto at = std::ranges::find_if(kRules, [&](const Rule* rule) {
-    return rule->name == id_or_name || same_ignoring_case(rule->id, id_or_name);
+    return rule->name == id_or_name || lower_case(rule->id) == lower_case(id_or_name);
   });
   return at == kRules.end() ? nullptr : *at;
 }
@@ -254,7 +248,7 @@ Result<void> validate(const CheckOptions& options) {
     std::vector<std::string_view> names;
     for (const Rule* rule : kRules) names.insert(names.end(), {rule->id, rule->name});
     std::string message = fmt::format("no rule is called \"{}\"", pattern);
-    if (const auto close = closest(pattern, names)) {
+    if (const auto close = did_you_mean(pattern, names)) {
       message += fmt::format("; did you mean \"{}\"?", *close);
     }
     return fail(ExitCode::usage, std::move(message));
@@ -266,11 +260,6 @@ CheckReport run_checks(const Model& model, const CheckOptions& options) {
   ModelScope scope(model);
   scope.options = &options;
   Engine engine(scope, options);
-  std::optional<Inference> inference;
-  if (engine.needs_inference()) {
-    inference.emplace(Inference::run(model));
-    scope.inference = &*inference;
-  }
   engine.run();
 
   auto& entries = engine.sink().entries();

@@ -65,12 +65,11 @@ struct Rule {
   std::string_view good = {};
   std::string_view fix = {};  ///< what helps; the hint of findings that have none of their own
   bool default_on = true;
-  bool needs_inference = false;
   Check check = {};
 };
 
 /// Collects what rules find. A rule adds a place and a message; id, severity and path come from
-/// here. Bytes that are no UTF-8 are written as \xNN.
+/// here. Names of the model are passed on as they are: reports make them printable.
 class Sink {
  public:
   /// A finding on its way: lets a rule add a hint of its own or lower the severity.

@@ -1,5 +1,4 @@
 #include "checker/rule.h"
-#include "checker/spelling.h"
 
 namespace onnxcompat {
 
@@ -8,14 +7,9 @@ Finding make_finding(const Rule& rule, const Place& place, std::string message, 
   finding.rule = rule.id;
   finding.name = rule.name;
   finding.severity = rule.severity;
-  finding.message = printable(std::move(message));
+  finding.message = std::move(message);
   finding.location = place.location();
-  for (std::string* text :
-       {&finding.location.path, &finding.location.graph, &finding.location.node_name,
-        &finding.location.op_type, &finding.location.attribute, &finding.location.value}) {
-    *text = printable(std::move(*text));
-  }
-  finding.hint = hint.empty() ? std::string(rule.fix) : printable(std::move(hint));
+  finding.hint = hint.empty() ? std::string(rule.fix) : std::move(hint);
   return finding;
 }
 
@@ -24,7 +18,7 @@ Sink::Added& Sink::Added::as(Severity severity) {
   return *this;
 }
 
-void Sink::Added::set_hint(std::string text) { finding_->hint = printable(std::move(text)); }
+void Sink::Added::set_hint(std::string text) { finding_->hint = std::move(text); }
 
 bool Sink::full() {
   if (*count_ < cap_) return false;

@@ -17,6 +17,13 @@ long long now_ms() {
   return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
+Result<void> write_file(const std::string& path, std::string_view text) {
+  auto file = AtomicFile::create(path);
+  if (!file) return std::unexpected(file.error());
+  if (const auto appended = file->append(text); !appended) return appended;
+  return file->commit();
+}
+
 }  // namespace
 
 void OutputOptions::add_to(CLI::App& app, std::vector<std::string> formats) {
@@ -44,7 +51,7 @@ bool use_color(const OutputOptions& options) {
 
 ExitCode emit(std::string_view text, const OutputOptions& options) {
   if (!options.path.empty()) {
-    const auto written = write_file_atomically(options.path, text);
+    const auto written = write_file(options.path, text);
     return written ? ExitCode::ok : complain(written.error());
   }
   std::fwrite(text.data(), 1, text.size(), stdout);

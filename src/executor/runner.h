@@ -69,6 +69,8 @@ class Runner {
   virtual std::optional<AttributeView> resolve_reference(std::string_view name) const = 0;
   /// Bytes of a tensor of the model as a value (weights are read from the mapping).
   virtual Result<Tensor> load(const TensorView& tensor) const = 0;
+  /// The same of a sparse tensor, as a dense one.
+  virtual Result<Tensor> load(const SparseTensorView& sparse) const = 0;
   /// Would that many bytes more be within the budget? ExitCode::limit if not.
   virtual Status reserve(std::uint64_t bytes) = 0;
   /// The same, and the bytes count as in use until the charge is gone.

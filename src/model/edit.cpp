@@ -1,9 +1,9 @@
 #include "model/edit.h"
 
-#include <fmt/format.h>
-
 #include <unordered_map>
 #include <unordered_set>
+
+#include <fmt/format.h>
 
 #include "model/model_impl.h"
 #include "proto/onnx.pb.h"
@@ -83,8 +83,7 @@ void OwnedNode::Delete::operator()(pb::NodeProto* node) const { delete node; }
 OwnedNode::OwnedNode(pb::NodeProto* node, const Payloads* payloads)
     : node_(node), payloads_(payloads) {}
 
-OwnedNode::OwnedNode(std::string_view domain, std::string_view op_type)
-    : node_(new pb::NodeProto) {
+OwnedNode::OwnedNode(std::string_view domain, std::string_view op_type) : node_(new pb::NodeProto) {
   set_op(domain, op_type);
 }
 
@@ -335,9 +334,8 @@ void BodyEditor::drop_value_infos(const std::vector<std::string>& names) {
     return;
   }
   erase_if(*graph_->mutable_value_info(), is_gone);
-  erase_if(*graph_->mutable_quantization_annotation(), [&](const pb::TensorAnnotation& note) {
-    return gone.contains(note.tensor_name());
-  });
+  erase_if(*graph_->mutable_quantization_annotation(),
+           [&](const pb::TensorAnnotation& note) { return gone.contains(note.tensor_name()); });
 }
 
 void BodyEditor::add_input_for(const TensorView& initializer) {
@@ -430,7 +428,7 @@ void BodyEditor::rename_values(const std::vector<std::pair<std::string, std::str
 // ---- the model
 
 void ModelEditor::set_ir_version(std::int64_t version) {
-  model_.impl_->proto.set_ir_version(version);
+  model_.impl_->changing().set_ir_version(version);
 }
 
 namespace {
@@ -452,42 +450,42 @@ void set_import(Imports& imports, std::string_view domain, std::int64_t version)
 }  // namespace
 
 void ModelEditor::set_opset(std::string_view domain, std::int64_t version) {
-  set_import(*model_.impl_->proto.mutable_opset_import(), domain, version);
+  set_import(*model_.impl_->changing().mutable_opset_import(), domain, version);
 }
 void ModelEditor::set_function_opset(int function, std::string_view domain, std::int64_t version) {
-  set_import(*model_.impl_->proto.mutable_functions(function)->mutable_opset_import(), domain,
+  set_import(*model_.impl_->changing().mutable_functions(function)->mutable_opset_import(), domain,
              version);
 }
 
 BodyEditor ModelEditor::graph() {
-  return {model_.impl_->proto.mutable_graph(), model_.impl_->payloads.get()};
+  return {model_.impl_->changing().mutable_graph(), model_.impl_->payloads.get()};
 }
 int ModelEditor::training_count() const { return model_.impl_->proto.training_info_size(); }
 BodyEditor ModelEditor::initialization(int training) {
-  return {model_.impl_->proto.mutable_training_info(training)->mutable_initialization(),
+  return {model_.impl_->changing().mutable_training_info(training)->mutable_initialization(),
           model_.impl_->payloads.get()};
 }
 BodyEditor ModelEditor::algorithm(int training) {
-  return {model_.impl_->proto.mutable_training_info(training)->mutable_algorithm(),
+  return {model_.impl_->changing().mutable_training_info(training)->mutable_algorithm(),
           model_.impl_->payloads.get()};
 }
 int ModelEditor::function_count() const { return model_.impl_->proto.functions_size(); }
 BodyEditor ModelEditor::function(int i) {
-  return {model_.impl_->proto.mutable_functions(i), model_.impl_->payloads.get()};
+  return {model_.impl_->changing().mutable_functions(i), model_.impl_->payloads.get()};
 }
 
-void ModelEditor::drop_training() { model_.impl_->proto.clear_training_info(); }
-void ModelEditor::drop_device_configurations() { model_.impl_->proto.clear_configuration(); }
-void ModelEditor::drop_functions() { model_.impl_->proto.clear_functions(); }
+void ModelEditor::drop_training() { model_.impl_->changing().clear_training_info(); }
+void ModelEditor::drop_device_configurations() { model_.impl_->changing().clear_configuration(); }
+void ModelEditor::drop_functions() { model_.impl_->changing().clear_functions(); }
 
 void ModelEditor::rename_function(int i, std::string_view name) {
-  auto& function = *model_.impl_->proto.mutable_functions(i);
+  auto& function = *model_.impl_->changing().mutable_functions(i);
   function.set_name(std::string(name));
   function.clear_overload();
 }
 
 void ModelEditor::drop_parameter_defaults(int function) {
-  auto& proto = *model_.impl_->proto.mutable_functions(function);
+  auto& proto = *model_.impl_->changing().mutable_functions(function);
   for (const auto& parameter : proto.attribute_proto()) proto.add_attribute(parameter.name());
   proto.clear_attribute_proto();
 }

@@ -120,6 +120,7 @@ Result<Model> ModelExtractor::extract(const Body& body, int node_index, const Ty
   impl->path = source.path;
   impl->payloads = source.payloads;
   impl->payload_source = source.payload_source;
+  impl->external_files = source.external_files;
   pb::ModelProto& proto = impl->proto;
   proto.set_ir_version(std::max<std::int64_t>(source.proto.ir_version(), 4));
   const Body& top = body.outermost();

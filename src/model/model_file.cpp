@@ -1,24 +1,21 @@
 // Models from files and to files: which format, and what is a model at all.
 
 #include <algorithm>
-#include <climits>
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
 
 #include "model/detach.h"
 #include "model/diagnose.h"
 #include "model/model.h"
 #include "model/model_impl.h"
 #include "model/proto_text.h"
+#include "model/protobuf.h"
 #include "model/text.h"
+#include "model/unknown_fields.h"
 #include "support/atomic_file.h"
 
 namespace onnxcompat {
 namespace {
-
-/// protobuf counts the bytes of a message in `int`, and so do all readers of models.
-constexpr std::uint64_t kMaxMessageSize = INT_MAX;
 
 std::unexpected<Error> not_a_model(std::string_view name, std::string_view why) {
   return fail(ExitCode::unreadable, fmt::format("{}: not an ONNX model: {}", name, why));
@@ -49,28 +46,19 @@ bool is_model(const pb::ModelProto& proto) {
          !has_control_characters(proto.producer_name()) && !has_control_characters(proto.domain());
 }
 
-bool parse_skeleton(const std::string& skeleton, pb::ModelProto& proto) {
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(skeleton.data()),
-                                            static_cast<int>(skeleton.size()));
-  in.SetRecursionLimit(kMaxMessageDepth);
-  return proto.ParseFromCodedStream(&in) && in.ConsumedEntireMessage();
-}
-
-std::unexpected<Error> too_large(std::string_view name) {
-  return fail(ExitCode::limit,
-              fmt::format("{}: the model takes more than 2 GiB in one message, which nothing can "
-                          "read; its tensors need to be external data",
-                          name));
-}
-
-/// The model's skeleton as one string of wire format.
-Result<std::string> serialize_skeleton(const pb::ModelProto& proto, std::string_view name) {
-  if (proto.ByteSizeLong() > kMaxMessageSize) return too_large(name);
-  std::string out;
-  if (!proto.SerializeToString(&out)) {
-    return fail(ExitCode::internal_error, fmt::format("{}: cannot be serialised", name));
-  }
-  return out;
+/// No text format carries fields that are unknown to this program: rather no file than one without
+/// them.
+Result<void> refuse_unknown_fields(const Model& model, std::string_view name) {
+  std::string first;
+  each_unknown_field(model, [&](const UnknownField& field) {
+    first = fmt::format("{}field {}", field.path.empty() ? "" : field.path + ", ", field.number);
+    return false;
+  });
+  if (first.empty()) return {};
+  return fail(
+      ExitCode::refused,
+      fmt::format("{}: has a field that this version does not know ({}) and only .onnx keeps", name,
+                  first));
 }
 
 Result<Rewrite> splice_model(const std::string& skeleton, const Payloads& payloads,
@@ -85,12 +73,13 @@ Result<Rewrite> splice_model(const std::string& skeleton, const Payloads& payloa
 Result<pb::ModelProto> attached(const pb::ModelProto& proto, const Payloads& payloads,
                                 std::string_view name) {
   if (payloads.size() == 0) return proto;
-  const auto skeleton = serialize_skeleton(proto, name);
+  const auto skeleton = serialize_message(proto, name);
   if (!skeleton) return std::unexpected(skeleton.error());
   const auto whole = splice_model(*skeleton, payloads, name);
   if (!whole) return std::unexpected(whole.error());
   pb::ModelProto out;
-  if (!parse_skeleton(whole->str(), out)) {
+  const std::string bytes = whole->str();
+  if (!parse_message(std::as_bytes(std::span(bytes)), out)) {
     return fail(ExitCode::internal_error, fmt::format("{}: cannot be put together", name));
   }
   return out;
@@ -156,7 +145,7 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
     // From here on a text model is what its wire form would be: one way for all formats.
     const auto proto = parse_text_format(source->text(), name, format);
     if (!proto) return std::unexpected(proto.error());
-    auto wire = serialize_skeleton(*proto, name);
+    auto wire = serialize_message(*proto, name);
     if (!wire) return std::unexpected(wire.error());
     impl->payload_source = std::make_shared<const Source>(*std::move(wire));
   }
@@ -171,7 +160,7 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
     return fail(ExitCode::limit,
                 fmt::format("{}: more than 2 GiB of the model are not tensor data", name));
   }
-  if (!parse_skeleton(parts->skeleton, impl->proto)) {
+  if (!parse_message(std::as_bytes(std::span(parts->skeleton)), impl->proto)) {
     return bad(explain_malformed(bytes, *pb::ModelProto::descriptor()));
   }
   if (!is_model(impl->proto)) {
@@ -205,11 +194,14 @@ Result<std::string> Model::serialize(ModelFormat format) const {
     return std::string(impl_->unmodified->text());
   }
   if (format != ModelFormat::binary) {
+    if (auto known = refuse_unknown_fields(*this, name); !known) {
+      return std::unexpected(known.error());
+    }
     const auto whole = attached(impl_->proto, *impl_->payloads, name);
     if (!whole) return std::unexpected(whole.error());
     return print_text_format(*whole, name, format);
   }
-  const auto skeleton = serialize_skeleton(impl_->proto, name);
+  const auto skeleton = serialize_message(impl_->proto, name);
   if (!skeleton) return skeleton;
   const auto whole = splice_model(*skeleton, *impl_->payloads, name);
   if (!whole) return std::unexpected(whole.error());
@@ -242,7 +234,7 @@ Result<void> Model::save(const std::filesystem::path& path) const {
     if (!text) return std::unexpected(text.error());
     return write([&](AtomicFile& file) { return file.append(*text); });
   }
-  const auto skeleton = serialize_skeleton(impl_->proto, name);
+  const auto skeleton = serialize_message(impl_->proto, name);
   if (!skeleton) return std::unexpected(skeleton.error());
   const auto whole = splice_model(*skeleton, *impl_->payloads, name);
   if (!whole) return std::unexpected(whole.error());

@@ -44,8 +44,12 @@ struct Model::Impl {
   std::shared_ptr<const Source> unmodified;
   ModelFormat format = ModelFormat::binary;  ///< of `unmodified`
 
-  /// To be called before every change of `proto`.
+  /// To be called before every change of `proto`, or through changing().
   void touch() { unmodified.reset(); }
+  pb::ModelProto& changing() {
+    touch();
+    return proto;
+  }
 };
 
 }  // namespace onnxcompat

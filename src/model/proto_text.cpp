@@ -1,14 +1,12 @@
 #include "model/proto_text.h"
 
-#include <climits>
-#include <vector>
-
 #include <fmt/format.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "model/protobuf.h"
 #include "model/rewrite.h"
 
 namespace onnxcompat {
@@ -26,32 +24,21 @@ class FirstError : public gp::io::ErrorCollector {
   std::string text;
 };
 
-bool has_unknown_fields(const gp::Message& message) {
-  const gp::Reflection& reflection = *message.GetReflection();
-  if (reflection.GetUnknownFields(message).field_count() > 0) return true;
-  std::vector<const gp::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const auto* field : fields) {
-    if (field->cpp_type() != gp::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    if (!field->is_repeated()) {
-      if (has_unknown_fields(reflection.GetMessage(message, field))) return true;
-      continue;
-    }
-    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-      if (has_unknown_fields(reflection.GetRepeatedMessage(message, field, i))) return true;
-    }
+/// Text that would not read back as the same model (a NaN with a payload, a string that is not
+/// UTF-8) is not written.
+Result<std::string> proven(std::string text, const Result<pb::ModelProto>& again,
+                           const pb::ModelProto& model, std::string_view name,
+                           std::string_view format) {
+  const auto before = serialize_message(model, name);
+  if (!before) return before;
+  const auto after = again ? serialize_message(*again, name) : Result<std::string>{};
+  if (!again || !after || *before != *after) {
+    return fail(
+        ExitCode::refused,
+        fmt::format("{}: {} cannot express the whole model: it would not read back as it is", name,
+                    format));
   }
-  return false;
-}
-
-Result<void> refuse_unknown_fields(const pb::ModelProto& model, std::string_view name,
-                                   std::string_view format) {
-  if (!has_unknown_fields(model)) return {};
-  return fail(
-      ExitCode::refused,
-      fmt::format("{}: has fields that this version does not know and {} cannot carry; only "
-                  ".onnx keeps them",
-                  name, format));
+  return text;
 }
 
 std::string one_line(std::string_view text) {
@@ -65,7 +52,8 @@ std::string one_line(std::string_view text) {
 }  // namespace
 
 Result<pb::ModelProto> parse_textproto(std::string_view text, std::string_view name) {
-  if (text.size() > INT_MAX) return fail(ExitCode::limit, fmt::format("{}: is too large", name));
+  if (text.size() > kMaxMessageSize)
+    return fail(ExitCode::limit, fmt::format("{}: is too large", name));
   gp::io::ArrayInputStream in(text.data(), static_cast<int>(text.size()));
   FirstError error;
   gp::TextFormat::Parser parser;
@@ -79,7 +67,8 @@ Result<pb::ModelProto> parse_textproto(std::string_view text, std::string_view n
 }
 
 Result<pb::ModelProto> parse_json(std::string_view text, std::string_view name) {
-  if (text.size() > INT_MAX) return fail(ExitCode::limit, fmt::format("{}: is too large", name));
+  if (text.size() > kMaxMessageSize)
+    return fail(ExitCode::limit, fmt::format("{}: is too large", name));
   pb::ModelProto model;
   const auto status = gp::util::JsonStringToMessage({text.data(), text.size()}, &model,
                                                     gp::util::JsonParseOptions{});
@@ -91,18 +80,15 @@ Result<pb::ModelProto> parse_json(std::string_view text, std::string_view name) 
 }
 
 Result<std::string> print_textproto(const pb::ModelProto& model, std::string_view name) {
-  if (auto ok = refuse_unknown_fields(model, name, "textproto"); !ok) {
-    return std::unexpected(ok.error());
-  }
   std::string out;
   if (!gp::TextFormat::PrintToString(model, &out)) {
     return fail(ExitCode::internal_error, fmt::format("{}: cannot be printed", name));
   }
-  return out;
+  const auto again = parse_textproto(out, name);
+  return proven(std::move(out), again, model, name, "textproto");
 }
 
 Result<std::string> print_json(const pb::ModelProto& model, std::string_view name) {
-  if (auto ok = refuse_unknown_fields(model, name, "JSON"); !ok) return std::unexpected(ok.error());
   gp::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;
@@ -112,7 +98,8 @@ Result<std::string> print_json(const pb::ModelProto& model, std::string_view nam
     return fail(ExitCode::refused, fmt::format("{}: JSON cannot express it: {}", name,
                                                one_line(std::string(status.message()))));
   }
-  return out;
+  const auto again = parse_json(out, name);
+  return proven(std::move(out), again, model, name, "JSON");
 }
 
 }  // namespace onnxcompat

@@ -15,8 +15,8 @@ Result<pb::ModelProto> parse_textproto(std::string_view text, std::string_view n
 /// Errors: ExitCode::unreadable.
 Result<pb::ModelProto> parse_json(std::string_view text, std::string_view name);
 
-/// Neither format carries fields that are unknown to this program: a model that has some is
-/// refused (ExitCode::refused) rather than written without them.
+/// A model that would not read back as it is (a NaN with a payload, a string that is not UTF-8) is
+/// refused: ExitCode::refused.
 Result<std::string> print_textproto(const pb::ModelProto& model, std::string_view name);
 Result<std::string> print_json(const pb::ModelProto& model, std::string_view name);
 

@@ -6,7 +6,7 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include "model/diagnose.h"
-#include "model/rewrite.h"
+#include "model/protobuf.h"
 #include "proto/onnx.pb.h"
 #include "support/atomic_file.h"
 #include "support/mapped_file.h"
@@ -180,12 +180,7 @@ template <class P>
 Result<std::string> serialize_as(const ValueData& value) {
   P proto;
   if (auto done = fill(proto, value); !done) return std::unexpected(done.error());
-  std::string out;
-  if (proto.ByteSizeLong() > INT_MAX) {
-    return fail(ExitCode::limit, fmt::format("value \"{}\": takes more than 2 GiB", value.name));
-  }
-  proto.SerializeToString(&out);
-  return out;
+  return serialize_message(proto, fmt::format("value \"{}\"", value.name));
 }
 
 }  // namespace
@@ -324,7 +319,7 @@ Result<TensorFile> TensorFile::load(const std::filesystem::path& path, ValueKind
 
 Result<TensorFile> TensorFile::parse(std::span<const std::byte> bytes, std::string_view name,
                                      ValueKind kind) {
-  if (bytes.size() > INT_MAX) {
+  if (bytes.size() > kMaxMessageSize) {
     return fail(ExitCode::limit, fmt::format("{}: is larger than 2 GiB", name));
   }
   auto impl = std::make_unique<Impl>(kind);
@@ -332,14 +327,13 @@ Result<TensorFile> TensorFile::parse(std::span<const std::byte> bytes, std::stri
   const auto bad = [&](std::string_view why) {
     return fail(ExitCode::unreadable, fmt::format("{}: not a {}: {}", name, name_of(kind), why));
   };
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                                            static_cast<int>(bytes.size()));
-  in.SetRecursionLimit(kMaxMessageDepth);
-  if (!message.ParseFromCodedStream(&in) || !in.ConsumedEntireMessage()) {
+  if (!parse_message(bytes, message)) {
     return bad(explain_malformed(bytes, *message.GetDescriptor()).message);
   }
   if (has_foreign_fields(message)) return bad("its fields are those of something else");
-  if (bytes.empty() && kind == ValueKind::tensor) return bad("it is empty");
+  if (const auto* tensor = std::get_if<pb::TensorProto>(&impl->proto)) {
+    if (!tensor->has_data_type()) return bad("it has no element type");
+  }
   return TensorFile(std::move(impl));
 }
 

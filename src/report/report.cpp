@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "support/utf8.h"
+
 namespace onnxcompat {
 
 #define X(name) extern const ReportFormat name##_format;
@@ -48,23 +50,6 @@ Totals totals_of(const Report& report) {
 }
 
 namespace {
-
-/// Length of the well-formed UTF-8 sequence at the start of `text`; 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if (lead == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
-  if (lead == 0xed && byte(1) > 0x9f) return 0;  // surrogate
-  if (lead == 0xf0 && byte(1) < 0x90) return 0;  // overlong
-  if (lead == 0xf4 && byte(1) > 0x8f) return 0;  // above U+10FFFF
-  return length;
-}
 
 /// C1 controls, bidirectional overrides and line separators move the cursor or reorder text.
 bool is_unsafe_sequence(std::string_view sequence) {

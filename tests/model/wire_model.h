@@ -21,10 +21,10 @@ inline constexpr std::uint32_t node_input = 1, node_output = 2, node_op_type = 4
 inline constexpr std::uint32_t attribute_name = 1, attribute_t = 5, attribute_g = 6,
                                attribute_tensors = 10, attribute_graphs = 11, attribute_type = 20,
                                attribute_sparse = 22, attribute_sparses = 23;
-inline constexpr std::uint32_t tensor_dims = 1, tensor_type = 2, tensor_float = 4,
-                               tensor_int32 = 5, tensor_string = 6, tensor_int64 = 7,
-                               tensor_name = 8, tensor_raw = 9, tensor_double = 10,
-                               tensor_uint64 = 11, tensor_doc = 12, tensor_external = 13;
+inline constexpr std::uint32_t tensor_dims = 1, tensor_type = 2, tensor_float = 4, tensor_int32 = 5,
+                               tensor_string = 6, tensor_int64 = 7, tensor_name = 8, tensor_raw = 9,
+                               tensor_double = 10, tensor_uint64 = 11, tensor_doc = 12,
+                               tensor_external = 13;
 inline constexpr std::uint32_t sparse_values = 1, sparse_indices = 2, sparse_dims = 3;
 inline constexpr std::uint32_t function_name = 1, function_node = 7, function_domain = 10,
                                function_attribute_proto = 11;
@@ -84,10 +84,8 @@ inline std::string model_of_everything(std::size_t payload) {
                              wrap(field::sparse_indices, tensor("si", 2)) +
                              number(field::sparse_dims, 1 << 20);
   const std::string inner_graph =
-      wrap(field::graph_name, "inner") +
-      wrap(field::graph_node,
-           node_with_attribute(wrap(field::attribute_t, tensor("deep", 3)))) +
-      wrap(field::graph_initializer, tensor("w", 4));
+      wrap(field::graph_node, node_with_attribute(wrap(field::attribute_t, tensor("deep", 3)))) +
+      wrap(field::graph_name, "inner") + wrap(field::graph_initializer, tensor("w", 4));
   const std::string nodes =
       wrap(field::graph_node, node_with_attribute(wrap(field::attribute_t, tensor("t", 5)))) +
       wrap(field::graph_node, node_with_attribute(wrap(field::attribute_tensors, tensor("a", 6)) +
@@ -105,8 +103,8 @@ inline std::string model_of_everything(std::size_t payload) {
       wrap(field::function_name, "F") +
       wrap(field::function_node, node_with_attribute(wrap(field::attribute_t, tensor("f", 9)))) +
       wrap(field::function_domain, "local") +
-      wrap(field::function_attribute_proto, wrap(field::attribute_name, "default") +
-                                                wrap(field::attribute_t, tensor("d", 10)));
+      wrap(field::function_attribute_proto,
+           wrap(field::attribute_name, "default") + wrap(field::attribute_t, tensor("d", 10)));
   const std::string training = wrap(field::training_initialization, inner_graph) +
                                wrap(field::training_algorithm, inner_graph);
   return number(field::model_ir_version, 10) + wrap(field::model_producer, "test") +

@@ -1,10 +1,10 @@
 // MappedFile and AtomicFile.
 
+#include <csignal>
+
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <csignal>
 
 #include "support/atomic_file.h"
 #include "support/catch.h"

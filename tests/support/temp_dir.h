@@ -1,12 +1,12 @@
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
+
+#include <stdlib.h>
 
 namespace onnxcompat::test {
 

@@ -118,6 +118,10 @@ TEST_CASE("a bad versions file is refused with the place") {
         "mine.json: product 1: 'name' is missing");
   CHECK(error_of(R"({"format": 1, "products": [{"name": "x"}]})") ==
         "mine.json: x: 'releases' is missing");
+  CHECK(error_of(R"({"format": 1, "products": [{"name": "x", "defaults": 1, "releases": []}]})") ==
+        "mine.json: x: defaults is not an object");
+  CHECK(error_of(std::string(100'000, '[')) == "mine.json: not JSON at byte 100001");
+  CHECK(error_of("{\"format\": \"\xff\"}") == "mine.json: not JSON at byte 13");
   CHECK(error_of(file_with("7")) == "mine.json: x: release 1 is not an object");
   CHECK(error_of(file_with(R"({"source": "s"})")) == "mine.json: x: 'version' is missing");
   CHECK(error_of(file_with(R"({"version": "1"})")) == "mine.json: x 1: 'source' is missing");

@@ -6,6 +6,7 @@
 #include "checker/rules.h"
 #include "checker/spelling.h"
 #include "model/unknown_fields.h"
+#include "support/strings.h"
 
 namespace onnxcompat::rules {
 namespace {
@@ -52,13 +53,6 @@ void report_repeated_keys(const Entries& entries, const Place& place, Sink& out)
   }
 }
 
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 struct ImageKey {
   std::string_view key;
   std::vector<std::string_view> values;
@@ -78,7 +72,7 @@ const ImageKey* image_key(std::string_view key) {
 bool has_image(const ModelScope& m) {
   if (!m.model.has_graph()) return false;
   const auto denoted = [](const ValueInfoView& v) {
-    return lowered(v.type().denotation()) == "image";
+    return lower_case(v.type().denotation()) == "image";
   };
   const auto any_of = [&](const auto& list) {
     return std::any_of(list.begin(), list.end(), denoted);
@@ -97,7 +91,7 @@ bool has_html(std::string_view text) {
     if (rest.starts_with('/')) rest.remove_prefix(1);
     const std::size_t end = rest.find_first_of(" />\t\n");
     if (end == std::string_view::npos) continue;
-    if (std::ranges::find(kTags, lowered(rest.substr(0, end))) == kTags.end()) continue;
+    if (std::ranges::find(kTags, lower_case(rest.substr(0, end))) == kTags.end()) continue;
     if (rest.find('>', end) != std::string_view::npos) return true;
   }
   return false;
@@ -159,7 +153,7 @@ const Rule metadata_unqualified_key{
     .why = "Bare keys are kept for the standard: a later release may give one a meaning.",
     .bad = "a node with the metadata key \"scope\"",
     .good = "a node with the metadata key \"org.acme.scope\"",
-    .fix = "Prefix the key with a domain of yours, such as org.acme.",
+    .fix = "Prefix the key with a domain of yours, as in org.acme.scope",
     .check = once([](const ModelScope& m, Sink& out) {
       std::set<std::string_view> reported;
       each_nested_metadata(m, [&](const Entries& entries, const Place& place) {
@@ -245,10 +239,11 @@ const Rule image_metadata_value{
     .check = once([](const ModelScope& m, Sink& out) {
       bool any = false;
       for (const EntryView entry : m.model.metadata_props()) {
-        const ImageKey* key = image_key(lowered(entry.key()));
+        const ImageKey* key = image_key(lower_case(entry.key()));
         if (key == nullptr) continue;
         any = true;
-        if (std::ranges::find(key->values, lowered(entry.value())) != key->values.end()) continue;
+        if (std::ranges::find(key->values, lower_case(entry.value())) != key->values.end())
+          continue;
         out.add(in_model(Section::metadata), "\"{}\" is no value of {}", entry.value(), entry.key())
             .hint("Listed values (in any case): {}", fmt::join(key->values, ", "));
       }

@@ -3,6 +3,7 @@
 
 #include "checker/rules.h"
 #include "checker/spelling.h"
+#include "support/utf8.h"
 
 namespace onnxcompat::rules {
 namespace {

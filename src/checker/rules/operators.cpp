@@ -3,7 +3,7 @@
 #include <set>
 
 #include "checker/rules.h"
-#include "checker/spelling.h"
+#include "support/strings.h"
 #include "versiontable/version_table.h"
 
 namespace onnxcompat::rules {
@@ -124,7 +124,7 @@ const Rule operator_unknown{
             out.add(n.place(), "{} has never been an operator of {}", op, display_domain(domain));
         if (const auto other = domain_with(op)) {
           added.hint("It is an operator of {}: set the node's domain", display_domain(*other));
-        } else if (const auto close = closest(op, operators_of(domain))) {
+        } else if (const auto close = did_you_mean(op, operators_of(domain))) {
           added.hint("Did you mean {}?", *close);
         }
       }

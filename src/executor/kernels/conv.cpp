@@ -30,7 +30,7 @@ Status conv(KernelContext& ctx) {
 }
 
 /// Sizes and pads of a transposed convolution: window.input is X's side, window.output Y's.
-Status resolve_transposed(const KernelContext& ctx, Window& window) {
+Status resolve_transposed(const KernelContext& ctx, SlidingWindow& window) {
   const std::size_t rank = window.input.size();
   Dims extra = ctx.ints_attr("output_padding");
   Dims wanted = ctx.ints_attr("output_shape");
@@ -79,7 +79,7 @@ Status resolve_transposed(const KernelContext& ctx, Window& window) {
 
 /// Adds the columns of inputs [p0, p1) to the places they come from in y [channels, output…].
 template <class A>
-void scatter_columns(const Window& window, std::int64_t channels, const A* columns,
+void scatter_columns(const SlidingWindow& window, std::int64_t channels, const A* columns,
                      std::int64_t p0, std::int64_t p1, A* y) {
   const std::size_t rank = window.input.size();
   const std::int64_t plane = product(window.output);
@@ -128,7 +128,7 @@ Status conv_transpose(KernelContext& ctx) {
     return ctx.fail(fmt::format("kernel_shape {} is not that of W {}", to_string(stated),
                                 to_string(w.dims())));
   }
-  ONNXCOMPAT_TRY(Window window, read_window(ctx, std::span(x.dims()).subspan(2), kernel));
+  ONNXCOMPAT_TRY(SlidingWindow window, read_window(ctx, std::span(x.dims()).subspan(2), kernel));
   ONNXCOMPAT_CHECK(resolve_transposed(ctx, window));
   ConvShape shape{batch, channels, out_group * group, group, window};
   ONNXCOMPAT_CHECK(require_bias(ctx, 2, shape.features));

@@ -40,7 +40,7 @@ Result<ConvShape> resolve_conv(const KernelContext& ctx, const Tensor& x, const 
 namespace {
 
 /// The outputs of one row of the last axis that read inside the input at a kernel position.
-Range row_range(const Window& window, std::int64_t k, std::int64_t from, std::int64_t to) {
+Range row_range(const SlidingWindow& window, std::int64_t k, std::int64_t from, std::int64_t to) {
   const std::size_t last = window.input.size() - 1;
   const std::int64_t stride = window.strides[last];
   const std::int64_t offset = k * window.dilations[last] - window.pads_begin[last];
@@ -53,7 +53,7 @@ Range row_range(const Window& window, std::int64_t k, std::int64_t from, std::in
 }
 
 /// Start of the input row under kernel position `k` of the outer axes; -1 if it is padding.
-std::int64_t input_row(const Window& window, const Dims& out, const Dims& k) {
+std::int64_t input_row(const SlidingWindow& window, const Dims& out, const Dims& k) {
   std::int64_t row = 0;
   for (std::size_t i = 0; i + 1 < window.input.size(); ++i) {
     const std::int64_t at = window.start(i, out[i]) + k[i] * window.dilations[i];
@@ -65,7 +65,7 @@ std::int64_t input_row(const Window& window, const Dims& out, const Dims& k) {
 
 /// Column matrix of outputs [p0, p1): columns[(c, k…), p] = x[c, position of k under p].
 template <class A>
-void gather_columns(const Window& window, std::int64_t channels, const A* x, std::int64_t p0,
+void gather_columns(const SlidingWindow& window, std::int64_t channels, const A* x, std::int64_t p0,
                     std::int64_t p1, A* columns) {
   const std::size_t rank = window.input.size();
   const std::int64_t width = window.output[rank - 1], stride = window.strides[rank - 1];
@@ -113,7 +113,7 @@ void gather_columns(const Window& window, std::int64_t channels, const A* x, std
 /// Few channels a group: each kernel position adds a shifted, scaled plane.
 template <class A>
 void convolve_planes(const ConvShape& shape, const A* x, const A* w, A* y) {
-  const Window& window = shape.window;
+  const SlidingWindow& window = shape.window;
   const std::size_t rank = window.input.size();
   const std::int64_t in_group = shape.channels / shape.group;
   const std::int64_t out_group = shape.features / shape.group;
@@ -164,7 +164,7 @@ constexpr std::int64_t kColumnElements = std::int64_t{1} << 21;  // of one block
 
 template <class A>
 void convolve(const ConvShape& shape, const A* x, const A* w, A* y) {
-  const Window& window = shape.window;
+  const SlidingWindow& window = shape.window;
   const std::int64_t outputs = product(window.output), in_plane = product(window.input);
   if (shape.batch == 0 || shape.features == 0 || outputs == 0) return;
   const std::int64_t in_group = shape.channels / shape.group;

@@ -13,7 +13,7 @@ struct ConvShape {
   std::int64_t channels = 0;  ///< C
   std::int64_t features = 0;  ///< M
   std::int64_t group = 1;
-  Window window;
+  SlidingWindow window;
 
   Dims output_dims() const;  ///< [N, M, output…]
 };

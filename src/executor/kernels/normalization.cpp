@@ -118,9 +118,9 @@ Status batch_normalization(KernelContext& ctx) {
                          : run_batch_normalization<float>(ctx, batch, statistics);
 }
 
-/// y = (x - mean)/sqrt(var + epsilon) over each of `blocks` runs of `size` elements;
-/// affine(block, i) is the {scale, bias} of element i.
-template <class A, class Affine>
+/// y = (x - mean)/sqrt(var + epsilon)·scale + bias over each of `blocks` runs of `size` elements;
+/// affine(block, i) is the {scale, bias} of element i. The quotient is formed as S.
+template <class S, class A, class Affine>
 void normalize_blocks(const A* x, A* y, std::int64_t blocks, std::int64_t size, double epsilon,
                       const Affine& affine) {
   parallel_for(blocks, size * 4, [&](std::int64_t begin, std::int64_t end) {
@@ -128,10 +128,11 @@ void normalize_blocks(const A* x, A* y, std::int64_t blocks, std::int64_t size, 
       const A* from = x + block * size;
       A* to = y + block * size;
       const Moments m = moments(size, [&](std::int64_t i) { return from[i]; });
-      const A inverse = static_cast<A>(1 / std::sqrt(m.variance + epsilon));
+      const S middle = static_cast<S>(m.mean);
+      const S inverse = static_cast<S>(1 / std::sqrt(m.variance + epsilon));
       for (std::int64_t i = 0; i < size; ++i) {
         const auto [scale, bias] = affine(block, i);
-        to[i] = (from[i] - static_cast<A>(m.mean)) * inverse * scale + bias;
+        to[i] = static_cast<A>((static_cast<S>(from[i]) - middle) * inverse) * scale + bias;
       }
     }
   });
@@ -150,11 +151,11 @@ Status instance_normalization(KernelContext& ctx) {
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {
     ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), x.dims()));
     const Operand<A> input(x), scale(ctx.input(1)), bias(ctx.input(2));
-    normalize_blocks(input.data(), y.data(), x.dim(0) * channels,
-                     product(x.dims(), 2, x.rank()), epsilon,
-                     [&](std::int64_t block, std::int64_t) {
-                       return std::pair(scale[block % channels], bias[block % channels]);
-                     });
+    normalize_blocks<A>(input.data(), y.data(), x.dim(0) * channels,
+                        product(x.dims(), 2, x.rank()), epsilon,
+                        [&](std::int64_t block, std::int64_t) {
+                          return std::pair(scale[block % channels], bias[block % channels]);
+                        });
     ctx.set(0, y.finish());
     return {};
   });
@@ -171,6 +172,8 @@ Status group_normalization(KernelContext& ctx) {
     return ctx.fail(fmt::format("{} channels do not form {} groups", channels, groups));
   }
   const bool by_group = ctx.since_version() < 21;
+  const auto stash = by_group ? x.type() : static_cast<DataType>(ctx.int_attr("stash_type", 1));
+  if (!is_float(stash)) return ctx.fail("stash_type is not a float type");
   const Dims affine_dims = {by_group ? groups : channels};
   ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(1), affine_dims, "scale"));
   ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(2), affine_dims, "bias"));
@@ -179,12 +182,17 @@ Status group_normalization(KernelContext& ctx) {
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {
     ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), x.dims()));
     const Operand<A> input(x), scale(ctx.input(1)), bias(ctx.input(2));
-    normalize_blocks(input.data(), y.data(), x.dim(0) * groups, in_group * inner, epsilon,
-                     [&](std::int64_t block, std::int64_t i) {
-                       const std::int64_t group = block % groups;
-                       const std::int64_t at = by_group ? group : group * in_group + i / inner;
-                       return std::pair(scale[at], bias[at]);
-                     });
+    const auto affine = [&](std::int64_t block, std::int64_t i) {
+      const std::int64_t group = block % groups;
+      const std::int64_t at = by_group ? group : group * in_group + i / inner;
+      return std::pair(scale[at], bias[at]);
+    };
+    const std::int64_t blocks = x.dim(0) * groups, size = in_group * inner;
+    if (stash == DataType::float64) {
+      normalize_blocks<double>(input.data(), y.data(), blocks, size, epsilon, affine);
+    } else {
+      normalize_blocks<float>(input.data(), y.data(), blocks, size, epsilon, affine);
+    }
     ctx.set(0, y.finish());
     return {};
   });
@@ -234,7 +242,7 @@ std::vector<A> spread(const KernelContext& ctx, int input, const Dims& dims) {
 template <class S, class A>
 Status run_layer_normalization(KernelContext& ctx, const Rows& rows, DataType stash, bool rms) {
   const Tensor& x = ctx.input(0);
-  ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), x.dims()));
+  ONNXCOMPAT_TRY(auto y, compute<A>(ctx, ctx.input(1).type(), x.dims()));
   ONNXCOMPAT_TRY(auto means, compute<S>(ctx, stash, rows.statistics));
   ONNXCOMPAT_TRY(auto inverses, compute<S>(ctx, stash, rows.statistics));
   const Operand<S> input(x);
@@ -272,11 +280,13 @@ Status run_layer_normalization(KernelContext& ctx, const Rows& rows, DataType st
 Status layer_or_rms_normalization(KernelContext& ctx, bool rms) {
   ONNXCOMPAT_CHECK(require_inputs(ctx, 2));
   const Tensor& x = ctx.input(0);
-  if (!is_float(x.type())) return ctx.unsupported_type(x.type());
+  for (int i = 0; i < 2; ++i) {
+    if (!is_float(ctx.input(i).type())) return ctx.unsupported_type(ctx.input(i).type());
+  }
   ONNXCOMPAT_TRY(const Rows rows, resolve_rows(ctx, x));
   const auto stash = static_cast<DataType>(ctx.int_attr("stash_type", 1));
   if (!is_float(stash)) return ctx.fail("stash_type is not a float type");
-  const bool wide = x.type() == DataType::float64;
+  const bool wide = ctx.input(1).type() == DataType::float64;  // Y has the type of Scale
   if (stash == DataType::float64) {
     return wide ? run_layer_normalization<double, double>(ctx, rows, stash, rms)
                 : run_layer_normalization<double, float>(ctx, rows, stash, rms);

@@ -15,7 +15,7 @@ struct Pooling {
   std::int64_t planes = 0;  ///< N·C
   std::int64_t in_plane = 0;
   std::int64_t out_plane = 0;
-  Window window;
+  SlidingWindow window;
   Dims dims;  ///< of the output
 };
 
@@ -40,7 +40,7 @@ Result<Pooling> resolve_pool(const KernelContext& ctx, const Tensor& x, bool cei
 /// Calls visit(input offset in the plane) for the input elements of a window, in row-major order of
 /// the kernel.
 template <class F>
-void visit_window(const Window& window, const Dims& out, F&& visit) {
+void visit_window(const SlidingWindow& window, const Dims& out, F&& visit) {
   const std::size_t rank = window.input.size();
   Range ranges[kMaxRank];
   std::int64_t starts[kMaxRank], k[kMaxRank];
@@ -158,7 +158,7 @@ Status average_pool(KernelContext& ctx) {
   const Tensor& x = ctx.input(0);
   ONNXCOMPAT_TRY(const Pooling pool, resolve_pool(ctx, x, true));
   const bool with_pads = ctx.int_attr("count_include_pad", 0) != 0;
-  const Window& window = pool.window;
+  const SlidingWindow& window = pool.window;
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {
     ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), pool.dims));
     const Operand<A> input(x);
@@ -296,7 +296,7 @@ Status max_unpool(KernelContext& ctx) {
   if (x.rank() < 3) return ctx.fail(fmt::format("X has rank {}, below 3", x.rank()));
   ONNXCOMPAT_CHECK(require_dims(ctx, places, x.dims(), "I"));
   if (places.type() != DataType::int64) return ctx.unsupported_type(places.type());
-  ONNXCOMPAT_TRY(const Window window, read_window(ctx, std::span(x.dims()).subspan(2),
+  ONNXCOMPAT_TRY(const SlidingWindow window, read_window(ctx, std::span(x.dims()).subspan(2),
                                                   ctx.ints_attr("kernel_shape")));
   Dims inner = {x.dim(0), x.dim(1)};
   for (std::size_t i = 0; i < window.input.size(); ++i) {

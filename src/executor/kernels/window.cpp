@@ -34,10 +34,10 @@ Result<Dims> read_ints(const KernelContext& ctx, std::string_view name, std::siz
 
 }  // namespace
 
-Result<Window> read_window(const KernelContext& ctx, std::span<const std::int64_t> input,
+Result<SlidingWindow> read_window(const KernelContext& ctx, std::span<const std::int64_t> input,
                            std::span<const std::int64_t> kernel) {
   const std::size_t rank = input.size();
-  Window window;
+  SlidingWindow window;
   window.input.assign(input.begin(), input.end());
   window.kernel.assign(kernel.begin(), kernel.end());
   if (kernel.size() != rank) {
@@ -63,9 +63,9 @@ Result<Window> read_window(const KernelContext& ctx, std::span<const std::int64_
   return window;
 }
 
-Result<Window> resolve_window(const KernelContext& ctx, std::span<const std::int64_t> input,
+Result<SlidingWindow> resolve_window(const KernelContext& ctx, std::span<const std::int64_t> input,
                               std::span<const std::int64_t> kernel, WindowRules rules) {
-  ONNXCOMPAT_TRY(Window window, read_window(ctx, input, kernel));
+  ONNXCOMPAT_TRY(SlidingWindow window, read_window(ctx, input, kernel));
   const std::string auto_pad = ctx.string_attr("auto_pad", "NOTSET");
   const bool same = auto_pad.starts_with("SAME");
   const bool valid = auto_pad == "VALID";

@@ -10,7 +10,7 @@
 namespace onnxcompat::executor {
 
 /// One entry a spatial axis everywhere. Bounded: no product or sum of them overflows.
-struct Window {
+struct SlidingWindow {
   Dims input;
   Dims kernel;
   Dims strides;
@@ -41,11 +41,11 @@ struct WindowRules {
 /// defaults and lengths checked, over an input of the given spatial dims; fills all but `output`
 /// for transposed convolutions (see conv_transpose.cpp). Errors: wrong lengths, values out of
 /// range.
-Result<Window> read_window(const KernelContext& ctx, std::span<const std::int64_t> input,
+Result<SlidingWindow> read_window(const KernelContext& ctx, std::span<const std::int64_t> input,
                            std::span<const std::int64_t> kernel);
 
 /// read_window, then pads by auto_pad and the output dims.
-Result<Window> resolve_window(const KernelContext& ctx, std::span<const std::int64_t> input,
+Result<SlidingWindow> resolve_window(const KernelContext& ctx, std::span<const std::int64_t> input,
                               std::span<const std::int64_t> kernel, WindowRules rules = {});
 
 /// Kernel positions k in [first, last) whose input coordinate start + k·dilation is inside
