@@ -405,7 +405,7 @@ TEST_CASE("ai.onnx.ml and training") {
       {5, "(double[N,4] x) { y = ai.onnx.ml.TreeEnsemble<n_targets = 3>(x) }",
        "tensor(double)[N,3]"},
       {3, "(float[N,2] p) { y = ai.onnx.ml.ZipMap<classlabels_strings = [\"a\", \"b\"]>(p) }",
-       "seq(map(string,tensor(float)))[]"},
+       "seq(map(string, float))[]"},
       {3,
        "(int64[N,4] x) { y = ai.onnx.ml.LabelEncoder<keys_int64s = [1], values_strings = "
        "[\"a\"]>(x) }",
