@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <set>
+#include <tuple>
+#include <unordered_set>
 
 namespace onnxcompat::adapters {
 namespace {

@@ -265,13 +265,13 @@ std::string NodeEdit::string_or(std::string_view name, std::string_view otherwis
   const auto a = attribute(name);
   return a ? a->s() : std::string(otherwise);
 }
-std::optional<Ints> NodeEdit::ints(std::string_view name) {
+std::optional<Ints> NodeEdit::int_list(std::string_view name) {
   const auto a = attribute(name);
   if (!a) return std::nullopt;
   return Ints(a->ints().begin(), a->ints().end());
 }
-Ints NodeEdit::ints_or(std::string_view name, Ints otherwise) {
-  auto values = ints(name);
+Ints NodeEdit::int_list_or(std::string_view name, Ints otherwise) {
+  auto values = int_list(name);
   return values ? std::move(*values) : std::move(otherwise);
 }
 
@@ -407,6 +407,18 @@ void NodeEdit::replace(const std::vector<Value>& values) {
     }
     adopted = true;
   }
+  replaced_ = true;
+}
+
+void NodeEdit::to_initializer(TensorLiteral literal) {
+  const Value name = output(0);
+  auto& hoisted = scope_.root().hoisted;
+  const bool taken = std::ranges::any_of(hoisted, [&](const auto& h) { return h.first == name; });
+  if (in_function() || taken) {
+    return refuse(taken ? "several subgraphs have a constant of this name"
+                        : "a function cannot hold a constant that is not a float below opset 9");
+  }
+  hoisted.emplace_back(name, std::move(literal));
   replaced_ = true;
 }
 

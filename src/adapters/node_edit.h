@@ -155,9 +155,8 @@ class NodeEdit : public Emitter {
   std::int64_t int_or(std::string_view attribute, std::int64_t otherwise);
   float float_or(std::string_view attribute, float otherwise);
   std::string string_or(std::string_view attribute, std::string_view otherwise);
-  std::optional<Ints> ints(std::string_view attribute);
-  Ints ints_or(std::string_view attribute, Ints otherwise);
-  using Emitter::ints;
+  std::optional<Ints> int_list(std::string_view attribute);
+  Ints int_list_or(std::string_view attribute, Ints otherwise);
   void set(const Attr& attribute);
   bool drop(std::string_view attribute) { return node_.drop(attribute); }
   void rename(std::string_view attribute, std::string_view to) { node_.rename(attribute, to); }
@@ -208,6 +207,8 @@ class NodeEdit : public Emitter {
   /// Takes the node out; the values (which emitted nodes produce, or which are passed through)
   /// stand for its outputs.
   void replace(const std::vector<Value>& values);
+  /// Takes the node, a constant, out and puts an initializer of its name into the main graph.
+  void to_initializer(TensorLiteral literal);
   void refuse(std::string reason, std::string hint = {});
   /// Same real function, but rounding or the order of sums may differ.
   void rounds(std::string_view why = {});

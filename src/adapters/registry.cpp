@@ -109,7 +109,7 @@ Transition& Transition::added(std::string_view attribute, Was old, Action otherw
 Transition& Transition::added_ints(std::string_view attribute, std::int64_t each,
                                    Action otherwise) {
   down_actions.push_back([attribute, each, otherwise = std::move(otherwise)](NodeEdit& e) {
-    const auto values = e.ints(attribute);
+    const auto values = e.int_list(attribute);
     if (e.refused() || !values) return;
     if (std::all_of(values->begin(), values->end(), [&](auto v) { return v == each; })) {
       e.drop(attribute);
@@ -185,7 +185,7 @@ Transition& Transition::negative_axis(std::string_view attribute, int input, int
 
 Transition& Transition::negative_axes(std::string_view attribute, int input, Action otherwise) {
   down_actions.push_back([=, otherwise = std::move(otherwise)](NodeEdit& e) {
-    auto axes = e.ints(attribute);
+    auto axes = e.int_list(attribute);
     if (!axes || std::all_of(axes->begin(), axes->end(), [](auto a) { return a >= 0; })) return;
     const auto rank = e.rank(input);
     if (!rank && otherwise) return otherwise(e);

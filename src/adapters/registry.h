@@ -31,8 +31,8 @@ inline Was was(const char* value) { return std::string(value); }
 /// down as well; the first that refuses or replaces the node ends it.
 class Transition {
  public:
-  Transition(std::string_view domain, std::string_view op, int from, int to)
-      : domain(domain), op(op), from(from), to(to) {}
+  Transition(std::string_view of_domain, std::string_view op_name, int older, int newer)
+      : domain(of_domain), op(op_name), from(older), to(newer) {}
 
   // What a row declares.
 

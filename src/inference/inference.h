@@ -51,10 +51,18 @@ struct TypeConflict {
   bool shape_only = false;
 };
 
-/// The inference of one model. Names are looked up by body and outwards.
+struct InferenceOptions {
+  /// Take initializers that an input may override for constants: what holds as long as nobody
+  /// passes anything else (IR 3 lists every initializer among the inputs).
+  bool assume_defaults = false;
+};
+
+/// The inference of one model. Names are looked up by body and outwards. A function's body holds
+/// what all its calls have in common. Facts stay readable while the model is alive; values that
+/// are added to it later are unknown.
 class Inference {
  public:
-  static Inference run(const Model& model);
+  static Inference run(const Model& model, const InferenceOptions& options = {});
   Inference(Inference&&) noexcept;
   Inference& operator=(Inference&&) noexcept;
   ~Inference();

@@ -139,13 +139,10 @@ void write_conversion(std::string& out, const ConversionReport& conversion, cons
 }
 
 void write_model(std::string& out, const ModelReport& model, const Paint& paint) {
+  if (model.verdict == "unreadable") return;  // said on standard error, in one line
   const std::string verdict =
       model.verdict == "valid" ? paint.good(model.verdict) : paint.bad(model.verdict);
   out += fmt::format("{}: {}\n", paint.bold(printable(model.path)), verdict);
-  if (model.verdict == "unreadable") {
-    out += fmt::format("  {}\n", printable(model.error));
-    return;
-  }
   out += fmt::format("  {}\n", paint.dim(imports_line(model)));
   for (const Finding& finding : model.findings) write_finding(out, finding, paint, "  ");
   if (model.findings_left_out > 0) {

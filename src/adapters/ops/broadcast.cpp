@@ -1,0 +1,259 @@
+// Operators that broadcast: the `broadcast` and `axis` attributes before opset 7, NumPy's rule from
+// then on [Broadcasting.md].
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// Known to be equal: the same size, or the same symbol.
+bool same_dim(const Dim& a, const Dim& b) {
+  if (a.known() || b.known()) return a.value == b.value;
+  return !a.symbol.empty() && a.symbol == b.symbol;
+}
+
+const Shape* shape_known(const NodeEdit& e, int i) {
+  const ValueType* type = e.type(e.input(i));
+  return type != nullptr && type->shape ? &*type->shape : nullptr;
+}
+
+bool same_shape(const Shape& a, const Shape& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_dim);
+}
+
+bool single_element(const Shape& shape) {
+  return std::all_of(shape.begin(), shape.end(), [](const Dim& d) { return d.value == 1; });
+}
+
+/// The static shape that the inputs broadcast to; nullopt where a dimension is not known.
+std::optional<Ints> broadcast_shape(const NodeEdit& e) {
+  Ints full;
+  for (int i = 0; i < e.input_count(); ++i) {
+    const auto shape = e.shape(i);
+    if (!shape) return std::nullopt;
+    if (shape->size() > full.size()) full.insert(full.begin(), shape->size() - full.size(), 1);
+    for (std::size_t k = 0; k < shape->size(); ++k) {
+      std::int64_t& dim = full[full.size() - 1 - k];
+      const std::int64_t mine = (*shape)[shape->size() - 1 - k];
+      if (dim == 1) dim = mine;
+    }
+  }
+  return full;
+}
+
+/// Stretches input i to a static shape with Tile.
+Value tiled(NodeEdit& e, int i, const Ints& full) {
+  Ints own = *e.shape(i);
+  Value x = e.input(i);
+  if (own == full) return x;
+  if (own.size() < full.size()) {
+    own.insert(own.begin(), full.size() - own.size(), 1);
+    x = reshape(e, x, own);
+  }
+  Ints repeats;
+  for (std::size_t k = 0; k < full.size(); ++k) repeats.push_back(own[k] == full[k] ? 1 : full[k]);
+  return e.emit_in({}, 6, "Tile", {x, e.ints(repeats, "repeats")}, 1, {}).front();
+}
+
+/// broadcast=1 lets B be one element, or a block of A's shape that starts at `axis` (absent: its
+/// end). Only trailing ones are missing then for NumPy's rule.
+void legacy_up(NodeEdit& e) {
+  const bool broadcast = e.int_or("broadcast", 0) != 0;
+  const bool has_axis = e.has("axis");
+  const std::int64_t axis = e.int_or("axis", -1);
+  if (e.refused()) return;
+  e.drop("broadcast");
+  e.drop("axis");
+  if (!broadcast || !has_axis || axis < 0) return;  // some exporters write -1 for "its end"
+  if (const Shape* b = shape_known(e, 1); b != nullptr && single_element(*b)) return;
+  const auto ra = e.rank(0);
+  const auto rb = e.rank(1);
+  if (ra && rb) {
+    Ints trailing;
+    for (std::int64_t i = *rb; i < *ra - axis; ++i) trailing.push_back(i);
+    if (!trailing.empty()) e.set_input(1, unsqueeze(e, e.input(1), trailing));
+    return;
+  }
+  if (e.target() < 9) {
+    if (!e.need_rank(0)) return;
+    static_cast<void>(e.need_rank(1));
+    return;
+  }
+  const Value a_rank = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(axis, "axis"));
+  const Value missing = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
+  const Value ones = filled(e, unsqueeze(e, missing, {0}), 1, DataType::int64);
+  e.set_input(1, reshape_to(e, e.input(1), concat(e, {shape_of(e, e.input(1)), ones}, 0)));
+}
+
+/// B as a block of A's shape: gives its first axis in A, and the axes of B to squeeze away.
+struct Block {
+  std::int64_t axis = 0;
+  Ints squeezed;
+};
+std::optional<Block> block_of(const Shape& a, const Shape& b) {
+  if (b.size() > a.size()) return std::nullopt;
+  std::size_t lead = 0;
+  std::size_t end = b.size();
+  const std::size_t offset = a.size() - b.size();
+  // A one that meets a one of A belongs to the block; any other is stretched.
+  const auto stretched = [&](std::size_t i) { return b[i].value == 1 && a[offset + i].value != 1; };
+  while (lead < end && stretched(lead)) ++lead;
+  while (end > lead && stretched(end - 1)) --end;
+  Block block;
+  block.axis = static_cast<std::int64_t>(offset + lead);
+  for (std::size_t i = lead; i < end; ++i) {
+    if (!same_dim(b[i], a[offset + i])) return std::nullopt;
+  }
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (i < lead || i >= end) block.squeezed.push_back(static_cast<std::int64_t>(i));
+  }
+  return block;
+}
+
+std::string_view mirrored(std::string_view op) {
+  if (op == "Greater") return "Less";
+  if (op == "Less") return "Greater";
+  for (const std::string_view commutes : {"Add", "Mul", "And", "Or", "Xor", "Equal"}) {
+    if (op == commutes) return op;
+  }
+  return {};
+}
+
+void legacy_down(NodeEdit& e) {
+  const Shape* a = shape_known(e, 0);
+  const Shape* b = shape_known(e, 1);
+  if (a == nullptr || b == nullptr) {
+    if (!e.need_rank(0)) return;
+    static_cast<void>(e.need_rank(1));
+    return;
+  }
+  if (same_shape(*a, *b)) return;
+  const auto one_sided = [&](const Shape& big, const Shape& small, int small_input) {
+    if (single_element(small) && small.size() <= big.size()) {
+      e.set({"broadcast", 1});
+      return true;
+    }
+    const auto block = block_of(big, small);
+    if (!block) return false;
+    if (!block->squeezed.empty()) {
+      e.set_input(small_input, squeeze(e, e.input(small_input), block->squeezed));
+    }
+    e.set({"broadcast", 1});
+    e.set({"axis", block->axis});
+    return true;
+  };
+  if (one_sided(*a, *b, 1)) return;
+  const std::string_view other = mirrored(e.op());
+  if (!other.empty() && one_sided(*b, *a, 0)) {
+    e.set_inputs({e.input(1), e.input(0)});
+    if (other != e.op()) e.become(other, e.to());
+    return;
+  }
+  const auto full = broadcast_shape(e);
+  if (!full) {
+    return e.refuse("the dimensions of its inputs are not all known, and neither input is a block "
+                    "of the other's shape as opset 6 wants it",
+                    "declare the shapes of the graph's inputs");
+  }
+  e.set_inputs({tiled(e, 0, *full), tiled(e, 1, *full)});
+}
+
+/// [Sum-8] and its like broadcast; before, all inputs have one shape.
+void variadic_down(NodeEdit& e) {
+  bool equal = true;
+  const Shape* first = shape_known(e, 0);
+  for (int i = 1; i < e.input_count(); ++i) {
+    const Shape* other = shape_known(e, i);
+    equal = equal && first != nullptr && other != nullptr && same_shape(*first, *other);
+  }
+  if (equal) return;
+  if (e.op() == "Sum" || e.op() == "Mean") {
+    Value sum = e.input(0);
+    for (int i = 1; i < e.input_count(); ++i) sum = binary(e, "Add", sum, e.input(i));
+    if (e.op() == "Mean") {
+      const DataType type = e.need_dtype(0);
+      if (e.refused()) return;
+      e.rounds();
+      sum = binary(e, "Div", sum, e.number(e.input_count(), type, "count"));
+    }
+    return e.replace({sum});
+  }
+  const auto full = broadcast_shape(e);
+  if (!full) {
+    for (int i = 0; i < e.input_count(); ++i) {
+      if (!e.need_shape(i)) return;
+    }
+    return;
+  }
+  std::vector<Value> stretched;
+  for (int i = 0; i < e.input_count(); ++i) stretched.push_back(tiled(e, i, *full));
+  e.set_inputs(stretched);
+}
+
+/// [PRelu-6] the slope is one element or runs along axis 1; [PRelu-7] it broadcasts to X.
+void prelu_up(NodeEdit& e) {
+  if (const Shape* slope = shape_known(e, 1); slope != nullptr && single_element(*slope)) return;
+  const auto rank = e.rank(0);
+  if (rank) {
+    Ints trailing;
+    for (std::int64_t i = 1; i < *rank - 1; ++i) trailing.push_back(i);
+    if (!trailing.empty()) e.set_input(1, unsqueeze(e, e.input(1), trailing));
+    return;
+  }
+  const auto slope_shape = e.shape(1);
+  if (!slope_shape || e.target() < 9) {
+    // Whether the slope is shared decides what a dynamic shape would have to be.
+    static_cast<void>(e.need_rank(0));
+    return;
+  }
+  const Value trailing = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(2));
+  const Value ones = filled(e, unsqueeze(e, trailing, {0}), 1, DataType::int64);
+  e.set_input(1, reshape(e, e.input(1), concat(e, {e.ints({-1}), ones}, 0)));
+}
+
+void prelu_down(NodeEdit& e) {
+  const auto slope = e.shape(1);
+  const auto rank = e.rank(0);
+  const auto count = [&] {
+    std::int64_t n = 1;
+    for (const auto d : *slope) n *= d;
+    return n;
+  };
+  if (slope && count() == 1) {
+    if (slope->size() != 1) e.set_input(1, reshape(e, e.input(1), Ints{1}));
+    return;
+  }
+  if (slope && rank) {
+    // [C,1,…,1] aligned with axis 1.
+    const auto at = static_cast<std::int64_t>(slope->size()) - (*rank - 1);
+    const bool channel = at >= 0 && at < static_cast<std::int64_t>(slope->size()) &&
+                         (*slope)[static_cast<std::size_t>(at)] == count();
+    if (channel) {
+      if (slope->size() != 1) e.set_input(1, reshape(e, e.input(1), Ints{count()}));
+      return;
+    }
+  }
+  // Relu(x) - slope * Relu(-x)
+  e.rounds("zeros may change their sign; an infinite slope gives NaN for positive inputs");
+  const Value negative = unary(e, "Relu", unary(e, "Neg", e.input(0)));
+  e.replace({binary(e, "Sub", unary(e, "Relu", e.input(0)),
+                    binary(e, "Mul", e.input(1), negative))});
+}
+
+}  // namespace
+
+void register_broadcast(Registry& t) {
+  for (const std::string_view op : {"Add", "Sub", "Mul", "Div"}) {
+    t.at(op, 6, 7).up(legacy_up).down(legacy_down);
+  }
+  for (const std::string_view op : {"Pow", "And", "Or", "Xor", "Equal", "Greater", "Less"}) {
+    t.at(op, 1, 7).up(legacy_up).down(legacy_down);
+  }
+  for (const std::string_view op : {"Max", "Min", "Mean", "Sum"}) {
+    t.at(op, 6, 8).down(variadic_down);
+  }
+  t.at("PRelu", 6, 7).up(prelu_up).down(prelu_down);
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,78 @@
+// Dropout: test mode as an attribute, the mask's type, ratio and training mode as inputs.
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// [Dropout-6] is_test=0, the default, trains; [Dropout-7] leaves the mode to the runtime;
+/// [Dropout-12] has an input for it.
+void test_mode_up(NodeEdit& e) {
+  const bool trains = e.int_or("is_test", 0) == 0;
+  if (e.refused()) return;
+  e.drop("is_test");
+  if (!trains) return;
+  if (e.target() < 12) {
+    return e.refuse("is_test=0 asks for training, which Dropout-7 to 11 cannot say",
+                    "convert to opset 12 or newer, or set is_test=1");
+  }
+  const Value ratio = e.number(e.float_or("ratio", 0.5F), DataType::float32, "ratio");
+  const double yes = 1;
+  const Value training = e.constant(TensorLiteral::of(DataType::boolean, {}, {&yes, 1}), "training");
+  const auto y = e.emit_in({}, 12, "Dropout", {e.input(0), ratio, training}, e.output_count(), {});
+  std::vector<Value> results = y;
+  if (e.has_output(1)) results[1] = cast(e, y[1], e.need_dtype(0));
+  e.replace(results);
+}
+
+/// [Dropout-10] the mask is bool.
+void mask_to(NodeEdit& e, bool boolean) {
+  if (!e.output_used(1)) return;
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  const Value mask = e.detach_output(1);
+  e.set_type(mask, boolean ? DataType::boolean : type, e.rank(0));
+  e.produce(1, cast(e, mask, boolean ? type : DataType::boolean));
+}
+
+void ratio_up(NodeEdit& e) {
+  if (const auto reference = e.reference("ratio")) {
+    e.set_input(1, e.constant(*reference, "ratio"));
+  } else if (e.has("ratio")) {
+    e.set_input(1, e.number(e.float_or("ratio", 0.5F), DataType::float32, "ratio"));
+  }
+  e.drop("ratio");
+}
+
+void ratio_down(NodeEdit& e) {
+  if (e.has_input(2)) {
+    const auto training = e.const_ints(2);
+    if (!training) return e.refuse("training_mode is decided at run time; Dropout-10 has no mode");
+    if (training->size() == 1 && training->front() != 0) {
+      return e.refuse("training_mode is true; Dropout-10 has no mode",
+                      "export the model for inference");
+    }
+    e.fold_input(2);
+  }
+  e.drop("seed");
+  if (e.has_input(1)) {
+    const auto ratio = e.constant(1);
+    const auto values = ratio ? ratio->doubles() : std::nullopt;
+    // Without training the ratio has no effect, so one that is computed may go.
+    if (values && values->size() == 1) e.set({"ratio", static_cast<float>(values->front())});
+    e.fold_input(1);
+  }
+}
+
+}  // namespace
+
+void register_dropout(Registry& t) {
+  t.at("Dropout", 6, 7).up(test_mode_up).down([](NodeEdit& e) { e.set({"is_test", 1}); });
+  t.at("Dropout", 7, 10)
+      .up([](NodeEdit& e) { mask_to(e, true); })
+      .down([](NodeEdit& e) { mask_to(e, false); });
+  t.at("Dropout", 10, 12).up(ratio_up).down(ratio_down);
+}
+
+}  // namespace onnxcompat::adapters

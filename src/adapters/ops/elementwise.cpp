@@ -1,0 +1,198 @@
+// Elementwise operators of one input, and Pow, Range, Erf [transitions: simple attributes].
+
+#include <cmath>
+#include <limits>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+constexpr float kFloatMax = std::numeric_limits<float>::max();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// [Clip-1] an absent bound is no bound; [Clip-6] it is the largest float32.
+void write_absent_bounds(NodeEdit& e, float bound) {
+  e.drop("consumed_inputs");
+  if (!e.has("min")) e.set({"min", -bound});
+  if (!e.has("max")) e.set({"max", bound});
+}
+
+/// [Clip-11] bounds are scalars of the input's type.
+void clip_up(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  const auto move = [&](const char* attribute, int index, float otherwise) {
+    // The numeric limits that the absent input of 11 stands for are the old defaults for float32;
+    // double's are wider.
+    const bool needed = e.has(attribute) || type == DataType::float64 ||
+                        (e.options().strict_text && type == DataType::float32);
+    if (!needed || e.refused()) return;
+    const auto reference = e.reference(attribute);
+    if (!reference && type != DataType::undefined) {
+      e.set_input(index, e.number(e.float_or(attribute, otherwise), type, attribute));
+    } else {
+      const Value bound = reference ? e.constant(*reference, attribute)
+                                    : e.number(e.float_or(attribute, otherwise), DataType::float32,
+                                               attribute);
+      if (e.target() >= 15) {
+        e.set_input(index, e.emit_in({}, 15, "CastLike", {bound, e.input(0)}, 1, {}).front());
+      } else if (type == DataType::undefined) {
+        return static_cast<void>(e.need_dtype(0));
+      } else {
+        e.set_input(index, cast(e, bound, type));
+      }
+    }
+    e.drop(attribute);
+  };
+  move("min", 1, -kFloatMax);
+  move("max", 2, kFloatMax);
+}
+
+void clip_down(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  std::optional<float> bounds[2];
+  bool as_attributes = true;
+  for (int i = 0; i < 2; ++i) {
+    if (!e.has_input(i + 1)) {
+      if (type == DataType::float64) bounds[i] = i == 0 ? -kInfinity : kInfinity;
+      continue;
+    }
+    const auto known = e.constant(i + 1);
+    const auto values = known ? known->doubles() : std::nullopt;
+    if (!values || values->size() != 1 ||
+        (static_cast<double>(static_cast<float>(values->front())) != values->front() &&
+         !std::isnan(values->front()))) {
+      as_attributes = false;
+      continue;
+    }
+    bounds[i] = static_cast<float>(values->front());
+  }
+  if (!as_attributes) {
+    if (e.target() < 8) {
+      return e.refuse("a bound is computed at run time or is no float32 value; Clip-6 has "
+                      "attributes for bounds");
+    }
+    // Right for min > max too, where the result is max.
+    Value x = e.input(0);
+    if (e.has_input(1)) x = e.emit_in({}, 8, "Max", {x, e.input(1)}, 1, {}).front();
+    if (e.has_input(2)) x = e.emit_in({}, 8, "Min", {x, e.input(2)}, 1, {}).front();
+    return e.replace({x});
+  }
+  for (int i = 2; i >= 1; --i) {
+    e.fold_input(i);
+    if (bounds[i - 1]) e.set({i == 1 ? "min" : "max", *bounds[i - 1]});
+  }
+}
+
+void selu_defaults(NodeEdit& e, float alpha, float gamma) {
+  e.drop("consumed_inputs");
+  if (!e.has("alpha")) e.set({"alpha", alpha});
+  if (!e.has("gamma")) e.set({"gamma", gamma});
+}
+
+bool is_float(DataType t) {
+  return t == DataType::float32 || t == DataType::float64 || t == DataType::float16 ||
+         t == DataType::bfloat16;
+}
+
+/// [Pow-7] both inputs have one floating-point type.
+void pow_down(NodeEdit& e) {
+  const DataType base = e.need_dtype(0);
+  const DataType exponent = e.need_dtype(1);
+  if (e.refused() || (base == exponent && is_float(base))) return;
+  const auto known = e.constant(1);
+  const auto values = known ? known->doubles() : std::nullopt;
+  if (is_float(base)) {
+    if (values) {
+      const auto dims = known->dims();
+      const TensorLiteral literal = TensorLiteral::of(base, dims, *values);
+      const auto back = literal.to_doubles();
+      if (back && *back == *values) {
+        e.fold_input(1);
+        e.set_input(1, e.constant(literal, "exponent"));
+        return;
+      }
+    }
+    const bool narrow_int = exponent == DataType::int8 || exponent == DataType::uint8 ||
+                            exponent == DataType::int16 || exponent == DataType::uint16;
+    if (base == DataType::float64 || (narrow_int && base == DataType::float32)) {
+      e.set_input(1, cast(e, e.input(1), base));
+      return;
+    }
+  } else if (values && values->size() == 1) {
+    const double power = values->front();
+    if (power == std::floor(power) && power >= 1 && power <= 16) {
+      // Integer products wrap just as the integer power does.
+      Value result = e.input(0);
+      for (int i = 1; i < static_cast<int>(power); ++i) {
+        result = binary(e, "Mul", result, e.input(0));
+      }
+      return e.replace({result});
+    }
+  }
+  e.rounds("computed in double");
+  const Value x = cast(e, e.input(0), DataType::float64);
+  const Value y = cast(e, e.input(1), DataType::float64);
+  e.replace({cast(e, binary(e, "Pow", x, y), base)});
+}
+
+/// [Erf-13] no longer takes integers.
+void erf_up(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  if (type == DataType::undefined || is_float(type)) return;
+  e.set_input(0, cast(e, e.input(0), DataType::float32));
+  const Value y = e.detach_output(0);
+  e.set_type(y, DataType::float32, e.rank(0));
+  e.produce(0, cast(e, y, type));
+}
+
+/// [BatchNormalization-1] is documented for four dimensions only.
+void four_dims(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  if (!rank || *rank == 4) return;
+  const auto shape = e.need_shape(0);
+  if (!shape) return;
+  if (*rank < 2) return e.refuse("an input of fewer than two dimensions has no channels");
+  std::int64_t rest = 1;
+  for (std::size_t i = 2; i < shape->size(); ++i) rest *= (*shape)[i];
+  e.set_input(0, reshape(e, e.input(0), Ints{(*shape)[0], (*shape)[1], rest, 1}));
+  const Value y = e.detach_output(0);
+  e.set_type(y, e.dtype(0), 4);
+  e.produce(0, reshape(e, y, *shape));
+}
+
+}  // namespace
+
+void register_elementwise(Registry& t) {
+  for (const std::string_view op :
+       {"Abs", "Add", "Ceil", "Div", "Dropout", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu",
+        "Log", "Max", "Mean", "Min", "Mul", "Neg", "PRelu", "Reciprocal", "Relu", "Sigmoid", "Sqrt",
+        "Sub", "Sum", "Tanh"}) {
+    t.at(op, 1, 6).dropped("consumed_inputs");
+  }
+  t.at("InstanceNormalization", 1, 6).dropped("consumed_inputs").down(four_dims);
+  t.at("BatchNormalization", 1, 6).dropped("consumed_inputs").down([](NodeEdit& e) {
+    // Required in 1, of one entry an input; the running mean and variance are consumed.
+    e.set({"consumed_inputs", Ints{0, 0, 0, 1, 1}});
+    if (e.rank(0) != 4) four_dims(e);
+  });
+
+  t.at("Clip", 1, 6)
+      .up([](NodeEdit& e) { write_absent_bounds(e, kInfinity); })
+      .down([](NodeEdit& e) { write_absent_bounds(e, kFloatMax); });
+  t.at("Clip", 6, 11).up(clip_up).down(clip_down);
+
+  // The schema of 6 gives more digits than 1; the documentation of both shows the short ones.
+  t.at("Selu", 1, 6)
+      .up([](NodeEdit& e) { selu_defaults(e, 1.6732F, 1.0507F); })
+      .down([](NodeEdit& e) { selu_defaults(e, 1.67326319217681884765625F, 1.05070102214813232F); });
+
+  t.at("Pow", 7, 12).up([](NodeEdit&) {}).down(pow_down);
+  t.at("Erf", 9, 13).up(erf_up);
+  t.at("Range", 11, 27).added("stash_type", was(1));
+  t.at("NonMaxSuppression", 10, 11).same().note("an overlap equal to the threshold never suppressed");
+  t.at("NegativeLogLikelihoodLoss", 12, 13).same();
+}
+
+}  // namespace onnxcompat::adapters

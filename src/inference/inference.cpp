@@ -1,0 +1,117 @@
+#include "inference/inference.h"
+
+#include <fmt/format.h>
+
+#include "inference/engine.h"
+
+namespace onnxcompat {
+
+using Kind = TypeView::Kind;
+
+ValueType ValueType::tensor(DataType elem, std::optional<Shape> shape) {
+  ValueType out;
+  out.kind = Kind::tensor;
+  out.elem = elem;
+  out.shape = std::move(shape);
+  return out;
+}
+
+std::optional<int> ValueType::rank() const {
+  return shape ? std::optional(static_cast<int>(shape->size())) : std::nullopt;
+}
+
+std::optional<std::vector<std::int64_t>> ValueType::static_shape() const {
+  if (!shape) return std::nullopt;
+  std::vector<std::int64_t> out;
+  for (const Dim& d : *shape) {
+    if (!d.value) return std::nullopt;
+    out.push_back(*d.value);
+  }
+  return out;
+}
+
+std::string ValueType::str() const {
+  const std::string within = inner ? inner->str() : std::string{};
+  switch (kind) {
+    case Kind::tensor:
+    case Kind::sparse_tensor:
+      if (!is_known(elem)) return {};
+      return fmt::format("{}({})", kind == Kind::tensor ? "tensor" : "sparse_tensor",
+                         name_of(elem));
+    case Kind::sequence:
+      return within.empty() ? within : fmt::format("seq({})", within);
+    case Kind::optional:
+      return within.empty() ? within : fmt::format("optional({})", within);
+    case Kind::map:
+      if (within.empty() || !is_known(key)) return {};
+      return fmt::format("map({},{})", name_of(key), within);
+    case Kind::opaque:
+    case Kind::none:
+      break;
+  }
+  return {};
+}
+
+struct Inference::Impl {
+  std::unordered_map<const void*, infer::Table> tables;
+  std::vector<TypeConflict> conflicts;
+
+  const infer::Fact* find(const Body& body, std::string_view value) const {
+    for (const Body* b = &body; b != nullptr; b = b->outer) {
+      const auto table = tables.find(infer::key_of(*b));
+      if (table == tables.end()) continue;
+      const auto at = table->second.find(value);
+      if (at != table->second.end()) return &at->second;
+    }
+    return nullptr;
+  }
+};
+
+Inference::Inference(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Inference::Inference(Inference&&) noexcept = default;
+Inference& Inference::operator=(Inference&&) noexcept = default;
+Inference::~Inference() = default;
+
+Inference Inference::run(const Model& model, const InferenceOptions& options) {
+  infer::Engine engine(model, options);
+  engine.run();
+  auto impl = std::make_unique<Impl>();
+  impl->tables = std::move(engine.tables);
+  impl->conflicts = std::move(engine.conflicts);
+  return Inference(std::move(impl));
+}
+
+const ValueType* Inference::type_of(const Body& body, std::string_view value) const {
+  const infer::Fact* fact = impl_->find(body, value);
+  return fact != nullptr && fact->type.kind != Kind::none ? &fact->type : nullptr;
+}
+
+std::optional<std::vector<std::int64_t>> Inference::ints_of(const Body& body,
+                                                            std::string_view value) const {
+  const infer::Fact* fact = impl_->find(body, value);
+  if (fact == nullptr) return std::nullopt;
+  switch (fact->type.elem) {
+    case DataType::boolean:
+    case DataType::int8:
+    case DataType::int16:
+    case DataType::int32:
+    case DataType::int64:
+    case DataType::uint8:
+    case DataType::uint16:
+    case DataType::uint32:
+      break;
+    default:
+      return std::nullopt;
+  }
+  infer::DataPtr data = fact->data;
+  if (!data && fact->tensor) data = infer::read_data(*fact->tensor);
+  if (!data || !data->all_known()) return std::nullopt;
+  std::vector<std::int64_t> out;
+  out.reserve(data->elems.size());
+  for (const Dim& d : data->elems) out.push_back(*d.value);
+  return out;
+}
+
+const std::vector<TypeConflict>& Inference::conflicts() const { return impl_->conflicts; }
+
+}  // namespace onnxcompat
