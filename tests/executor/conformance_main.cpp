@@ -29,8 +29,15 @@ struct Exception {
   std::string_view reason;
 };
 
+constexpr std::string_view kFloat4Nan =
+    "expects -0 for NaN, where the specification of float4e2m1 says 6";
+
 /// Cases that cannot be met to the letter.
 constexpr Exception kExceptions[] = {
+    {"test_cast_FLOAT_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
+    {"test_cast_FLOAT16_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
+    {"test_castlike_FLOAT_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
+    {"test_castlike_FLOAT16_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
     {"test_bernoulli", Treatment::shapes_only, "the numbers drawn are the implementation's own"},
 };
 
