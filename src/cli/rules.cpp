@@ -1,12 +1,29 @@
+#include <fmt/format.h>
+
 #include "checker/catalogue.h"
+#include "checker/checker.h"
 #include "cli/command.h"
 #include "cli/output.h"
 
 namespace onnxcompat::cli {
 namespace {
 
+std::string rules_text() {
+  std::string out;
+  std::string_view group;
+  for (const Rule* rule : all_rules()) {
+    if (const auto title = group_title(rule->id); title != group) {
+      out += fmt::format("{}{}\n", group.empty() ? "" : "\n", title);
+      group = title;
+    }
+    out += fmt::format("  {} {:<7} {:<32} {}{}\n", rule->id, name_of(rule->severity), rule->name,
+                       rule->purpose, rule->default_on ? "" : " (off by default)");
+  }
+  return out;
+}
+
 ExitCode run_rules(const OutputOptions& output) {
-  if (output.format == "json") return emit(rules_json(), output);
+  if (output.format == "json") return emit("{\"rules\": " + rules_json() + "}\n", output);
   if (output.format == "markdown") return emit(rules_markdown(), output);
   return emit(rules_text(), output);
 }

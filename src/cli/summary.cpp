@@ -7,6 +7,33 @@
 #include "cli/request.h"
 
 namespace onnxcompat::cli {
+namespace {
+
+bool is_oldest_measured(const Release& measured, const VersionTable& table) {
+  for (const Release& release : table.releases()) {
+    if (release.product == measured.product && release.evidence == Evidence::measured) {
+      return &release == &measured;
+    }
+  }
+  return false;
+}
+
+/// Does a measured minimum say what the documents say? It does where it is of the documented
+/// series, and where nothing older was measured.
+bool agrees(const Release* documented, const Release& measured, const VersionTable& table) {
+  if (documented == nullptr) return false;
+  const std::string series = std::string(documented->version) + ".";
+  if (measured.version == documented->version || measured.version.starts_with(series)) return true;
+  for (const Release& release : table.releases()) {
+    if (release.product != measured.product) continue;
+    if (&release == documented)
+      return release.evidence == Evidence::documented && is_oldest_measured(measured, table);
+    if (&release == &measured) return false;
+  }
+  return false;
+}
+
+}  // namespace
 
 ModelReport stamp_of(const Model& model) {
   ModelReport report;
@@ -45,7 +72,7 @@ TargetReport target_report(const Model& model, const Target& target) {
   return {.target = target.spec,
           .evidence = std::string(name_of(target.evidence)),
           .compatible = verdict.compatible,
-          .blockers = std::move(verdict.blockers),
+          .blockers = std::move(verdict.findings),
           .convertible = std::nullopt,
           .convert_note = {}};
 }
@@ -70,7 +97,7 @@ void add_convertibility(TargetReport& report, const Model& model, const Target& 
   report.convert_note = after.compatible
                             ? fmt::format("onnxcompat convert {} --target {} -o OUT",
                                           model.path().string(), target.spec)
-                            : fmt::format("what remains: {}", after.blockers.front().message);
+                            : fmt::format("what remains: {}", after.findings.front().message);
 }
 
 MinimumReport minimum_of(const Model& model, const VersionTable& table) {
@@ -87,10 +114,10 @@ MinimumReport minimum_of(const Model& model, const VersionTable& table) {
     report.onnxruntime = least.onnxruntime_documented->version;
   }
   if (least.onnxruntime_measured != nullptr &&
-      least.onnxruntime_measured->version != report.onnxruntime) {
+      !agrees(least.onnxruntime_documented, *least.onnxruntime_measured, table)) {
     report.onnxruntime_measured = least.onnxruntime_measured->version;
   }
-  report.ir_version = needs_of(model).ir_version;
+  report.ir_version = needs_of(model).needed_ir;
   return report;
 }
 

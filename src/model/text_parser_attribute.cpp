@@ -46,6 +46,12 @@ void move_into_list(AttributeProto& from, AttributeProto& list) {
   }
 }
 
+/// One number with a point makes a list of numbers one of floats.
+void turn_into_floats(AttributeProto& list) {
+  for (const std::int64_t value : list.ints()) list.add_floats(static_cast<float>(value));
+  list.clear_ints();
+}
+
 }  // namespace
 
 void TextParser::attributes(Attributes& out) {
@@ -100,7 +106,11 @@ void TextParser::attribute_list(AttributeProto& out, AttributeProto::AttributeTy
   do {
     element.Clear();
     const auto element_at = lex_.offset();
-    attribute_value(element, element_type);
+    const bool is_first_real = declared == AttributeProto::UNDEFINED &&
+                               element_type == AttributeProto::INT && at_number() &&
+                               !lex_.is(TokenKind::integer);
+    attribute_value(element, is_first_real ? AttributeProto::FLOAT : element_type);
+    if (is_first_real) turn_into_floats(out);
     element_type = element.type();
     if (element.has_ref_attr_name()) lex_.fail_at(element_at, "a list cannot hold a reference");
     move_into_list(element, out);

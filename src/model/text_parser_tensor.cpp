@@ -123,17 +123,13 @@ void TextParser::tensor(const pb::TypeProto& its_type, std::size_t at, pb::Tenso
   tensor_data(out);
 }
 
+/// A constant cannot be of unknown rank: empty brackets are a scalar's too.
 void TextParser::tensor_type(const pb::TypeProto& its_type, std::size_t at, pb::TensorProto& out) {
   if (lex_.failed()) return;
   if (!its_type.has_tensor_type() || its_type.has_denotation()) {
     return lex_.fail_at(at, "a constant needs the type of a tensor");
   }
   const pb::TypeProto::Tensor& tensor_type = its_type.tensor_type();
-  if (!tensor_type.has_shape()) {
-    return lex_.fail_at(at,
-                        "a constant needs the shape of its type: write dimensions, or none "
-                        "and no brackets for a scalar");
-  }
   if (tensor_type.has_elem_type()) out.set_data_type(tensor_type.elem_type());
   for (const auto& dim : tensor_type.shape().dim()) {
     if (!dim.has_dim_value() || dim.has_denotation()) {

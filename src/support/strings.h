@@ -10,6 +10,9 @@ namespace onnxcompat {
 /// ASCII letters in lower case.
 std::string lower_case(std::string_view text);
 
+/// Equal but for the case of ASCII letters.
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+
 /// Insertions, deletions, replacements and swaps of neighbours (each 1) that lead from a to b.
 int edit_distance(std::string_view a, std::string_view b);
 

@@ -36,9 +36,8 @@ bool same_series(const Numbers& asked, const Numbers& row) {
 }
 
 bool is_named(const Release& release, std::string_view version) {
-  return lower_case(release.version) == version ||
-         std::ranges::any_of(release.names,
-                             [&](std::string_view name) { return lower_case(name) == version; });
+  const auto is_it = [&](std::string_view name) { return equal_ignoring_case(name, version); };
+  return is_it(release.version) || std::ranges::any_of(release.names, is_it);
 }
 
 bool covers(const Release& release, const Numbers& asked) {
@@ -78,14 +77,13 @@ std::optional<std::strong_ordering> compare_versions(std::string_view a, std::st
 
 const Release* governing_release(std::span<const Release> rows, std::string_view product,
                                  Evidence evidence, std::string_view version) {
-  const std::string wanted = lower_case(version);
   std::vector<const Release*> own;
   for (const Release& row : rows) {
     if (row.product != product || row.evidence != evidence) continue;
-    if (is_named(row, wanted)) return &row;
+    if (is_named(row, version)) return &row;
     own.push_back(&row);
   }
-  const auto asked = version_numbers(wanted);
+  const auto asked = version_numbers(version);
   if (!asked) return nullptr;
   const Release* newest_before = nullptr;
   const Release* oldest = nullptr;

@@ -42,6 +42,7 @@ Release built_in_release(const tables::ReleaseRow& row) {
                   .bundles = row.bundles,
                   .source = row.source,
                   .note = row.note};
+  release.ceilings.opsets.reserve(row.opsets.size());
   for (const auto& [domain, version] : row.opsets) {
     release.ceilings.opsets.push_back({std::string(domain), version});
   }
@@ -63,6 +64,8 @@ bool takes(const Release& release, int ir_version, std::span<const DomainVersion
 const VersionTable& VersionTable::built_in() {
   static const VersionTable table = [] {
     VersionTable made;
+    made.products_.reserve(tables::products.size());
+    made.releases_.reserve(tables::releases.size());
     std::ranges::transform(tables::products, std::back_inserter(made.products_), built_in_product);
     std::ranges::transform(tables::releases, std::back_inserter(made.releases_), built_in_release);
     return made;

@@ -27,5 +27,7 @@ TEST_CASE("the nearest word is suggested if it is near enough") {
   CHECK_FALSE(did_you_mean("banana", words));
   CHECK_FALSE(did_you_mean("", words));
   CHECK_FALSE(did_you_mean("check", {}));
+  CHECK(onnxcompat::equal_ignoring_case("8.0.RC3", "8.0.rc3"));
+  CHECK_FALSE(onnxcompat::equal_ignoring_case("rc", "rc3"));
   CHECK(onnxcompat::lower_case("Ai.ONNX_É") == "ai.onnx_É");
 }

@@ -1,0 +1,186 @@
+// A second opinion: what the system's libonnx says of a model. A program of its own, because
+// libonnx brings the shared libprotobuf and onnxcompat links the static one.
+//
+//   onnx_witness parse FILE.onnxtxt OUT.onnx   libonnx's text parser
+//   onnx_witness print FILE.onnx               libonnx's text printer, on standard output
+//   onnx_witness check FILE.onnx…              a line each: "ok", or what its checker says
+//   onnx_witness schemas                       every registered operator schema as JSON
+//
+// Exit status: 0, 1 if libonnx refuses (its message is on standard error), 2 for a wrong call.
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <tuple>
+
+#include <nlohmann/json.hpp>
+
+#include "onnx/checker.h"
+#include "onnx/defs/parser.h"
+#include "onnx/defs/printer.h"
+#include "onnx/defs/schema.h"
+
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string content_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw std::runtime_error(path + ": cannot be opened");
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+onnx::ModelProto load(const std::string& path) {
+  onnx::ModelProto model;
+  if (!model.ParseFromString(content_of(path))) throw std::runtime_error(path + ": not a model");
+  return model;
+}
+
+int parse(const std::string& from, const std::string& to) {
+  const std::string text = content_of(from);
+  onnx::ModelProto model;
+  onnx::OnnxParser parser(text.c_str());
+  const auto status = parser.Parse(model);
+  if (!status.IsOK()) throw std::runtime_error(status.ErrorMessage());
+  if (!parser.EndOfInput()) throw std::runtime_error("text goes on after the model");
+  std::ofstream out(to, std::ios::binary);
+  out << model.SerializeAsString();
+  return out.good() ? 0 : 1;
+}
+
+void print_imports(const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& imports) {
+  std::cout << "opset_import: [";
+  for (int i = 0; i < imports.size(); ++i) {
+    std::cout << (i > 0 ? ", " : "") << '"' << imports[i].domain()
+              << "\" : " << imports[i].version();
+  }
+  std::cout << ']';
+}
+
+/// libonnx 1.12 prints graphs and functions; a model's header is ours.
+int print(const std::string& path) {
+  const onnx::ModelProto model = load(path);
+  std::cout << "<ir_version: " << model.ir_version() << ", ";
+  print_imports(model.opset_import());
+  const auto text = [](const char* key, const std::string& value) {
+    if (!value.empty()) std::cout << ", " << key << ": \"" << value << '"';
+  };
+  text("producer_name", model.producer_name());
+  text("producer_version", model.producer_version());
+  text("domain", model.domain());
+  if (model.has_model_version()) std::cout << ", model_version: " << model.model_version();
+  text("doc_string", model.doc_string());
+  std::cout << ">\n" << model.graph() << '\n';
+  for (const auto& function : model.functions()) std::cout << function << '\n';
+  return 0;
+}
+
+int check(int count, char** paths) {
+  for (int i = 0; i < count; ++i) {
+    std::string verdict = "ok";
+    try {
+      onnx::checker::check_model(load(paths[i]));
+    } catch (const std::exception& e) {
+      verdict = e.what();
+      for (char& c : verdict) {
+        if (c == '\n') c = ' ';
+      }
+    }
+    std::cout << verdict << '\n';
+  }
+  return 0;
+}
+
+ordered_json value_of(const onnx::AttributeProto& value) {
+  switch (value.type()) {
+    case onnx::AttributeProto::FLOAT:
+      return value.f();
+    case onnx::AttributeProto::INT:
+      return value.i();
+    case onnx::AttributeProto::STRING:
+      return value.s();
+    case onnx::AttributeProto::FLOATS:
+      return std::vector<float>(value.floats().begin(), value.floats().end());
+    case onnx::AttributeProto::INTS:
+      return std::vector<std::int64_t>(value.ints().begin(), value.ints().end());
+    case onnx::AttributeProto::STRINGS:
+      return std::vector<std::string>(value.strings().begin(), value.strings().end());
+    default:
+      return nullptr;
+  }
+}
+
+ordered_json parameters(const std::vector<onnx::OpSchema::FormalParameter>& all) {
+  constexpr const char* kOptions[] = {"single", "optional", "variadic"};
+  ordered_json out = ordered_json::array();
+  for (const auto& parameter : all) {
+    out.push_back({{"name", parameter.GetName()},
+                   {"type", parameter.GetTypeStr()},
+                   {"option", kOptions[parameter.GetOption()]},
+                   {"homogeneous", parameter.GetIsHomogeneous()},
+                   {"min_arity", parameter.GetMinArity()}});
+  }
+  return out;
+}
+
+ordered_json schema_json(const onnx::OpSchema& schema) {
+  ordered_json attributes = ordered_json::object();
+  for (const auto& [name, attribute] : schema.attributes()) {
+    ordered_json row = {{"type", onnx::AttributeProto::AttributeType_Name(attribute.type)},
+                        {"required", attribute.required}};
+    if (attribute.default_value.has_type()) row["default"] = value_of(attribute.default_value);
+    attributes[name] = std::move(row);
+  }
+  ordered_json constraints = ordered_json::object();
+  for (const auto& constraint : schema.typeConstraintParams()) {
+    constraints[constraint.type_param_str] = constraint.allowed_type_strs;
+  }
+  return {{"domain", schema.domain()},
+          {"name", schema.Name()},
+          {"since_version", schema.SinceVersion()},
+          {"deprecated", schema.Deprecated()},
+          {"min_input", schema.min_input()},
+          {"max_input", schema.max_input()},
+          {"min_output", schema.min_output()},
+          {"max_output", schema.max_output()},
+          {"inputs", parameters(schema.inputs())},
+          {"outputs", parameters(schema.outputs())},
+          {"attributes", std::move(attributes)},
+          {"type_constraints", std::move(constraints)}};
+}
+
+int schemas() {
+  auto all = onnx::OpSchemaRegistry::get_all_schemas_with_history();
+  std::ranges::sort(all, {}, [](const onnx::OpSchema& schema) {
+    return std::tuple(schema.domain(), schema.Name(), schema.SinceVersion());
+  });
+  ordered_json out = ordered_json::array();
+  for (const auto& schema : all) out.push_back(schema_json(schema));
+  std::cout << out.dump(1) << '\n';
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "parse" && argc == 4) return parse(argv[2], argv[3]);
+  if (command == "print" && argc == 3) return print(argv[2]);
+  if (command == "check" && argc > 2) return check(argc - 2, argv + 2);
+  if (command == "schemas" && argc == 2) return schemas();
+  std::cerr << "usage: onnx_witness parse FILE.onnxtxt OUT.onnx | print FILE.onnx | "
+               "check FILE.onnx... | schemas\n";
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 1;
+  }
+}
