@@ -94,6 +94,7 @@ class Engine {
     each<BodyCheck>(body);
     values(body);
     if (body.body.graph) initializers(body);
+    if (body.body.function) parameters(body);
     const auto nodes = body.body.nodes();
     std::size_t next_inner = 0;
     for (int i = 0; i < nodes.size(); ++i) {
@@ -168,11 +169,17 @@ class Engine {
       return;
     }
     const auto list = at.node.attributes();
-    for (int i = 0; i < list.size(); ++i) {
-      const AttributeAt attribute{at, i, list[i], list[i].present()};
-      each<AttributeCheck>(attribute);
-      for (const AttributeType kind : attribute.present) contents(attribute, kind);
-    }
+    for (int i = 0; i < list.size(); ++i) attribute({at.body, &at, i, list[i], list[i].present()});
+  }
+
+  void parameters(const BodyScope& body) {
+    const auto list = body.body.function->attribute_protos();
+    for (int i = 0; i < list.size(); ++i) attribute({body, nullptr, i, list[i], list[i].present()});
+  }
+
+  void attribute(const AttributeAt& at) {
+    each<AttributeCheck>(at);
+    for (const AttributeType kind : at.present) contents(at, kind);
   }
 
   /// The tensors and types that an attribute holds.

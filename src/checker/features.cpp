@@ -28,11 +28,8 @@ class Uses {
   void type(TypeView view, const Place& place) {
     each_type_part(TypeAt{model_, view, place}, [&](const TypeAt& part) {
       switch (part.type.kind()) {
-        case TypeView::Kind::sequence:
-          return add("A sequence type", 6, part.place);
         case TypeView::Kind::map:
-          element_type(part.type.key_type(), part.place);
-          return add("A map type", 6, part.place);
+          return element_type(part.type.key_type(), part.place);
         case TypeView::Kind::optional:
           return add("An optional type", 8, part.place);
         case TypeView::Kind::sparse_tensor:
@@ -40,6 +37,7 @@ class Uses {
           return element_type(part.type.elem_type(), part.place);
         case TypeView::Kind::tensor:
           return element_type(part.type.elem_type(), part.place);
+        case TypeView::Kind::sequence:  // as old as ai.onnx.ml 1, whatever [IR.md] says
         case TypeView::Kind::opaque:
         case TypeView::Kind::none:
           return;
@@ -103,7 +101,11 @@ class Uses {
     add("ModelProto.functions", 8, in_body(body), true);
     if (!f.overload().empty()) add("FunctionProto.overload", 10, in_body(body));
     if (!f.attribute_protos().empty()) {
-      add("FunctionProto.attribute_proto", 9, in_body(body, Section::attribute));
+      add("FunctionProto.attribute_proto", 9, in_body(body, Section::attribute, 0));
+    }
+    const auto parameters = f.attribute_protos();
+    for (int i = 0; i < parameters.size(); ++i) {
+      attribute(parameters[i], in_body(body, Section::attribute, i, parameters[i].name()));
     }
     if (!f.value_infos().empty()) {
       add("FunctionProto.value_info", 10, in_body(body, Section::value_info, 0));

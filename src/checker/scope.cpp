@@ -60,6 +60,19 @@ void define_all(BodyScope& scope) {
   }
 }
 
+void declare_all(BodyScope& scope) {
+  const auto declare = [&](ListOf<ValueInfoView> list) {
+    for (const ValueInfoView v : list) scope.declared.try_emplace(v.name(), v);
+  };
+  if (scope.body.graph) {
+    declare(scope.body.graph->inputs());
+    declare(scope.body.graph->outputs());
+    declare(scope.body.graph->value_infos());
+  } else {
+    declare(scope.body.function->value_infos());
+  }
+}
+
 /// The node of `scope.outer` below which `scope` stands; past the end for a training algorithm,
 /// which runs after the whole main graph.
 int owner_in_outer(const BodyScope& scope) {
@@ -243,6 +256,7 @@ ModelScope::ModelScope(const Model& m) : model(m) {
       roots.push_back(scope.get());
     }
     define_all(*scope);
+    declare_all(*scope);
     open.push_back(scope.get());
     bodies.push_back(std::move(scope));
   });

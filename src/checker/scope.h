@@ -90,6 +90,8 @@ struct BodyScope {
     Definition definition;
   };
   std::vector<Capture> captures;
+  /// What inputs, outputs and value_info entries declare; the first of a name.
+  std::unordered_map<std::string_view, ValueInfoView> declared;
 
   const Definition* find(std::string_view name) const;
   /// True if `name` is defined here or, visibly, in an enclosing body.
@@ -142,17 +144,26 @@ struct NodeAt {
   std::optional<FunctionView> function;  ///< the model's own function that it calls
 
   const ModelScope& model() const { return *body.model; }
+  /// The schema to hold the node against: none if it is deprecated, which has lost its signature.
+  const OpSchema* signature() const {
+    return schema != nullptr && !schema->deprecated ? schema : nullptr;
+  }
   Place place() const { return at_node(body, index); }
   Place input(int slot) const { return at_node_input(body, index, slot, node.inputs()[slot]); }
   Place output(int slot) const { return at_node_output(body, index, slot, node.outputs()[slot]); }
 };
 
+/// An attribute of a node, or a parameter of a function with its default.
 struct AttributeAt {
-  const NodeAt& at;
+  const BodyScope& body;
+  const NodeAt* node;  ///< null for a function's parameter
   int index;
   AttributeView attribute;
   std::vector<AttributeType> present;  ///< AttributeView::present()
-  Place place() const { return at_attribute(at.body, at.index, index); }
+  Place place() const {
+    return node != nullptr ? at_attribute(body, node->index, index)
+                           : in_body(body, Section::attribute, index, attribute.name());
+  }
 };
 
 /// A value_info: an input, output or value_info entry of a graph or function.

@@ -6,6 +6,7 @@
 
 #include "checker/target.h"
 #include "cli/command.h"
+#include "cli/external_files.h"
 #include "cli/output.h"
 #include "cli/prove.h"
 #include "cli/request.h"
@@ -20,6 +21,7 @@ struct Options {
   RequestOptions request;
   bool dry_run = false;
   std::string prove = "auto";
+  std::string external_files = "copy";
   ProofOptions proof;
   OutputOptions output;
 };
@@ -28,6 +30,11 @@ ProofMode proof_mode(std::string_view name) {
   if (name == "model") return ProofMode::model;
   if (name == "rewrites") return ProofMode::rewrites;
   return name == "off" ? ProofMode::off : ProofMode::automatic;
+}
+
+ExternalFilePolicy external_policy(std::string_view name) {
+  if (name == "link") return ExternalFilePolicy::link;
+  return name == "leave" ? ExternalFilePolicy::leave : ExternalFilePolicy::copy;
 }
 
 bool same_file(const std::string& a, const std::string& b) {
@@ -109,6 +116,11 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
     conversion.proof = prove_conversion(model, *converted, request->conversion,
                                         proof_mode(options.prove), options.proof);
     if (conversion.proof->verdict == "differs") return ExitCode::differs;
+    if (const auto brought =
+            bring_external_files(result, options.result, external_policy(options.external_files));
+        !brought) {
+      return complain(brought.error());
+    }
     if (const auto saved = result.save(options.result); !saved) return complain(saved.error());
     conversion.output = options.result;
   }
@@ -175,6 +187,12 @@ Exit status: 0 written (or, with --dry-run, would be); 2 bad usage; 3 unreadable
           ->check(CLI::IsMember(std::vector<std::string>{"auto", "model", "rewrites", "off"}))
           ->type_name("HOW")
           ->default_str("auto");
+      app.add_option("--external-files", options->external_files,
+                     "What becomes of external data files where OUT is in another folder: copy, "
+                     "link (hard links) or leave")
+          ->check(CLI::IsMember(std::vector<std::string>{"copy", "link", "leave"}))
+          ->type_name("HOW")
+          ->default_str("copy");
       app.add_option("--seed", options->proof.seed, "Seed of the inputs drawn for the proof")
           ->type_name("N");
       app.add_option("--cases", options->proof.cases, "How many inputs the proof draws")

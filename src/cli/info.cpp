@@ -165,8 +165,8 @@ std::string text_of(const Model& model, const ModelFacts& facts) {
                            import.version());
   }
   row("opsets", imports.empty() ? "ai.onnx 1 (implied)" : imports);
-  row("producer", model.producer_name().empty()
-                      ? ""
+  row("producer", model.producer_version().empty()
+                      ? model.producer_name()
                       : fmt::format("{} {}", model.producer_name(), model.producer_version()));
   row("domain", model.domain());
   row("model version",

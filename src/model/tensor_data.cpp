@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -211,6 +212,48 @@ Result<std::span<const std::byte>> TensorView::bytes(std::vector<std::byte>& scr
                fmt::format("holds {} bytes where its dims and type need {}", found.size(), needed));
   }
   return found;
+}
+
+std::optional<std::uint64_t> TensorView::entry_count(TensorField field) const {
+  const auto* payload = payloads_ != nullptr ? payloads_->find(*proto_) : nullptr;
+  const auto* detached = payload != nullptr && payload->field == field ? payload : nullptr;
+  std::uint64_t count = 0;
+  const auto varints = [&](const auto& inline_field) -> std::optional<std::uint64_t> {
+    const bool well_formed = each_varint(inline_field, detached, [&](std::uint64_t) { ++count; });
+    return well_formed ? std::optional(count) : std::nullopt;
+  };
+  switch (field) {
+    case TensorField::float_data:
+      return field_size(field) / sizeof(float);
+    case TensorField::double_data:
+      return field_size(field) / sizeof(double);
+    case TensorField::raw_data:
+      return field_size(field);
+    case TensorField::int32_data:
+      return varints(proto_->int32_data());
+    case TensorField::int64_data:
+      return varints(proto_->int64_data());
+    case TensorField::uint64_data:
+      return varints(proto_->uint64_data());
+    case TensorField::string_data:
+      return static_cast<std::uint64_t>(proto_->string_data_size());
+    case TensorField::none:
+      break;
+  }
+  return 0;
+}
+
+std::optional<std::pair<std::int32_t, std::int32_t>> TensorView::int32_data_range() const {
+  const auto* payload = payloads_ != nullptr ? payloads_->find(*proto_) : nullptr;
+  const bool is_detached = payload != nullptr && payload->field == TensorField::int32_data;
+  std::optional<std::pair<std::int32_t, std::int32_t>> range;
+  each_varint(proto_->int32_data(), is_detached ? payload : nullptr, [&](std::uint64_t bits) {
+    const auto value = static_cast<std::int32_t>(bits);
+    if (!range) range.emplace(value, value);
+    range->first = std::min(range->first, value);
+    range->second = std::max(range->second, value);
+  });
+  return range;
 }
 
 Result<std::vector<std::int64_t>> TensorView::ints() const {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/data_type.h"
@@ -188,7 +189,7 @@ class TypeView : public View<pb::TypeProto> {
   const std::string& opaque_name() const;
   const std::string& denotation() const;
   /// As schemas spell it: "tensor(float)", "seq(tensor(int64))", "optional(…)",
-  /// "map(string,tensor(float))", "sparse_tensor(float)", "opaque(d,n)"; "" where a part is
+  /// "map(string, float)", "sparse_tensor(float)", "opaque(d,n)"; "" where a part is
   /// missing or unknown.
   std::string str() const;
 };
@@ -234,6 +235,11 @@ class TensorView : public View<pb::TensorProto> {
   std::vector<TensorField> fields() const;
   /// Bytes on the wire of the field, inline or detached, without reading them (string_data: sum).
   std::uint64_t field_size(TensorField field) const;
+  /// Entries of a field, inline or detached: numbers, strings, or bytes of raw_data. nullopt if its
+  /// packed integers are malformed.
+  std::optional<std::uint64_t> entry_count(TensorField field) const;
+  /// The least and the greatest entry of int32_data as it is stored; nullopt if there is none.
+  std::optional<std::pair<std::int32_t, std::int32_t>> int32_data_range() const;
 
   /// Bytes that dims and type need in raw_data, whatever is there. Errors: strings, an unknown type,
   /// dims that are negative or too large.

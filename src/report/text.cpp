@@ -121,19 +121,25 @@ std::string step_counts(const ConversionReport& conversion) {
   return out.empty() ? "no node changes version" : out;
 }
 
-void write_conversion(std::string& out, const ConversionReport& conversion, const Paint& paint) {
-  out +=
-      fmt::format("  convert {} -> {}: {}\n", conversion.from, conversion.to,
-                  conversion.blockers.empty()
-                      ? step_counts(conversion)
-                      : paint.bad("refused, " +
-                                  plural(static_cast<int>(conversion.blockers.size()), "blocker")));
+void write_conversion(std::string& out, const ModelReport& model, const Paint& paint) {
+  const ConversionReport& conversion = *model.conversion;
+  const std::string outcome =
+      model.verdict == "invalid" ? paint.bad("refused, the model is not valid")
+      : conversion.blockers.empty()
+          ? step_counts(conversion)
+          : paint.bad("refused, " +
+                      plural(static_cast<int>(conversion.blockers.size()), "blocker"));
+  out += fmt::format("  convert {} -> {}: {}\n", conversion.from, conversion.to, outcome);
   for (const StepReport& step : conversion.steps) {
-    if (step.kind == "derived") continue;  // says nothing a reader could act on
-    out += fmt::format("    {} {}-{} -> {}: {}\n", printable(step.path), printable(step.op_type),
-                       step.from, step.to, printable(step.note));
+    // Derived steps change nothing, and nodes that another step made belong to that step.
+    if (step.kind == "derived" || step.path.empty()) continue;
+    out += fmt::format("    {}: {}-{} -> {}{}{}\n", printable(step.path), printable(step.op_type),
+                       step.from, step.to == 0 ? "older operators" : fmt::format("{}", step.to),
+                       step.note.empty() ? "" : ": ", printable(step.note));
   }
-  for (const Finding& blocker : conversion.blockers) write_finding(out, blocker, paint, "    ");
+  if (model.verdict != "invalid") {  // else they are the findings above
+    for (const Finding& blocker : conversion.blockers) write_finding(out, blocker, paint, "    ");
+  }
   if (!conversion.output.empty()) out += fmt::format("  wrote {}\n", printable(conversion.output));
   if (conversion.proof) write_proof(out, *conversion.proof, paint);
 }
@@ -151,7 +157,7 @@ void write_model(std::string& out, const ModelReport& model, const Paint& paint)
   }
   for (const TargetReport& target : model.targets) write_target(out, target, paint);
   if (model.minimum) write_minimum(out, *model.minimum);
-  if (model.conversion) write_conversion(out, *model.conversion, paint);
+  if (model.conversion) write_conversion(out, model, paint);
   if (model.comparison) write_proof(out, *model.comparison, paint);
 }
 

@@ -23,11 +23,6 @@ std::string version_of(const OpSchema& schema) {
   return fmt::format("{}-{}", schema.name, schema.since_version);
 }
 
-/// A schema to hold the node against; a deprecated one has lost its signature.
-const OpSchema* signature(const NodeAt& n) {
-  return n.schema != nullptr && !n.schema->deprecated ? n.schema : nullptr;
-}
-
 }  // namespace
 
 const Rule input_count{
@@ -40,7 +35,7 @@ const Rule input_count{
     .good = "y = Add(x, x)",
     .fix = "Give the node the inputs that its operator takes at this version",
     .check = each_node([](const NodeAt& n, Sink& out) {
-      const OpSchema* schema = signature(n);
+      const OpSchema* schema = n.signature();
       if (schema == nullptr) return;
       const int count = n.node.inputs().size();
       if (count >= schema->min_input && count <= schema->max_input) return;
@@ -60,7 +55,7 @@ const Rule output_count{
     .good = "y = Abs(x)",
     .fix = "Remove the surplus outputs, or add the missing ones",
     .check = each_node([](const NodeAt& n, Sink& out) {
-      const OpSchema* schema = signature(n);
+      const OpSchema* schema = n.signature();
       if (schema == nullptr || !has_any_output(n)) return;  // OCN009's
       const int count = n.node.outputs().size();
       if (count >= schema->min_output && count <= schema->max_output) return;
@@ -91,7 +86,7 @@ const Rule required_input_empty{
     .good = "y = Clip(x, \"\", max)",
     .fix = "Supply the input",
     .check = each_node([](const NodeAt& n, Sink& out) {
-      const OpSchema* schema = signature(n);
+      const OpSchema* schema = n.signature();
       if (schema == nullptr) return;
       const int count = n.node.inputs().size();
       for (int i = 0; i < count && i < schema->max_input; ++i) {
@@ -116,7 +111,7 @@ const Rule required_output_empty{
     .good = "v, i = TopK(x, k)",
     .fix = "Name the output",
     .check = each_node([](const NodeAt& n, Sink& out) {
-      const OpSchema* schema = signature(n);
+      const OpSchema* schema = n.signature();
       if (schema == nullptr || !has_any_output(n)) return;  // OCN009's
       const int count = n.node.outputs().size();
       for (int i = 0; i < count && i < schema->max_output; ++i) {

@@ -81,6 +81,12 @@ const Rule opset_import_duplicate{
     .check = once([](const ModelScope& m, Sink& out) {
       each_repeated(m, [&](const OpsetImportView& first, const OpsetImportView& again, int index) {
         if (is_conflict(first, again)) return;
+        if (first.version() == again.version()) {
+          out.add(import_place(again, index), "Domain {} is imported twice at version {}",
+                  display_domain(again.domain()), again.version())
+              .as(Severity::warning);  // redundant, but all readers agree on what it means
+          return;
+        }
         out.add(import_place(again, index), "Domain {} is imported twice, at versions {} and {}",
                 display_domain(again.domain()), first.version(), again.version());
       });
