@@ -258,6 +258,12 @@ void OwnedGraph::add_input(std::string_view name, DataType elem, int rank) {
 void OwnedGraph::add_output(std::string_view name, DataType elem, int rank) {
   write_type(*graph_->add_output(), name, elem, rank);
 }
+void OwnedGraph::add_output(std::string_view name, DataType elem, int rank, int at) {
+  add_output(name, elem, rank);
+  for (int i = graph_->output_size() - 1; i > at; --i) {
+    graph_->mutable_output()->SwapElements(i, i - 1);
+  }
+}
 
 // ---- bodies
 

@@ -118,6 +118,8 @@ class OwnedGraph {
   /// (dims unknown) where `rank` is not negative.
   void add_input(std::string_view name, DataType elem = DataType::undefined, int rank = -1);
   void add_output(std::string_view name, DataType elem = DataType::undefined, int rank = -1);
+  /// An output before output `at`.
+  void add_output(std::string_view name, DataType elem, int rank, int at);
 
  private:
   friend class OwnedNode;
