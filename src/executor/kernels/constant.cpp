@@ -105,37 +105,54 @@ double step_count(T start, T limit, T delta) {
   }
 }
 
-// [Range-11] [Range-27] 16-bit floats, computed in float
+/// Elements computed as S, which is T itself or, for 16-bit floats, what stash_type names.
+template <class T, class S>
+Status set_range(KernelContext& c) {
+  const auto input = [&](int i) {
+    return static_cast<S>(static_cast<Accumulator<T>>(c.input(i).data<T>()[0]));
+  };
+  const S start = input(0);
+  const S limit = input(1);
+  const S delta = input(2);
+  if (delta == S(0)) return c.fail("delta is zero");
+  const double count = step_count(start, limit, delta);
+  if (count < 0 || count > 1e15) return c.fail("has no finite number of elements");
+  ONNXCOMPAT_TRY(Tensor out, c.allocate(kDataType<T>, {static_cast<std::int64_t>(count)}));
+  auto values = out.mutable_data<T>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if constexpr (std::is_integral_v<T>) {
+      values[i] =
+          static_cast<T>(static_cast<std::uint64_t>(start) + i * static_cast<std::uint64_t>(delta));
+    } else {
+      const S element = start + static_cast<S>(static_cast<Accumulator<S>>(i)) * delta;
+      values[i] = static_cast<T>(static_cast<Accumulator<S>>(element));
+    }
+  }
+  c.set(0, std::move(out));
+  return {};
+}
+
+// [Range-11] [Range-27] 16-bit floats, computed in stash_type
 Status range(KernelContext& c) {
   for (int i = 0; i < 3; ++i) {
     if (c.input(i).size() != 1) return c.fail(fmt::format("input {} must be a scalar", i));
   }
   Status status;
-  using Served = decltype(Floats{} + Types<std::int16_t, std::int32_t, std::int64_t>{});
   const DataType type = c.input(0).type();
-  const bool served = dispatch(Served{}, type, [&]<class T>(std::type_identity<T>) {
-    status = [&]() -> Status {
-      using A = Accumulator<T>;
-      const T start = c.input(0).data<T>()[0];
-      const T limit = c.input(1).data<T>()[0];
-      const T delta = c.input(2).data<T>()[0];
-      if (delta == T(0)) return c.fail("delta is zero");
-      const double count = step_count(start, limit, delta);
-      if (count < 0 || count > 1e15) return c.fail("has no finite number of elements");
-      ONNXCOMPAT_TRY(Tensor out, c.allocate(type, {static_cast<std::int64_t>(count)}));
-      auto values = out.mutable_data<T>();
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if constexpr (std::is_integral_v<T>) {
-          values[i] = static_cast<T>(static_cast<std::uint64_t>(start) +
-                                     i * static_cast<std::uint64_t>(delta));
-        } else {
-          values[i] =
-              static_cast<T>(static_cast<A>(start) + static_cast<A>(i) * static_cast<A>(delta));
-        }
-      }
-      c.set(0, std::move(out));
-      return {};
-    }();
+  using Served = Types<float, double, std::int16_t, std::int32_t, std::int64_t>;
+  if (dispatch(Served{}, type,
+               [&]<class T>(std::type_identity<T>) { status = set_range<T, T>(c); })) {
+    return status;
+  }
+  const auto stash = c.int_attr("stash_type", static_cast<std::int64_t>(DataType::float32));
+  const bool served = dispatch(Types<Half, BFloat16>{}, type, [&]<class T>(std::type_identity<T>) {
+    if (stash == static_cast<std::int64_t>(DataType::float32)) {
+      status = set_range<T, float>(c);
+    } else if (stash == static_cast<std::int64_t>(type)) {
+      status = set_range<T, T>(c);
+    } else {
+      status = c.fail(fmt::format("stash_type {} is not served", stash));
+    }
   });
   return served ? status : c.unsupported_type(type);
 }
