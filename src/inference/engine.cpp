@@ -284,11 +284,38 @@ void Engine::commit(Frame& frame) {
 
 void Engine::run_nodes(Frame& frame) {
   const auto nodes = frame.body.nodes();
-  for (int i = 0; i < nodes.size(); ++i) run_node(frame, i, nodes[i]);
+  enum class State : char { fresh, waiting, done };
+  std::vector<State> states(static_cast<std::size_t>(nodes.size()), State::fresh);
+  std::unordered_map<std::string_view, int> producers;  // filled for graphs out of order only
+  std::vector<int> stack;
+  for (int i = 0; i < nodes.size(); ++i) {
+    stack.push_back(i);
+    while (!stack.empty()) {
+      const int k = stack.back();
+      State& state = states[static_cast<std::size_t>(k)];
+      if (state == State::done || run_node(frame, k, nodes[k], state == State::fresh)) {
+        state = State::done;
+        stack.pop_back();
+        continue;
+      }
+      // Nodes may be in any order before they are checked: what this one needs goes first.
+      state = State::waiting;
+      if (producers.empty()) {
+        for (int p = 0; p < nodes.size(); ++p) {
+          for (const std::string& output : nodes[p].outputs()) producers.try_emplace(output, p);
+        }
+      }
+      for (const std::string& input : nodes[k].inputs()) {
+        const auto at = producers.find(input);
+        if (at != producers.end() && states[static_cast<std::size_t>(at->second)] == State::fresh) {
+          stack.push_back(at->second);
+        }
+      }
+    }
+  }
 }
 
-void Engine::run_node(Frame& frame, int index, const NodeView& node) {
-  ++steps_;
+bool Engine::run_node(Frame& frame, int index, const NodeView& node, bool wait) {
   const Plan& plan = plan_of(frame, node);
   const Strings inputs = node.inputs();
   const Strings outputs = node.outputs();
@@ -299,12 +326,14 @@ void Engine::run_node(Frame& frame, int index, const NodeView& node) {
     if (inputs[i].empty()) continue;
     const auto k = static_cast<std::size_t>(i);
     facts[k] = find(frame, inputs[i]);
+    if (wait && (facts[k] == nullptr || facts[k]->declared_only)) return false;
     if (facts[k] == nullptr) {
       types[k] = &unknown;
     } else if (!facts[k]->absent) {
       types[k] = &facts[k]->type;
     }
   }
+  ++steps_;
   std::vector<ValueType> results(static_cast<std::size_t>(outputs.size()));
   std::vector<DataPtr> data(results.size());
   NodeHost host(*this, frame, node, index, facts);
@@ -332,6 +361,7 @@ void Engine::run_node(Frame& frame, int index, const NodeView& node) {
     const auto k = static_cast<std::size_t>(i);
     store(frame, index, outputs[i], std::move(results[k]), std::move(data[k]));
   }
+  return true;
 }
 
 void Engine::store(Frame& frame, int index, std::string_view name, ValueType type, DataPtr data) {

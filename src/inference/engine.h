@@ -88,7 +88,8 @@ class Engine {
   void add_initializers(Frame& frame);
   void add_inputs(Frame& frame, std::span<const Actual> inputs);
   void run_nodes(Frame& frame);
-  void run_node(Frame& frame, int index, const NodeView& node);
+  /// False, with nothing done, if an input is not there yet and the node may `wait` for it.
+  bool run_node(Frame& frame, int index, const NodeView& node, bool wait);
   void apply_generic(const Plan& plan, std::span<const ValueType* const> inputs,
                      std::span<ValueType> outputs) const;
   void call_function(Frame& frame, const NodeView& node, const FunctionView& function,

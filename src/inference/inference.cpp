@@ -44,7 +44,9 @@ std::string ValueType::str() const {
       return within.empty() ? within : fmt::format("optional({})", within);
     case Kind::map:
       if (within.empty() || !is_known(key)) return {};
-      return fmt::format("map({},{})", name_of(key), within);
+      // Schemas leave out "tensor()" here.
+      return fmt::format("map({}, {})", name_of(key),
+                         inner->kind == Kind::tensor ? name_of(inner->elem) : within);
     case Kind::opaque:
     case Kind::none:
       break;

@@ -68,7 +68,8 @@ ValueType parse_type(std::string_view spelling, int depth) {
     if (comma == std::string_view::npos) return {};
     std::string_view value = inner->substr(comma + 1);
     while (value.starts_with(' ')) value.remove_prefix(1);
-    out = wrap(Kind::map, parse_type(value, depth + 1));
+    const auto plain = data_type_named(value);  // map(string, float)
+    out = wrap(Kind::map, plain ? ValueType::tensor(*plain) : parse_type(value, depth + 1));
     out.key = data_type_named(inner->substr(0, comma)).value_or(DataType::undefined);
   }
   return out;

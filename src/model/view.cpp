@@ -156,7 +156,9 @@ std::string TypeView::str() const {
       return inner_str.empty() ? inner_str : fmt::format("optional({})", inner_str);
     case Kind::map:
       if (inner_str.empty() || !is_known(key_type())) return {};
-      return fmt::format("map({},{})", name_of(key_type()), inner_str);
+      // Schemas leave out "tensor()" here.
+      return fmt::format("map({}, {})", name_of(key_type()),
+                         inner->kind() == Kind::tensor ? name_of(inner->elem_type()) : inner_str);
     case Kind::opaque:
       return fmt::format("opaque({},{})", opaque_domain(), opaque_name());
     case Kind::none:

@@ -189,7 +189,7 @@ class TypeView : public View<pb::TypeProto> {
   const std::string& opaque_name() const;
   const std::string& denotation() const;
   /// As schemas spell it: "tensor(float)", "seq(tensor(int64))", "optional(…)",
-  /// "map(string,tensor(float))", "sparse_tensor(float)", "opaque(d,n)"; "" where a part is
+  /// "map(string, float)", "sparse_tensor(float)", "opaque(d,n)"; "" where a part is
   /// missing or unknown.
   std::string str() const;
 };

@@ -1,4 +1,4 @@
-#include <chrono>
+#include <ctime>
 
 #include "inference/infer.h"
 
@@ -245,13 +245,13 @@ TEST_CASE("50,000 nodes take well under 0.2 s") {
             std::to_string(i) + ")\n";
   }
   const Model model = model_of(text + "}");
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const Inference facts = Inference::run(model);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  WARN("50,000 nodes: " << took.count() * 1000 << " ms");
+  const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  WARN("50,000 nodes: " << took * 1000 << " ms");
   Body body;
   body.model = &model;
   body.graph = model.graph();
   CHECK(spell(facts.type_of(body, "v50000")) == "tensor(float)[N,8]");
-  CHECK(took.count() < 1.0);  // loose: the machine may be busy
+  CHECK(took < 0.5);  // loose: unoptimised or sanitized builds
 }

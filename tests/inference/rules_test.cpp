@@ -405,7 +405,7 @@ TEST_CASE("ai.onnx.ml and training") {
       {5, "(double[N,4] x) { y = ai.onnx.ml.TreeEnsemble<n_targets = 3>(x) }",
        "tensor(double)[N,3]"},
       {3, "(float[N,2] p) { y = ai.onnx.ml.ZipMap<classlabels_strings = [\"a\", \"b\"]>(p) }",
-       "seq(map(string,tensor(float)))[]"},
+       "seq(map(string, float))[]"},
       {3,
        "(int64[N,4] x) { y = ai.onnx.ml.LabelEncoder<keys_int64s = [1], values_strings = "
        "[\"a\"]>(x) }",
@@ -423,6 +423,10 @@ TEST_CASE("ai.onnx.ml and training") {
        "tensor(float)[N,5]"},
       {3, "(map(int64,float) m) { y = ai.onnx.ml.CastMap<cast_to = \"TO_STRING\">(m) }",
        "tensor(string)"},
+      {3,
+       "(map(string,float) m) { y = ai.onnx.ml.DictVectorizer<string_vocabulary = [\"a\", "
+       "\"b\"]>(m) }",
+       "tensor(float)[1,2]"},
       {13,
        "(float r, int64 t, float[2] x, float[2] g, float[2] v, float[2] h) "
        "{ nx, nv, nh = ai.onnx.preview.training.Adam(r, t, x, g, v, h) }",

@@ -13,7 +13,14 @@ using Kind = TypeView::Kind;
 
 constexpr int kMaxTries = 4;
 
-Actual scalar_actual(DataType elem) { return {ValueType::tensor(elem, Shape{}), nullptr, false}; }
+/// The iteration number or the condition. A body may declare it with shape [1] instead of [].
+Actual loop_scalar(Context& c, DataType elem, int formal) {
+  const auto body = c.attribute("body");
+  const bool says = body && body->type() == AttributeType::graph &&
+                    formal < body->g().inputs().size() &&
+                    body->g().inputs()[formal].type().has_shape();
+  return {ValueType::tensor(elem, says ? std::nullopt : std::optional(Shape{})), nullptr, false};
+}
 
 /// Every iteration's output stacked on a new axis. Sizes that the body makes up are its own.
 ValueType stacked(ValueType each, const Dim& count, int axis) {
@@ -28,6 +35,7 @@ ValueType stacked(ValueType each, const Dim& count, int axis) {
 template <class TryBody>
 std::vector<Actual> settle(Context& c, std::vector<Actual> carried, TryBody try_body) {
   for (Actual& a : carried) a.data = nullptr;
+  std::vector<bool> mixed(carried.size());  // kinds that change on the way stay unknown
   for (int tries = 0; tries < kMaxTries; ++tries) {
     if (tries + 1 == kMaxTries || !c.may_try_again()) {
       for (Actual& a : carried) a.type = without_shapes(a.type);
@@ -37,18 +45,21 @@ std::vector<Actual> settle(Context& c, std::vector<Actual> carried, TryBody try_
     const std::vector<Actual> made = try_body(carried);
     bool settled = made.size() >= carried.size();
     for (std::size_t i = 0; i < carried.size() && i < made.size(); ++i) {
-      if (made[i].type.kind == Kind::none && carried[i].type.kind != Kind::none) {
-        // A body that says nothing may do anything to the shape; the element type stays.
-        ValueType open = without_shapes(carried[i].type);
-        settled = settled && equal(open, carried[i].type);
-        carried[i].type = std::move(open);
-        continue;
-      }
+      ValueType& before = carried[i].type;
       ValueType after = made[i].type;
       forget_symbols_since(after, watermark);
-      ValueType joined = carried[i].type.kind == Kind::none ? after : meet(carried[i].type, after);
-      settled = settled && equal(joined, carried[i].type);
-      carried[i].type = std::move(joined);
+      ValueType joined;
+      if (mixed[i]) {
+        continue;
+      } else if (before.kind == Kind::none || after.kind == Kind::none) {
+        // Where one is unknown the type is the other's, as it does not change; the shape may.
+        joined = without_shapes(before.kind == Kind::none ? after : before);
+      } else {
+        joined = meet(before, after);
+        mixed[i] = before.kind != after.kind;
+      }
+      settled = settled && equal(joined, before);
+      before = std::move(joined);
     }
     if (settled) return carried;
   }
@@ -108,7 +119,8 @@ void loop(Context& c) {
   const auto condition = c.int_of(1);
   const bool always = !c.has_input(1) || (condition && *condition != 0);
   const auto arguments = [&](const std::vector<Actual>& carried) {
-    std::vector<Actual> out{scalar_actual(DataType::int64), scalar_actual(DataType::boolean)};
+    std::vector<Actual> out{loop_scalar(c, DataType::int64, 0),
+                            loop_scalar(c, DataType::boolean, 1)};
     if (always) out[1].data = scalar_of(dim(1));
     out.insert(out.end(), carried.begin(), carried.end());
     return out;

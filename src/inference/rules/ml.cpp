@@ -55,6 +55,8 @@ void category_mapper(Context& c) {
 
 void dict_vectorizer(Context& c) {
   if (const auto& in = c.input(0); in.inner) c.set_elem(0, in.inner->elem);
+  const int words = std::max(c.length("string_vocabulary"), c.length("int64_vocabulary"));
+  c.set_shape(0, {dim(1), words > 0 ? dim(words) : Dim{}});
 }
 
 void feature_vectorizer(Context& c) {
@@ -66,7 +68,7 @@ void feature_vectorizer(Context& c) {
       columns = c.symbols().add(columns, c.dim_of(i, c.rank(i) == 1 ? 0 : 1));
     }
   }
-  c.set_shape(0, {batch_of(c), columns});
+  c.set_shape(0, {c.rank(0) == 1 ? dim(1) : c.dim_of(0, 0), columns});
 }
 
 void label_encoder(Context& c) {

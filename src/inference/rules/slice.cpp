@@ -56,7 +56,11 @@ Dim cut(Context& c, const Dim& size, const Cut& cut) {
 
 /// A list that is an attribute or an input: its elements, if anything is known of them.
 DataPtr list(Context& c, std::string_view attribute, int input) {
-  if (input >= 0) return vector_data(c, input);
+  if (input >= 0) {
+    // Some files write a scalar for a list of one.
+    const DataPtr data = c.data(input);
+    return data && data->reals.empty() ? data : nullptr;
+  }
   const auto values = c.integers(attribute);
   if (!values) return nullptr;
   std::vector<Dim> elems;
