@@ -5,7 +5,8 @@
 namespace onnxcompat::executor {
 namespace {
 
-/// [Add-1] b has one element, or its dims are a run of a's dims: at its end, or at `axis`.
+/// [Add-1] b has one element, or its dims are a run of a's dims: at its end, or at `axis`. A dim of
+/// 1 within the run is stretched: the text says not yet, the official test cases rely on it.
 Result<BroadcastPair> legacy_pair(const KernelContext& c) {
   const Dims& a = c.input(0).dims();
   const Dims& b = c.input(1).dims();
@@ -27,8 +28,8 @@ Result<BroadcastPair> legacy_pair(const KernelContext& c) {
   const Dims own = strides_of(b);
   for (std::size_t k = 0; k < b.size(); ++k) {
     const std::size_t at = static_cast<std::size_t>(axis) + k;
-    if (a[at] != b[k]) return mismatch();
-    pair.b_strides[at] = own[k];
+    if (a[at] != b[k] && b[k] != 1) return mismatch();
+    pair.b_strides[at] = b[k] == 1 ? 0 : own[k];
   }
   return pair;
 }
