@@ -1,5 +1,3 @@
-#include <limits>
-
 #include "executor/run_text.h"
 
 using namespace onnxcompat;
@@ -25,7 +23,6 @@ TEST_CASE("Pooling windows by hand") {
     Dims x, y;
     std::vector<double> expected;
   };
-  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
   const Case cases[] = {
       {1, kMax + "<kernel_shape = [2]>(x) }", {1, 1, 4}, {1, 1, 3}, {2, 3, 4}},
       {8, kMax + "<kernel_shape = [2], strides = [2]>(x) }", {1, 1, 5}, {1, 1, 2}, {2, 4}},
@@ -33,14 +30,12 @@ TEST_CASE("Pooling windows by hand") {
        {2, 4, 5}},
       {10, kMax + "<kernel_shape = [2], dilations = [2]>(x) }", {1, 1, 5}, {1, 1, 3}, {3, 4, 5}},
       {11, kMax + "<kernel_shape = [3], pads = [1, 1]>(x) }", {1, 1, 3}, {1, 1, 3}, {2, 3, 3}},
-      // A window that starts in the end padding: kept up to 12, dropped from 22 on.
-      {12, kMax + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
-       {1, 1, 2}, {1, 1, 2}, {1, -inf}},
+      // A window that would start in the end padding is dropped.
+      {10, kMax + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
+       {1, 1, 2}, {1, 1, 1}, {1}},
       {22, kMax + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
        {1, 1, 2}, {1, 1, 1}, {1}},
-      {19, kAverage + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
-       {1, 1, 2}, {1, 1, 2}, {1, nan}},
-      {22, kAverage + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
+      {10, kAverage + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
        {1, 1, 2}, {1, 1, 1}, {1}},
       {7, kAverage + "<kernel_shape = [3], pads = [1, 1]>(x) }", {1, 1, 3}, {1, 1, 3},
        {1.5, 2, 2.5}},
