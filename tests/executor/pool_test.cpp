@@ -113,6 +113,12 @@ TEST_CASE("RoiAlign shifts coordinates by version") {
       "(x, r, b) }";
   require_near(run(onnx(10), graph, inputs)[0], {1, 1, 1, 1}, {2 + 25});
   require_near(run(onnx(16), graph, inputs)[0], {1, 1, 1, 1}, {1.5 + 20});
+  // One sample in the middle of four cells: the largest of them, weighted by a quarter.
+  require_near(run(onnx(10),
+                   "g (float[] x, float[] r, int64[] b) => (float[] y) { y = RoiAlign<sampling_ratio = "
+                   "1, mode = \"max\">(x, r, b) }",
+                   {{"x", inputs.at("x")}, {"r", floats({1, 4}, {1, 1, 4, 4})}, {"b", ints({1}, {0})}})[0],
+               {1, 1, 1, 1}, {33 / 4.0});
 }
 
 TEST_CASE("NonMaxSuppression keeps the best of overlapping boxes") {
