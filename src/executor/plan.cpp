@@ -233,6 +233,12 @@ Status Planner::resolve(const Body& body, NodePlan& node) {
   if (!function) return std::unexpected(function.error());
   node.function = *function;
   if (node.function != nullptr) return {};
+  if (node.schema == nullptr) {
+    // Operators without a schema are listed with version 0: experimental ones of old files, and
+    // those of other domains.
+    node.kernel = find_kernel(view.domain(), view.op_type(), 0);
+    if (node.kernel != nullptr) return {};
+  }
   const int since = node.schema != nullptr ? node.schema->since_version : 0;
   if (reported_.emplace(view.domain(), view.op_type(), since).second) {
     plan_.missing.push_back({std::string(display_domain(view.domain())), view.op_type(), since,

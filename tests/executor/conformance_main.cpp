@@ -57,9 +57,6 @@ constexpr Exception kExceptions[] = {
      "expects NaN for a zero norm, where the text of LpNormalization says 0"},
     {"test_qlinearmatmul_2D_int8", Treatment::skip, kWrappedInt8},
     {"test_qlinearmatmul_3D_int8", Treatment::skip, kWrappedInt8},
-    {"test_roialign_mode_max", Treatment::skip,
-     "not settled: the case's maxima are not those of the weighted samples that RoiAlign-22 "
-     "describes"},
     {"test_training_dropout$", Treatment::shapes_only, kOwnNumbers},
     {"test_training_dropout_default", Treatment::shapes_only, kOwnNumbers},
     {"test_training_dropout_mask", Treatment::shapes_only, kOwnNumbers},

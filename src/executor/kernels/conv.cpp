@@ -57,9 +57,9 @@ Status resolve_transposed(const KernelContext& ctx, SlidingWindow& window) {
       wanted.push_back(window.input[i] * window.strides[i]);
     }
   }
-  // The half that an odd total leaves over changed sides: [ConvTranspose-1] gives the begin the
-  // larger half for SAME_UPPER, [ConvTranspose-11] for everything else.
-  const bool larger_first = (auto_pad == "SAME_UPPER") == (ctx.since_version() < 11);
+  // [ConvTranspose-11]: the begin gets the larger half of an odd total unless SAME_UPPER. The text of
+  // version 1 says the opposite; runtimes do this at every version (docs/exactness.md).
+  const bool larger_first = auto_pad != "SAME_UPPER";
   window.output.resize(rank);
   for (std::size_t i = 0; i < rank; ++i) {
     const std::int64_t full =
@@ -70,9 +70,9 @@ Status resolve_transposed(const KernelContext& ctx, SlidingWindow& window) {
       continue;
     }
     window.output[i] = wanted[i];
-    const std::int64_t total = full - wanted[i];
-    const std::int64_t half = total >= 0 ? total / 2 : (total - 1) / 2;  // floor
-    window.pads_begin[i] = larger_first ? total - half : half;
+    // An output_shape beyond the full result is filled up at the end.
+    const std::int64_t total = std::max<std::int64_t>(0, full - wanted[i]);
+    window.pads_begin[i] = larger_first ? total - total / 2 : total / 2;
     window.pads_end[i] = total - window.pads_begin[i];
   }
   return {};

@@ -26,8 +26,8 @@ bool is_16_bit(DataType type) {
 
 /// The type of x / y_scale: that of x up to version 21, then `precision` or that of the scale.
 DataType division_type(const KernelContext& ctx) {
-  if (ctx.since_version() < 19) return DataType::float32;
-  if (ctx.since_version() < 23) return ctx.input(0).type();
+  if (quantization_version(ctx) < 19) return DataType::float32;
+  if (quantization_version(ctx) < 23) return ctx.input(0).type();
   const auto precision = static_cast<DataType>(ctx.int_attr("precision", 0));
   return precision == DataType::undefined ? ctx.input(1).type() : precision;
 }
@@ -66,7 +66,7 @@ Status quantize_linear(KernelContext& ctx) {
     const double zero = zeros.size() > 0 ? static_cast<double>(zeros[at]) : 0;
     const double wide = static_cast<double>(quotient);
     store_quantized(y, i, (whole ? round_half_even(wide) : wide) + zero, saturate,
-                    ctx.since_version() < 24);
+                    quantization_version(ctx) < 24);
   }
   ctx.set(0, std::move(y));
   return {};
@@ -133,6 +133,8 @@ std::span<const KernelRow> quantization_kernels() {
       {"", "QuantizeLinear", 10, kUnbounded, quantize_linear},
       {"", "DequantizeLinear", 10, kUnbounded, dequantize_linear},
       {"", "DynamicQuantizeLinear", 11, kUnbounded, dynamic_quantize_linear},
+      {"com.microsoft", "QuantizeLinear", 0, 0, quantize_linear},
+      {"com.microsoft", "DequantizeLinear", 0, 0, dequantize_linear},
   };
   return rows;
 }

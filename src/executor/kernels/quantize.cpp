@@ -13,10 +13,10 @@ Result<Granularity> resolve_granularity(const KernelContext& ctx, const Tensor& 
                                 to_string(ctx.input(zero_point).dims()), to_string(scale.dims())));
   }
   Granularity result;
-  const std::int64_t block = ctx.since_version() >= 21 ? ctx.int_attr("block_size", 0) : 0;
+  const std::int64_t block = quantization_version(ctx) >= 21 ? ctx.int_attr("block_size", 0) : 0;
   const bool blocked = block != 0 && scale.rank() == x.rank() && x.rank() > 0;
   if (scale.size() == 1 && !blocked) return result;
-  if (ctx.since_version() < 13 || (!blocked && scale.rank() != 1)) {
+  if (quantization_version(ctx) < 13 || (!blocked && scale.rank() != 1)) {
     return ctx.fail(fmt::format("a scale of shape {} is not allowed", to_string(scale.dims())));
   }
   ONNXCOMPAT_TRY(const int axis, resolve_axis(ctx, ctx.int_attr("axis", 1), x.rank()));

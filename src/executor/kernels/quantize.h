@@ -23,6 +23,11 @@ struct Granularity {
   }
 };
 
+/// The version whose rules the node follows; com.microsoft's operators are those of 19.
+inline int quantization_version(const KernelContext& ctx) {
+  return ctx.since_version() == 0 ? 19 : ctx.since_version();
+}
+
 /// Of x against its scale by attributes axis and block_size; checks that the zero point at input
 /// `zero_point`, if present, has the scale's shape.
 Result<Granularity> resolve_granularity(const KernelContext& ctx, const Tensor& x,

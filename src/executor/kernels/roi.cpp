@@ -59,7 +59,9 @@ std::optional<GridAxis> grid_axis(double from, double to, std::int64_t bins,
   return GridAxis{start, bin, std::max<std::int64_t>(0, static_cast<std::int64_t>(points))};
 }
 
-// [RoiAlign-10]: as output_half_pixel; [RoiAlign-16] [RoiAlign-22]
+// [RoiAlign-10]: as output_half_pixel; [RoiAlign-16] [RoiAlign-22]. Mode max takes the largest
+// weighted neighbour of all samples, as the operator's data and runtimes have it, and not the
+// largest interpolated value (docs/exactness.md).
 Status roi_align(KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_inputs(ctx, 3));
   ONNXCOMPAT_CHECK(require_same_type(ctx, {0, 1}));
@@ -120,12 +122,11 @@ Status roi_align(KernelContext& ctx) {
           const A* plane = input.data() + (batch * channels + c) * height * width;
           double sum = 0, best = samples.empty() ? 0 : -std::numeric_limits<double>::infinity();
           for (const Sample& sample : samples) {
-            double value = 0;
             for (int k = 0; k < 4; ++k) {
-              value += sample.weight[k] * static_cast<double>(plane[sample.index[k]]);
+              const double part = sample.weight[k] * static_cast<double>(plane[sample.index[k]]);
+              sum += part;
+              best = std::max(best, part);
             }
-            sum += value;
-            best = std::max(best, value);
           }
           const double points = std::max(1.0, static_cast<double>(samples.size()));
           y[(r * channels + c) * options.height * options.width + bin] =
