@@ -114,6 +114,7 @@ TEST_CASE("a Loop without an end passes the budget of nodes") {
 TEST_CASE("Scan-8 scans every batch for its own length") {
   const std::string data =
       "int64[2] lens = {1,3}, int64[2] over = {1,4}, int64[1] few = {1}, float[2,1] h = {0,10}, "
+      "float[1,1] one = {0}, "
       "float[2,3,1] x = {1,2,3,4,5,6}";
   const std::string body =
       "num_scan_inputs = 1, body = b (float[1] s, float[1] e) => (float[1] so, float[1] out) "
@@ -128,7 +129,7 @@ TEST_CASE("Scan-8 scans every batch for its own length") {
   check_refusals({
       {8, data, "Scan(over, h, x) <" + body, "sequence length 4"},
       {8, data, "Scan(few, h, x) <" + body, "not one length a batch"},
-      {8, data, "Scan(, x, h) <" + body, "does not fit a batch"},
+      {8, data, "Scan(, one, x) <" + body, "does not fit a batch"},
       {8, data, "Scan(, h, x) <directions = [2], " + body, "other than 0 and 1"},
   });
 }

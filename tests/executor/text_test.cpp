@@ -62,7 +62,7 @@ TEST_CASE("regular expressions match all of a text") {
       {"foo\\b.*", "foobar", false},
       {"foo\\B.*", "foobar", true},
       {"(x+x+)+y", std::string(200, 'x'), false},  // in linear time
-      {"((a{0,30}){0,30}){0,20}b", std::string(500, 'a') + "b", true},
+      {"((a{0,30}){0,30}){0,20}b", std::string(100, 'a') + "b", true},
   };
   for (const Case& one : cases) {
     INFO(one.pattern << " on " << one.text);

@@ -19,7 +19,7 @@ CharRanges complement(CharRanges ranges) {
   char32_t next = 0;
   for (const auto& [low, high] : ranges) {
     if (low > next) out.emplace_back(next, low - 1);
-    next = std::max(next, high + 1);
+    next = std::max<char32_t>(next, high + 1);
   }
   if (next <= kLastCodePoint) out.emplace_back(next, kLastCodePoint);
   return out;

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 

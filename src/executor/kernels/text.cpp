@@ -19,7 +19,9 @@ namespace {
 Result<Tensor> allocate_strings(const KernelContext& c, Dims dims, std::uint64_t bytes) {
   ONNXCOMPAT_TRY(Tensor out, c.allocate(DataType::string, std::move(dims)));
   const auto handles = static_cast<std::uint64_t>(out.size()) * sizeof(std::string);
-  ONNXCOMPAT_TRY(auto charge, c.runner().charge(handles + bytes));
+  std::uint64_t all = 0;
+  if (__builtin_add_overflow(handles, bytes, &all)) return c.fail("the text overflows");
+  ONNXCOMPAT_TRY(auto charge, c.runner().charge(all));
   out.set_charge(std::move(charge));
   return out;
 }
@@ -42,18 +44,17 @@ Status string_concat(KernelContext& c) {
     return c.fail(
         fmt::format("{} and {} do not broadcast", to_string(x.dims()), to_string(y.dims())));
   }
-  // How often an element is repeated is the same for all elements of an input.
-  unsigned __int128 bytes = 0;
+  // All elements of an input are repeated equally often.
+  std::uint64_t bytes = 0;
   for (const Tensor* in : {&x, &y}) {
-    if (in->size() > 0) {
-      bytes += static_cast<unsigned __int128>(total_bytes(in->strings())) *
-               static_cast<std::uint64_t>(*count / in->size());
+    const auto repeats = static_cast<std::uint64_t>(in->size() > 0 ? *count / in->size() : 0);
+    std::uint64_t own = 0;
+    if (__builtin_mul_overflow(total_bytes(in->strings()), repeats, &own) ||
+        __builtin_add_overflow(bytes, own, &bytes)) {
+      return c.fail("the text overflows");
     }
   }
-  const auto most = std::numeric_limits<std::uint64_t>::max() / 2;
-  ONNXCOMPAT_TRY(
-      Tensor out,
-      allocate_strings(c, *dims, bytes > most ? most : static_cast<std::uint64_t>(bytes)));
+  ONNXCOMPAT_TRY(Tensor out, allocate_strings(c, *dims, bytes));
   const BroadcastLoop loop(
       *dims, {broadcast_strides(x.dims(), *dims), broadcast_strides(y.dims(), *dims)});
   const auto& a = x.strings();

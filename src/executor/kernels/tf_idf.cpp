@@ -84,7 +84,8 @@ Result<Vocabulary<Token>> read_vocabulary(const KernelContext& c, const Settings
       if (!counts) continue;
       const auto tokens =
           pool.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(length));
-      vocabulary.places[{tokens.begin(), tokens.end()}].push_back(gram);
+      typename Vocabulary<Token>::Gram key(tokens.begin(), tokens.end());
+      vocabulary.places[std::move(key)].push_back(gram);
       vocabulary.lengths.insert(static_cast<std::size_t>(length));
     }
   }
