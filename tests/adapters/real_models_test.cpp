@@ -1,12 +1,12 @@
 // Real models (shared test material): what the converter makes of them passes the checker, and what
 // it refuses it refuses with a reason.
 
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "adapters/convert.h"
 #include "checker/checker.h"
@@ -58,9 +58,8 @@ Tally convert_all(int opset, bool down) {
       continue;
     }
     ++tally.converted;
-    const auto before = errors_of(*model);
+    if (!errors_of(*model).empty()) continue;  // the command line refuses such models
     for (const std::string& error : errors_of(*conversion->model)) {
-      if (before.contains(error)) continue;
       tally.broken += path.string() + ": " + error + "\n";
       break;
     }

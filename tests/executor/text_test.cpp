@@ -164,10 +164,10 @@ TEST_CASE("StringNormalizer drops words and changes case beyond ASCII") {
 }
 
 TEST_CASE("StringConcat broadcasts within the budget") {
-  check_rows({{20, "string[2,1] x = {\"a\",\"b\"}, string[2] y = {\"1\",\"2\"}",
-               "StringConcat(x, y)", "string[2,2] \"a1\" \"a2\" \"b1\" \"b2\""}});
-  check_refusals({{20, "string[2] x = {\"a\",\"b\"}, string[3] y = {\"1\",\"2\",\"3\"}",
-                   "StringConcat(x, y)", "do not broadcast"}});
+  check_rows({{20, "string[2,1] x = {\"a\",\"b\"}, string[2] b = {\"1\",\"2\"}",
+               "StringConcat(x, b)", "string[2,2] \"a1\" \"a2\" \"b1\" \"b2\""}});
+  check_refusals({{20, "string[2] x = {\"a\",\"b\"}, string[3] b = {\"1\",\"2\",\"3\"}",
+                   "StringConcat(x, b)", "do not broadcast"}});
   const std::string graph = "g (string[A,1] x, string[B] y) => (z) { z = StringConcat(x, y) }";
   const std::vector<std::string> many(300, std::string(10'000, 'x'));
   CHECK(refusal(onnx(20), graph,

@@ -90,13 +90,28 @@ class RegexCompiler {
     Node node{.kind = Kind::sequence, .parts = {}};
     while (!done() && !sees(U"|") && !sees(U")")) {
       if (take(U"\\Q")) {
-        while (!done() && !take(U"\\E")) node.parts.push_back(literal(next()));
+        quoted(node);
         continue;
       }
-      if (take(U"\\E")) continue;
       if (auto part = atom()) node.parts.push_back(repeated(*std::move(part)));
     }
     return node;
+  }
+
+  /// What follows \Q, up to \E or the end; a repetition is one of the last character.
+  void quoted(Node& sequence) {
+    const std::size_t first = sequence.parts.size();
+    while (!done()) {
+      if (!take(U"\\E")) {
+        sequence.parts.push_back(literal(next()));
+        continue;
+      }
+      if (sequence.parts.size() > first) {
+        Node last = std::move(sequence.parts.back());
+        sequence.parts.back() = repeated(std::move(last));
+      }
+      return;
+    }
   }
 
   Node leaf(Op op) { return {.kind = Kind::leaf, .leaf = {op}, .parts = {}}; }

@@ -37,7 +37,7 @@ void append_utf8(char32_t c, std::string& out) {
     return;
   }
   const int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-  const unsigned lead = (0xF00U >> more) & 0xFFU;
+  const unsigned lead = (0xFF00U >> (more + 1)) & 0xFFU;
   out.push_back(static_cast<char>(lead | (c >> (6 * more))));
   for (int i = more - 1; i >= 0; --i) {
     out.push_back(static_cast<char>(0x80U | ((c >> (6 * i)) & 0x3FU)));
