@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "cli/test_data.h"
 #include "executor/generate.h"
 #include "executor/runner.h"
+#include "executor/test_data.h"
 #include "inference/inference.h"
 #include "model/extract.h"
 #include "model/walk.h"
@@ -18,6 +18,7 @@ namespace {
 
 using executor::Executor;
 using executor::NamedValues;
+using executor::TestData;
 using executor::Value;
 
 constexpr std::string_view kEqual = "equal";
@@ -337,7 +338,7 @@ ProofReport compare_models(const Model& a, const Model& b, const ProofOptions& o
 
   if (!options.inputs.empty()) {
     comparison.report().mode = "given inputs";
-    const auto sets = load_test_data(a, options.inputs);
+    const auto sets = executor::load_test_data(a, options.inputs);
     if (!sets) return not_proven(sets.error().message);
     for (const TestData& set : *sets) {
       if (!comparison.run_case(set.inputs)) break;

@@ -8,9 +8,9 @@
 #include "cli/output.h"
 #include "cli/prove.h"
 #include "cli/summary.h"
-#include "cli/test_data.h"
 #include "executor/compare.h"
 #include "executor/generate.h"
+#include "executor/test_data.h"
 #include "executor/value_file.h"
 #include "inference/inference.h"
 
@@ -68,7 +68,7 @@ std::string summary_of(const executor::Value& value) {
 }
 
 ProofReport compare_expected(const Model& model, const std::vector<executor::Value>& actual,
-                             const TestData& set, const executor::Tolerance& tolerance) {
+                             const executor::TestData& set, const executor::Tolerance& tolerance) {
   ProofReport report;
   report.mode = set.folder.filename().string();
   report.cases = 1;
@@ -95,11 +95,11 @@ ProofReport compare_expected(const Model& model, const std::vector<executor::Val
 }
 
 /// The inputs of each run: the given data sets, or one drawn.
-Result<std::vector<TestData>> inputs_of(const Options& options, const Model& model) {
-  if (!options.inputs.empty()) return load_test_data(model, options.inputs);
+Result<std::vector<executor::TestData>> inputs_of(const Options& options, const Model& model) {
+  if (!options.inputs.empty()) return executor::load_test_data(model, options.inputs);
   auto drawn = executor::generate_inputs(model, Inference::run(model), {.seed = options.seed});
   if (!drawn) return std::unexpected(drawn.error());
-  std::vector<TestData> sets(1);
+  std::vector<executor::TestData> sets(1);
   sets.front().inputs = *std::move(drawn);
   sets.front().expected.resize(static_cast<std::size_t>(model.graph().outputs().size()));
   return sets;
@@ -157,7 +157,7 @@ ExitCode run_model(const Options& options) {
   Report report{.command = "run", .tool_version = std::string(tool_version()), .models = {}};
   ExitCode code = ExitCode::ok;
   for (std::size_t i = 0; i < sets->size(); ++i) {
-    const TestData& set = (*sets)[i];
+    const executor::TestData& set = (*sets)[i];
     const auto values = ready->run(set.inputs);
     if (!values) return complain(values.error());
     const auto outputs = model->graph().outputs();

@@ -1,10 +1,13 @@
 // Runs test cases in the layout of the official ones and compares the results:
 //   <case>/model.onnx, <case>/test_data_set_N/{input,output}_K.pb
 //   light_<name>.onnx, light_<name>_output_0.pb: a whole model, fed a ramp from 0 to 1
-// One line for each case that failed or was skipped, and a last line with the counts.
+// One line for each case that failed or was skipped, and a last line with the counts. A case that
+// cannot run because a kernel is missing has failed.
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +16,7 @@
 
 #include "executor/compare.h"
 #include "executor/runner.h"
+#include "executor/test_data.h"
 #include "executor/value_file.h"
 
 namespace fs = std::filesystem;
@@ -21,74 +25,71 @@ using namespace onnxcompat::executor;
 
 namespace {
 
-enum class Treatment : std::uint8_t { skip, shapes_only, loose };
+constexpr Tolerance kTolerance{.rtol = 1e-3, .atol = 1e-7};
+
+// ---- exceptions
+
+enum class Treatment : std::uint8_t {
+  skip,            ///< is not run
+  wrong_in_suite,  ///< counts as skipped where it fails
+  random           ///< only types and dims are compared
+};
 
 struct Exception {
-  std::string_view prefix;  ///< of the case's name; the whole name if it ends in '$'
   Treatment treatment;
-  std::string_view reason;
-};
-
-constexpr std::string_view kFloat4Nan =
-    "expects -0 for NaN, where the specification of float4e2m1 says 6";
-
-constexpr std::string_view kTruncated = "the suite of ONNX 1.12 cuts bits off instead of rounding";
-constexpr std::string_view kOwnNumbers = "the numbers drawn are the implementation's own";
-constexpr std::string_view kOldAttention =
-    "made from an older text of Attention, which the newest released one contradicts";
-constexpr std::string_view kWrappedInt8 =
-    "expects int8 results that wrap, where the text of QLinearMatMul says they saturate";
-
-/// Cases that cannot be met to the letter.
-constexpr Exception kExceptions[] = {
-    {"test_cast_FLOAT_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
-    {"test_cast_FLOAT16_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
-    {"test_castlike_FLOAT_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
-    {"test_castlike_FLOAT16_to_FLOAT4E2M1", Treatment::skip, kFloat4Nan},
-    // The newest released text of Attention-23 and -24 puts softcap before the mask and renumbers
-    // qk_matmul_output_mode; these cases were made from the text before it.
-    {"test_attention_3d_with_past_and_present_qk_matmul_bias", Treatment::skip, kOldAttention},
-    {"test_attention_3d_with_past_and_present_qk_matmul_softcap", Treatment::skip, kOldAttention},
-    {"test_attention_4d_with_past_and_present_qk_matmul_bias", Treatment::skip, kOldAttention},
-    {"test_attention_4d_with_qk_matmul_bias", Treatment::skip, kOldAttention},
-    {"test_attention_4d_with_qk_matmul_softcap", Treatment::skip, kOldAttention},
-    {"test_dft_inverse", Treatment::loose, "expects the rounding noise of a float32 transform"},
-    {"test_l2normalization_axis_0", Treatment::skip,
-     "expects NaN for a zero norm, where the text of LpNormalization says 0"},
-    {"test_qlinearmatmul_2D_int8", Treatment::skip, kWrappedInt8},
-    {"test_qlinearmatmul_3D_int8", Treatment::skip, kWrappedInt8},
-    {"test_training_dropout$", Treatment::shapes_only, kOwnNumbers},
-    {"test_training_dropout_default", Treatment::shapes_only, kOwnNumbers},
-    {"test_training_dropout_mask", Treatment::shapes_only, kOwnNumbers},
-    {"test_bernoulli", Treatment::shapes_only, kOwnNumbers},
-    {"test_cast_FLOAT_to_BFLOAT16", Treatment::loose, kTruncated},
-    {"test_castlike_FLOAT_to_BFLOAT16", Treatment::loose, kTruncated},
-    {"test_loop16_seq_none", Treatment::skip,
-     "known gap: an optional among a loop's initial values reaches the body as its content"},
-};
-
-struct Outcome {
-  bool passed = false;
-  bool skipped = false;
   std::string reason;
 };
 
-Outcome failed(std::string reason) { return {false, false, std::move(reason)}; }
-Outcome skipped(std::string reason) { return {false, true, std::move(reason)}; }
+using Exceptions = std::map<std::string, Exception, std::less<>>;
 
-const Exception* exception_of(std::string_view name) {
-  const auto* it = std::ranges::find_if(kExceptions, [&](const auto& e) {
-    return e.prefix.ends_with('$') ? name == e.prefix.substr(0, e.prefix.size() - 1)
-                                   : name.starts_with(e.prefix);
-  });
-  return it == std::end(kExceptions) ? nullptr : it;
+std::optional<Treatment> treatment_named(std::string_view name) {
+  if (name == "skip") return Treatment::skip;
+  if (name == "wrong-in-suite") return Treatment::wrong_in_suite;
+  if (name == "random") return Treatment::random;
+  return std::nullopt;
 }
 
-std::string missing_text(const Executor& executor) {
+/// Lines "case-name: treatment: reason"; empty lines and those that start with # are comments.
+Result<Exceptions> read_exceptions(const fs::path& path) {
+  std::ifstream in(path);
+  if (!in) return fail(ExitCode::usage, fmt::format("{}: cannot be read", path.string()));
+  Exceptions exceptions;
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    if (line.empty() || line.starts_with('#')) continue;
+    const auto wrong = [&](std::string_view what) {
+      return fail(ExitCode::usage, fmt::format("{}:{}: {}", path.string(), number, what));
+    };
+    const std::size_t first = line.find(": ");
+    const std::size_t second = first == std::string::npos ? first : line.find(": ", first + 2);
+    if (second == std::string::npos || second + 2 == line.size()) {
+      return wrong("is not \"case: treatment: reason\"");
+    }
+    const auto treatment = treatment_named(line.substr(first + 2, second - first - 2));
+    if (!treatment) return wrong("the treatment is neither skip, wrong-in-suite nor random");
+    const auto [it, fresh] =
+        exceptions.emplace(line.substr(0, first), Exception{*treatment, line.substr(second + 2)});
+    if (!fresh) return wrong("names the case again");
+  }
+  return exceptions;
+}
+
+// ---- one case
+
+enum class Verdict : std::uint8_t { passed, failed, skipped };
+
+struct Outcome {
+  Verdict verdict = Verdict::passed;
+  std::string reason;
+};
+
+Outcome failed(std::string reason) { return {Verdict::failed, std::move(reason)}; }
+
+std::string missing_text(const std::vector<MissingKernel>& missing) {
   std::string text = "no kernel:";
-  for (const MissingKernel& m : executor.missing_kernels()) {
+  for (const MissingKernel& m : missing) {
     text += fmt::format(" {}-{}", m.op, m.since_version);
-    if (m.domain != "ai.onnx") text += " of " + m.domain;
+    if (m.domain != "ai.onnx" && !m.domain.empty()) text += " of " + m.domain;
   }
   return text;
 }
@@ -100,81 +101,41 @@ bool same_shape(const Value& a, const Value& b) {
   return x->type() == y->type() && x->dims() == y->dims();
 }
 
-/// Compares outputs with the expected files; "" if all agree.
-std::string compare_outputs(const std::vector<Value>& expected, const std::vector<Value>& outputs,
-                            const Exception* exception) {
+/// Why the outputs are not what is expected; "" if they are.
+std::string difference_of(const std::vector<std::optional<Value>>& expected,
+                          const std::vector<Value>& outputs, bool is_random) {
   for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (!expected[i]) continue;
     if (i >= outputs.size()) return fmt::format("output {} is missing", i);
-    if (exception != nullptr && exception->treatment == Treatment::shapes_only) {
-      if (!same_shape(expected[i], outputs[i])) {
+    if (is_random) {
+      if (!same_shape(*expected[i], outputs[i])) {
         return fmt::format("output {}: type or dims differ", i);
       }
       continue;
     }
-    Tolerance tolerance{.rtol = 1e-3, .atol = 1e-7};
-    if (exception != nullptr) tolerance = {.rtol = 1e-2, .atol = 1e-6};
-    const Difference difference = compare(expected[i], outputs[i], tolerance);
+    const Difference difference = compare(*expected[i], outputs[i], kTolerance);
     if (!difference.equal) return fmt::format("output {}: {}", i, difference.note);
   }
   return {};
 }
 
-/// The suite of ONNX 1.12 stores bfloat16 elements under the type number of uint16.
-Value with_declared_type(Value value, const TypeView& declared) {
-  const Tensor* tensor = value.tensor();
-  if (tensor == nullptr || tensor->type() != DataType::uint16 ||
-      declared.elem_type() != DataType::bfloat16) {
-    return value;
-  }
-  auto same_bits = Tensor::from_packed(DataType::bfloat16, tensor->dims(), tensor->raw());
-  return same_bits ? Value{*std::move(same_bits)} : value;
-}
-
-Result<std::vector<Value>> load_values(const fs::path& folder, std::string_view kind,
-                                       ListOf<ValueInfoView> declared) {
-  std::vector<Value> values;
-  for (int k = 0; k < declared.size(); ++k) {
-    const fs::path file = folder / fmt::format("{}_{}.pb", kind, k);
-    if (!fs::exists(file)) break;
-    auto value = load_value(file, declared[k].type());
-    if (!value) return std::unexpected(value.error());
-    values.push_back(with_declared_type(*std::move(value), declared[k].type()));
-  }
-  return values;
-}
-
-Outcome run_case(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  const Exception* exception = exception_of(name);
-  if (exception != nullptr && exception->treatment == Treatment::skip) {
-    return skipped(std::string(exception->reason));
-  }
+Outcome run_case(const fs::path& folder, bool is_random) {
   const auto model = Model::load(folder / "model.onnx");
   if (!model) return failed(model.error().message);
   auto executor = Executor::prepare(*model);
   if (!executor) return failed(executor.error().message);
-  if (!executor->missing_kernels().empty()) return skipped(missing_text(*executor));
-  int sets = 0;
-  for (;; ++sets) {
-    const fs::path data = folder / fmt::format("test_data_set_{}", sets);
-    if (!fs::is_directory(data)) break;
-    const auto inputs = load_values(data, "input", model->graph().inputs());
-    if (!inputs) return failed(inputs.error().message);
-    const auto expected = load_values(data, "output", model->graph().outputs());
-    if (!expected) return failed(expected.error().message);
-    NamedValues named;
-    for (std::size_t k = 0; k < inputs->size(); ++k) {
-      named.emplace(model->graph().inputs()[static_cast<int>(k)].name(), (*inputs)[k]);
-    }
-    const auto outputs = executor->run(named);
-    if (!outputs) return failed(outputs.error().message);
-    if (std::string difference = compare_outputs(*expected, *outputs, exception);
-        !difference.empty()) {
-      return failed(difference);
-    }
+  if (!executor->missing_kernels().empty()) {
+    return failed(missing_text(executor->missing_kernels()));
   }
-  if (sets == 0) return skipped("no test data");
-  return {true, false, {}};
+  const auto sets = load_test_data(*model, folder);
+  if (!sets) return failed(sets.error().message);
+  for (const TestData& set : *sets) {
+    const auto outputs = executor->run(set.inputs);
+    if (!outputs) return failed(outputs.error().message);
+    std::string difference = difference_of(set.expected, *outputs, is_random);
+    if (!difference.empty()) return failed(std::move(difference));
+  }
+  return {};
 }
 
 Outcome run_light(const fs::path& file) {
@@ -182,7 +143,12 @@ Outcome run_light(const fs::path& file) {
   if (!model) return failed(model.error().message);
   auto executor = Executor::prepare(*model);
   if (!executor) return failed(executor.error().message);
-  if (!executor->missing_kernels().empty()) return skipped(missing_text(*executor));
+  if (!executor->missing_kernels().empty()) {
+    return failed(missing_text(executor->missing_kernels()));
+  }
+  if (model->graph().inputs().empty() || model->graph().outputs().empty()) {
+    return failed("has no input or no output");
+  }
   const ValueInfoView input = model->graph().inputs()[0];
   Dims dims;
   for (const DimView d : input.type().dims()) dims.push_back(d.has_value() ? d.value() : 1);
@@ -195,56 +161,104 @@ Outcome run_light(const fs::path& file) {
   if (!outputs) return failed(outputs.error().message);
   fs::path expected_file = file;
   expected_file.replace_filename(file.stem().string() + "_output_0.pb");
-  const auto expected = load_value(expected_file, model->graph().outputs()[0].type());
+  auto expected = load_value(expected_file, model->graph().outputs()[0].type());
   if (!expected) return failed(expected.error().message);
-  std::string difference = compare_outputs({*expected}, *outputs, nullptr);
-  if (!difference.empty()) return failed(difference);
-  return {true, false, {}};
+  std::string difference = difference_of({*std::move(expected)}, *outputs, false);
+  if (!difference.empty()) return failed(std::move(difference));
+  return {};
 }
 
-struct Counts {
-  int passed = 0;
-  int failed = 0;
-  int skipped = 0;
-};
+// ---- all cases
 
-void report(const std::string& name, const Outcome& outcome, Counts& counts) {
-  if (outcome.passed) {
-    ++counts.passed;
-    return;
-  }
-  ++(outcome.skipped ? counts.skipped : counts.failed);
-  fmt::print("{} {}: {}\n", outcome.skipped ? "SKIP" : "FAIL", name, outcome.reason);
-}
+class Suite {
+ public:
+  explicit Suite(Exceptions exceptions) : exceptions_(std::move(exceptions)) {}
 
-void walk(const fs::path& path, Counts& counts) {
-  if (fs::exists(path / "model.onnx")) {
-    report(path.filename().string(), run_case(path), counts);
-    return;
-  }
-  std::vector<fs::path> entries;
-  if (fs::is_directory(path)) {
-    for (const auto& entry : fs::directory_iterator(path)) entries.push_back(entry.path());
-  }
-  std::ranges::sort(entries);
-  for (const fs::path& entry : entries) {
-    if (fs::is_directory(entry)) {
-      walk(entry, counts);
-    } else if (entry.extension() == ".onnx") {
-      report(entry.stem().string(), run_light(entry), counts);
+  void walk(const fs::path& path) {
+    if (fs::exists(path / "model.onnx")) {
+      report(path.filename().string(), [&](bool random) { return run_case(path, random); });
+      return;
+    }
+    std::vector<fs::path> entries;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(path, error)) entries.push_back(entry.path());
+    if (error) {
+      fmt::print("FAIL {}: {}\n", path.string(), error.message());
+      ++failed_;
+    }
+    std::ranges::sort(entries);
+    for (const fs::path& entry : entries) {
+      if (fs::is_directory(entry)) {
+        walk(entry);
+      } else if (entry.extension() == ".onnx") {
+        report(entry.stem().string(), [&](bool) { return run_light(entry); });
+      }
     }
   }
-}
+
+  /// True if something ran and nothing failed.
+  bool print_counts() const {
+    fmt::print("{} passed, {} failed, {} skipped\n", passed_, failed_, skipped_);
+    return failed_ == 0 && passed_ > 0;
+  }
+
+ private:
+  template <class Run>
+  void report(const std::string& name, Run&& run) {
+    const auto found = exceptions_.find(name);
+    const Exception* exception = found == exceptions_.end() ? nullptr : &found->second;
+    const auto is = [&](Treatment treatment) {
+      return exception != nullptr && exception->treatment == treatment;
+    };
+    Outcome outcome;
+    if (is(Treatment::skip)) {
+      outcome = {Verdict::skipped, exception->reason};
+    } else {
+      outcome = run(is(Treatment::random));
+      if (outcome.verdict == Verdict::failed && is(Treatment::wrong_in_suite)) {
+        outcome = {Verdict::skipped, fmt::format("wrong in the suite: {}", exception->reason)};
+      }
+    }
+    switch (outcome.verdict) {
+      case Verdict::passed:
+        ++passed_;
+        return;
+      case Verdict::failed:
+        ++failed_;
+        fmt::print("FAIL {}: {}\n", name, outcome.reason);
+        return;
+      case Verdict::skipped:
+        ++skipped_;
+        fmt::print("SKIP {}: {}\n", name, outcome.reason);
+        return;
+    }
+  }
+
+  Exceptions exceptions_;
+  int passed_ = 0;
+  int failed_ = 0;
+  int skipped_ = 0;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    fmt::print(stderr, "usage: conformance FOLDER...\n");
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  Exceptions exceptions;
+  if (arguments.size() >= 2 && arguments[0] == "--exceptions") {
+    auto read = read_exceptions(arguments[1]);
+    if (!read) {
+      fmt::print(stderr, "{}\n", read.error().message);
+      return 2;
+    }
+    exceptions = *std::move(read);
+    arguments.erase(arguments.begin(), arguments.begin() + 2);
+  }
+  if (arguments.empty()) {
+    fmt::print(stderr, "usage: conformance [--exceptions FILE] FOLDER...\n");
     return 2;
   }
-  Counts counts;
-  for (int i = 1; i < argc; ++i) walk(argv[i], counts);
-  fmt::print("{} passed, {} failed, {} skipped\n", counts.passed, counts.failed, counts.skipped);
-  return counts.failed == 0 && counts.passed > 0 ? 0 : 1;
+  Suite suite(std::move(exceptions));
+  for (const std::string& folder : arguments) suite.walk(folder);
+  return suite.print_counts() ? 0 : 1;
 }

@@ -1,7 +1,6 @@
 // If and Loop: operators that run graphs.
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 
 #include <fmt/format.h>
@@ -41,6 +40,16 @@ Value scalar_for(const GraphView& body, int input, T value) {
   return {is_list ? scalar.reshaped({1}) : scalar};
 }
 
+/// A value as the body's input declares it: what an optional holds stands for the optional, as
+/// where one iteration gives a sequence and the next takes an optional of it.
+Value as_declared(const GraphView& body, int input, Value value) {
+  const bool lifts = input < body.inputs().size() &&
+                     body.inputs()[input].type().kind() == TypeView::Kind::optional &&
+                     (value.tensor() != nullptr || value.sequence() != nullptr);
+  if (!lifts) return value;
+  return {OptionalValue{std::make_shared<const Value>(std::move(value))}};
+}
+
 Result<std::int64_t> trip_count(const KernelContext& c) {
   if (!c.has(0)) return std::numeric_limits<std::int64_t>::max();  // the node budget ends it
   const Tensor& m = c.input(0);
@@ -74,7 +83,9 @@ Status loop(KernelContext& c) {
   Value condition = scalar_for(body, 1, going);
   for (std::int64_t i = 0; i < trips && (going || !c.has(1)); ++i) {
     Values inputs{scalar_for(body, 0, i), std::move(condition)};
-    std::ranges::move(carried, std::back_inserter(inputs));
+    for (Value& value : carried) {
+      inputs.push_back(as_declared(body, static_cast<int>(inputs.size()), std::move(value)));
+    }
     carried.clear();
     ONNXCOMPAT_TRY(Values outputs, run_body(c, body, std::move(inputs), body_outputs));
     ONNXCOMPAT_TRY(going, condition_of(c, outputs[0]));

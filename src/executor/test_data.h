@@ -6,14 +6,13 @@
 #include "executor/runner.h"
 #include "model/model.h"
 
-namespace onnxcompat::cli {
+namespace onnxcompat::executor {
 
 /// One test_data_set folder: input_K.pb and output_K.pb, by position in the graph.
 struct TestData {
   std::filesystem::path folder;
-  executor::NamedValues inputs;
-  std::vector<std::optional<executor::Value>>
-      expected;  ///< by output; unset where there is no file
+  NamedValues inputs;
+  std::vector<std::optional<Value>> expected;  ///< by output; unset where there is no file
 };
 
 /// Reads a folder that holds input_K.pb, or one that holds such folders (test_data_set_0, …), in
@@ -22,4 +21,4 @@ struct TestData {
 Result<std::vector<TestData>> load_test_data(const Model& model,
                                              const std::filesystem::path& folder);
 
-}  // namespace onnxcompat::cli
+}  // namespace onnxcompat::executor

@@ -1,4 +1,4 @@
-#include "cli/test_data.h"
+#include "executor/test_data.h"
 
 #include <algorithm>
 #include <set>
@@ -7,7 +7,7 @@
 
 #include "executor/value_file.h"
 
-namespace onnxcompat::cli {
+namespace onnxcompat::executor {
 namespace {
 
 namespace fs = std::filesystem;
@@ -58,7 +58,7 @@ Result<TestData> load_set(const Model& model, const fs::path& folder) {
     const fs::path path = numbered(folder, "input_", i);
     if (!fs::exists(path)) continue;
     const ValueInfoView& input = inputs[static_cast<std::size_t>(i)];
-    auto value = executor::load_value(path, input.type());
+    auto value = load_value(path, input.type());
     if (!value) return std::unexpected(value.error());
     set.inputs.emplace(input.name(), *std::move(value));
   }
@@ -69,7 +69,7 @@ Result<TestData> load_set(const Model& model, const fs::path& folder) {
       set.expected.emplace_back();
       continue;
     }
-    auto value = executor::load_value(path, outputs[i].type());
+    auto value = load_value(path, outputs[i].type());
     if (!value) return std::unexpected(value.error());
     set.expected.emplace_back(*std::move(value));
   }
@@ -107,4 +107,4 @@ Result<std::vector<TestData>> load_test_data(const Model& model, const fs::path&
   return sets;
 }
 
-}  // namespace onnxcompat::cli
+}  // namespace onnxcompat::executor
