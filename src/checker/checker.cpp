@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "checker/rules.h"
+#include "inference/inference.h"
 #include "support/strings.h"
 
 namespace onnxcompat {
@@ -65,6 +67,12 @@ class Engine {
       if (scope.ir_version < rule->min_ir || scope.ir_version > rule->max_ir) continue;
       by_kind_[rule->check.index()].push_back({rule, severity_of(*rule, options)});
     }
+  }
+
+  bool needs_inference() const {
+    return std::ranges::any_of(by_kind_, [](const auto& active) {
+      return std::ranges::any_of(active, [](const Active& a) { return a.rule->needs_inference; });
+    });
   }
 
   void run() {
@@ -260,6 +268,11 @@ CheckReport run_checks(const Model& model, const CheckOptions& options) {
   ModelScope scope(model);
   scope.options = &options;
   Engine engine(scope, options);
+  std::optional<Inference> inference;
+  if (engine.needs_inference()) {
+    inference.emplace(Inference::run(model));
+    scope.inference = &*inference;
+  }
   engine.run();
 
   auto& entries = engine.sink().entries();

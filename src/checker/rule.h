@@ -65,6 +65,7 @@ struct Rule {
   std::string_view good = {};
   std::string_view fix = {};  ///< what helps; the hint of findings that have none of their own
   bool default_on = true;
+  bool needs_inference = false;
   Check check = {};
 };
 

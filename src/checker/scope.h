@@ -20,6 +20,7 @@
 
 namespace onnxcompat {
 
+class Inference;
 struct CheckOptions;
 struct ModelScope;
 
@@ -125,6 +126,7 @@ struct ModelScope {
   OpsetImports opsets;
   std::vector<OpsetImports> function_opsets;
   const CheckOptions* options = nullptr;
+  const Inference* inference = nullptr;  ///< there for rules that say needs_inference
 
   /// The function that a call resolves to; nullopt if there is none.
   std::optional<FunctionView> function(const NodeView& node) const;

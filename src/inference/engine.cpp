@@ -55,7 +55,7 @@ class NodeHost final : public Host {
     return resolve(node_, frame_.bindings, name);
   }
   void conflict(std::string value, std::string message, bool shape_only) override {
-    engine_.add_conflict(frame_, index_, std::move(value), std::move(message), shape_only);
+    engine_.add_conflict(frame_, index_, std::move(value), std::move(message), shape_only, false);
   }
   std::vector<Actual> run(const AttributeView& attribute, std::span<const Actual> inputs,
                           bool trial) override {
@@ -409,10 +409,10 @@ DataPtr Engine::data_of(Fact& fact) {
 }
 
 void Engine::add_conflict(const Frame& frame, int node_index, std::string value,
-                          std::string message, bool shape_only) {
+                          std::string message, bool shape_only, bool of_declaration) {
   if (frame.trial || conflicts.size() >= kMaxConflicts) return;
-  TypeConflict conflict{frame.body.path(), node_index, std::move(value), std::move(message),
-                        shape_only};
+  TypeConflict conflict{frame.body.path(),  node_index, std::move(value),
+                        std::move(message), shape_only, of_declaration};
   // A function that is called twice says the same thing twice.
   if (!reported_
            .insert(fmt::format("{}|{}|{}|{}", conflict.body, node_index, conflict.value,

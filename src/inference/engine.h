@@ -101,7 +101,7 @@ class Engine {
   void name_unknown_dims(ValueType& type);
   void commit(Frame& frame);
   void add_conflict(const Frame& frame, int node_index, std::string value, std::string message,
-                    bool shape_only);
+                    bool shape_only, bool of_declaration = true);
 
   static Fact* find(Frame& frame, std::string_view name);
   static DataPtr data_of(Fact& fact);

@@ -49,6 +49,7 @@ struct TypeConflict {
   std::string value;
   std::string message;
   bool shape_only = false;
+  bool of_declaration = true;  ///< false: the inputs break the operator's own rule
 };
 
 struct InferenceOptions {

@@ -62,6 +62,10 @@ ListOf<EntryView> Model::metadata_props() const {
   return {field.data(), field.size(), impl_->payloads.get()};
 }
 int Model::device_configuration_count() const { return impl_->proto.configuration_size(); }
+ListOf<DeviceConfigurationView> Model::device_configurations() const {
+  const auto& field = impl_->proto.configuration();
+  return {field.data(), field.size(), impl_->payloads.get()};
+}
 
 std::optional<FunctionView> Model::function(std::string_view domain, std::string_view name,
                                             std::string_view overload) const {

@@ -85,6 +85,7 @@ class Model {
   ListOf<TrainingInfoView> training_infos() const;
   ListOf<EntryView> metadata_props() const;
   int device_configuration_count() const;
+  ListOf<DeviceConfigurationView> device_configurations() const;
   /// The function that a call resolves to; null view (nullopt) if there is none.
   std::optional<FunctionView> function(std::string_view domain, std::string_view name,
                                        std::string_view overload = {}) const;

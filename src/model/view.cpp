@@ -355,6 +355,9 @@ ListOf<EntryView> NodeView::metadata_props() const {
   return list<EntryView>(proto_->metadata_props(), payloads_);
 }
 int NodeView::device_configuration_count() const { return proto_->device_configurations_size(); }
+ListOf<NodeDeviceConfigurationView> NodeView::device_configurations() const {
+  return list<NodeDeviceConfigurationView>(proto_->device_configurations(), payloads_);
+}
 
 std::int64_t NodeView::int_or(std::string_view attribute_name, std::int64_t otherwise) const {
   const auto a = attribute(attribute_name);
@@ -368,6 +371,41 @@ std::string NodeView::string_or(std::string_view attribute_name, std::string_vie
   const auto a = attribute(attribute_name);
   return a && !a->is_reference() && a->type() == AttributeType::string ? a->s()
                                                                        : std::string(otherwise);
+}
+
+// ---- device placement
+
+const std::string& DeviceConfigurationView::name() const { return proto_->name(); }
+std::int64_t DeviceConfigurationView::num_devices() const { return proto_->num_devices(); }
+Strings DeviceConfigurationView::devices() const { return strings_of(proto_->device()); }
+
+std::int64_t DeviceGroupView::key() const { return proto_->key(); }
+std::span<const std::int64_t> DeviceGroupView::devices() const { return span_of(proto_->value()); }
+
+std::int64_t SimpleShardedDimView::num_shards() const { return proto_->num_shards(); }
+
+bool ShardedDimView::has_axis() const { return proto_->has_axis(); }
+std::int64_t ShardedDimView::axis() const { return proto_->axis(); }
+ListOf<SimpleShardedDimView> ShardedDimView::simple_shardings() const {
+  return list<SimpleShardedDimView>(proto_->simple_sharding(), payloads_);
+}
+
+const std::string& ShardingSpecView::tensor_name() const { return proto_->tensor_name(); }
+std::span<const std::int64_t> ShardingSpecView::devices() const {
+  return span_of(proto_->device());
+}
+ListOf<DeviceGroupView> ShardingSpecView::device_groups() const {
+  return list<DeviceGroupView>(proto_->index_to_device_group_map(), payloads_);
+}
+ListOf<ShardedDimView> ShardingSpecView::sharded_dims() const {
+  return list<ShardedDimView>(proto_->sharded_dim(), payloads_);
+}
+
+const std::string& NodeDeviceConfigurationView::configuration_id() const {
+  return proto_->configuration_id();
+}
+ListOf<ShardingSpecView> NodeDeviceConfigurationView::sharding_specs() const {
+  return list<ShardingSpecView>(proto_->sharding_spec(), payloads_);
 }
 
 // ---- graphs, functions, imports

@@ -22,11 +22,17 @@ namespace onnxcompat {
 
 namespace pb {
 class AttributeProto;
+class DeviceConfigurationProto;
 class FunctionProto;
 class GraphProto;
+class IntIntListEntryProto;
 class ModelProto;
+class NodeDeviceConfigurationProto;
 class NodeProto;
 class OperatorSetIdProto;
+class ShardedDimProto;
+class ShardingSpecProto;
+class SimpleShardedDimProto;
 class SparseTensorProto;
 class StringStringEntryProto;
 class TensorAnnotation;
@@ -241,8 +247,8 @@ class TensorView : public View<pb::TensorProto> {
   /// The least and the greatest entry of int32_data as it is stored; nullopt if there is none.
   std::optional<std::pair<std::int32_t, std::int32_t>> int32_data_range() const;
 
-  /// Bytes that dims and type need in raw_data, whatever is there. Errors: strings, an unknown type,
-  /// dims that are negative or too large.
+  /// Bytes that dims and type need in raw_data, whatever is there. Errors: strings, an unknown
+  /// type, dims that are negative or too large.
   Result<std::uint64_t> byte_size() const;
   /// Elements as ONNX stores them in raw_data (little endian, sub-byte types packed), whichever
   /// field holds them. Borrows where it can, else fills `scratch`. Errors when the data are
@@ -293,6 +299,54 @@ class AttributeView : public View<pb::AttributeProto> {
   ListOf<TypeView> type_protos() const;
 };
 
+// ---- device placement (IR 11)
+
+class DeviceConfigurationView : public View<pb::DeviceConfigurationProto> {
+ public:
+  using View::View;
+  const std::string& name() const;
+  std::int64_t num_devices() const;  ///< 0 if not set
+  Strings devices() const;
+};
+
+/// What device number `key` of a sharding stands for, where it is a group of devices.
+class DeviceGroupView : public View<pb::IntIntListEntryProto> {
+ public:
+  using View::View;
+  std::int64_t key() const;
+  std::span<const std::int64_t> devices() const;
+};
+
+class SimpleShardedDimView : public View<pb::SimpleShardedDimProto> {
+ public:
+  using View::View;
+  std::int64_t num_shards() const;  ///< 0 if not set
+};
+
+class ShardedDimView : public View<pb::ShardedDimProto> {
+ public:
+  using View::View;
+  bool has_axis() const;
+  std::int64_t axis() const;
+  ListOf<SimpleShardedDimView> simple_shardings() const;
+};
+
+class ShardingSpecView : public View<pb::ShardingSpecProto> {
+ public:
+  using View::View;
+  const std::string& tensor_name() const;
+  std::span<const std::int64_t> devices() const;
+  ListOf<DeviceGroupView> device_groups() const;
+  ListOf<ShardedDimView> sharded_dims() const;
+};
+
+class NodeDeviceConfigurationView : public View<pb::NodeDeviceConfigurationProto> {
+ public:
+  using View::View;
+  const std::string& configuration_id() const;
+  ListOf<ShardingSpecView> sharding_specs() const;
+};
+
 class NodeView : public View<pb::NodeProto> {
  public:
   using View::View;
@@ -311,6 +365,7 @@ class NodeView : public View<pb::NodeProto> {
   const std::string& doc_string() const;
   ListOf<EntryView> metadata_props() const;
   int device_configuration_count() const;
+  ListOf<NodeDeviceConfigurationView> device_configurations() const;
 
   /// Value of an INT attribute, or `otherwise` if it is absent, of another type or a reference.
   std::int64_t int_or(std::string_view attribute_name, std::int64_t otherwise) const;
