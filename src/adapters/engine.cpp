@@ -221,9 +221,13 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       }
       NodeEdit edit(scope, finish, std::move(node), 0, target, emission_opset(target));
       way.experimental->action(edit);
-      settle(edit, Authority::written, way.experimental->remark, scope, place, out, after, depth);
-      kept = false;
-      break;
+      kept = settle(edit, Authority::written, way.experimental->remark, scope, place, out, after,
+                    depth);
+      if (!kept) break;
+      node = std::move(edit.node_);
+      if (!edit.becomes_) break;
+      opset = *edit.becomes_;
+      continue;
     }
     bool restarted = false;
     for (const auto& [transition, up] : way.steps) {

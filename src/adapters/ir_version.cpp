@@ -200,8 +200,6 @@ class Lowering {
   void log(std::string note) {
     ConversionStep step;
     step.op = "IR";
-    step.from = static_cast<int>(context_.source.ir_version());
-    step.to = target_;
     step.authority = Authority::written;
     step.note = std::move(note);
     context_.steps.push_back(std::move(step));
@@ -444,10 +442,8 @@ void settle_ir_version(Context& context, Model& result, bool opsets_changed) {
   ModelEditor(result).set_ir_version(chosen);
   ConversionStep step;
   step.op = "IR";
-  step.from = own;
-  step.to = chosen;
   step.authority = Authority::declared;
-  step.note = "ir_version";
+  step.note = fmt::format("ir_version {} becomes {}", own, chosen);
   context.steps.push_back(std::move(step));
 }
 

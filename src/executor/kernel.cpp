@@ -84,6 +84,15 @@ Result<std::optional<std::vector<std::int64_t>>> KernelContext::ints_input(int i
   return out;
 }
 
+Result<std::int64_t> KernelContext::int_input(int i) const {
+  if (!has(i) || input(i).size() != 1) {
+    return fail(fmt::format("input {} must hold one number", i));
+  }
+  const auto values = ints_input(i);
+  if (!values) return std::unexpected(values.error());
+  return (*values)->front();
+}
+
 std::optional<AttributeView> KernelContext::attribute(std::string_view name) const {
   auto found = node_.attribute(name);
   if (found && found->is_reference()) return runner_.resolve_reference(found->ref_attr_name());

@@ -46,6 +46,9 @@ class KernelContext {
   /// Elements of an integer input (int32 or int64), widened; empty optional if input i is absent.
   Result<std::optional<std::vector<std::int64_t>>> ints_input(int i) const;
 
+  /// The one element of an integer input. Error if it is absent or holds another number of them.
+  Result<std::int64_t> int_input(int i) const;
+
   // ---- attributes
   bool has_attribute(std::string_view name) const;  ///< present on the node (not a default)
   std::int64_t int_attr(std::string_view name, std::int64_t otherwise = 0) const;

@@ -258,6 +258,12 @@ void OwnedGraph::add_input(std::string_view name, DataType elem, int rank) {
 void OwnedGraph::add_output(std::string_view name, DataType elem, int rank) {
   write_type(*graph_->add_output(), name, elem, rank);
 }
+void OwnedGraph::add_output(std::string_view name, DataType elem, int rank, int at) {
+  add_output(name, elem, rank);
+  for (int i = graph_->output_size() - 1; i > at; --i) {
+    graph_->mutable_output()->SwapElements(i, i - 1);
+  }
+}
 
 // ---- bodies
 
@@ -427,8 +433,35 @@ void BodyEditor::rename_values(const std::vector<std::pair<std::string, std::str
 
 // ---- the model
 
+namespace {
+
+/// Sets the type that an attribute's one value shows, through every subgraph.
+void state_attribute_types(google::protobuf::RepeatedPtrField<pb::NodeProto>& nodes) {
+  for (pb::NodeProto& node : nodes) {
+    for (pb::AttributeProto& attribute : *node.mutable_attribute()) {
+      if (!attribute.has_type()) {
+        const AttributeType type = AttributeView(&attribute, nullptr).type();
+        if (type != AttributeType::undefined) {
+          attribute.set_type(static_cast<pb::AttributeProto::AttributeType>(type));
+        }
+      }
+      if (attribute.has_g()) state_attribute_types(*attribute.mutable_g()->mutable_node());
+      for (pb::GraphProto& graph : *attribute.mutable_graphs()) {
+        state_attribute_types(*graph.mutable_node());
+      }
+    }
+  }
+}
+
+}  // namespace
+
 void ModelEditor::set_ir_version(std::int64_t version) {
-  model_.impl_->changing().set_ir_version(version);
+  pb::ModelProto& model = model_.impl_->changing();
+  // Before IR 2 attributes had no type field [IR.md#attributes].
+  if (model.ir_version() < 2 && version >= 2) {
+    state_attribute_types(*model.mutable_graph()->mutable_node());
+  }
+  model.set_ir_version(version);
 }
 
 namespace {

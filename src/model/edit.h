@@ -118,6 +118,8 @@ class OwnedGraph {
   /// (dims unknown) where `rank` is not negative.
   void add_input(std::string_view name, DataType elem = DataType::undefined, int rank = -1);
   void add_output(std::string_view name, DataType elem = DataType::undefined, int rank = -1);
+  /// An output before output `at`.
+  void add_output(std::string_view name, DataType elem, int rank, int at);
 
  private:
   friend class OwnedNode;
@@ -187,6 +189,7 @@ class ModelEditor {
  public:
   explicit ModelEditor(Model& model) : model_(model) {}
 
+  /// From below IR 2 to it or above, attributes get the type field that they lacked.
   void set_ir_version(std::int64_t version);
   /// Sets the import of a domain, in its own spelling if there is one; else appends it.
   void set_opset(std::string_view domain, std::int64_t version);

@@ -135,15 +135,11 @@ void TextParser::graph_inputs(pb::GraphProto& out) {
   lex_.expect('(', "before the graph's inputs");
   if (lex_.accept(')')) return;
   do {
+    const auto at = lex_.offset();
     pb::ValueInfoProto& input = *out.add_input();
     value_info(input);
     // A default value: the input is an initializer, too.
-    if (lex_.is('=')) {
-      pb::ValueInfoProto head;
-      head.set_name(input.name());
-      *head.mutable_type() = input.type();
-      initializer(head, *out.add_initializer());
-    }
+    if (lex_.is('=')) initializer(input, at, *out.add_initializer());
   } while (lex_.accept(','));
   lex_.expect(')', "after the graph's inputs");
 }
@@ -155,10 +151,11 @@ void TextParser::graph_initializers(pb::GraphProto& out) {
       sparse_tensor(*out.add_sparse_initializer());
       continue;
     }
+    const auto at = lex_.offset();
     pb::ValueInfoProto head;
     typed_name(head);
     if (initializer_follows()) {
-      initializer(head, *out.add_initializer());
+      initializer(head, at, *out.add_initializer());
     } else {
       notes(head);
       *out.add_value_info() = std::move(head);

@@ -74,7 +74,7 @@ class TextParser {
   void skip_note();
 
   // text_parser_tensor.cpp: constants and numbers
-  void initializer(pb::ValueInfoProto& head, pb::TensorProto& out);
+  void initializer(const pb::ValueInfoProto& head, std::size_t at, pb::TensorProto& out);
   /// A constant whose type is read already; [name] ['='] data.
   void tensor(const pb::TypeProto& type, std::size_t at, pb::TensorProto& out);
   void tensor(pb::TensorProto& out);

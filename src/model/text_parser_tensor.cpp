@@ -95,10 +95,10 @@ Float TextParser::floating() {
 template float TextParser::floating();
 template double TextParser::floating();
 
-/// `head` has the name and type; the text is at the notes or the '='.
-void TextParser::initializer(pb::ValueInfoProto& head, pb::TensorProto& out) {
-  out.set_name(std::move(*head.mutable_name()));
-  tensor_type(head.type(), lex_.offset(), out);
+/// `head`, which began at `at`, has the name and type; the text is at the notes or the '='.
+void TextParser::initializer(const pb::ValueInfoProto& head, std::size_t at, pb::TensorProto& out) {
+  out.set_name(head.name());
+  tensor_type(head.type(), at, out);
   notes(out);
   lex_.expect('=', "before the initializer's data");
   tensor_data(out);

@@ -222,15 +222,17 @@ void TextPrinter::node(const pb::NodeProto& node) {
     name(node.name());
     out_ += "] ";
   }
-  const auto one_name = [&](const std::string& n) { name(n); };
-  list("", node.output(), node.output_size() > 0 ? " = " : "= ", one_name);
+  node_names(node.output());
+  out_ += node.output_size() > 0 ? " = " : "= ";
   operator_name(node);
   const auto& attributes = node.attribute();
   const bool graphs_last = std::any_of(attributes.begin(), attributes.end(), holds_graph);
   if (!attributes.empty() && !graphs_last) {
     list(" <", attributes, "> ", [&](const auto& a) { attribute(a); });
   }
-  list(graphs_last ? " (" : "(", node.input(), ")", one_name);
+  out_ += graphs_last ? " (" : "(";
+  node_names(node.input());
+  out_ += ')';
   if (graphs_last) {
     out_ += " <";
     lines(attributes, [&](const auto& a) { attribute(a); });
@@ -240,6 +242,15 @@ void TextPrinter::node(const pb::NodeProto& node) {
                pb::NodeProto::kNameFieldNumber, pb::NodeProto::kOpTypeFieldNumber,
                pb::NodeProto::kAttributeFieldNumber, pb::NodeProto::kDomainFieldNumber,
                pb::NodeProto::kOverloadFieldNumber});
+}
+
+/// A name that is left out is nothing between two commas, and "" where only one is.
+void TextPrinter::node_names(const Names& names) {
+  for (int i = 0; i < names.size(); ++i) {
+    if (i > 0) out_ += ", ";
+    const bool between = i > 0 && i + 1 < names.size();
+    if (!names[i].empty() || !between) name(names[i]);
+  }
 }
 
 void TextPrinter::operator_name(const pb::NodeProto& node) {

@@ -33,6 +33,7 @@ class TextPrinter {
   void graph(const pb::GraphProto& graph);
   void nodes(const Nodes& nodes);
   void node(const pb::NodeProto& node);
+  void node_names(const Names& names);
   void operator_name(const pb::NodeProto& node);
   void values(const Values& values);
   void opset_imports(const Opsets& imports);

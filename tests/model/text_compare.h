@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <google/protobuf/stubs/logging.h>
+
 #include "model/text.h"
 #include "model/view.h"
 #include "proto/onnx.pb.h"
@@ -97,6 +99,7 @@ inline pb::ModelProto normalised(pb::ModelProto model) {
 }
 
 inline bool same(const pb::ModelProto& a, const pb::ModelProto& b) {
+  const google::protobuf::LogSilencer no_words_about_utf8;
   return normalised(a).SerializeAsString() == normalised(b).SerializeAsString();
 }
 

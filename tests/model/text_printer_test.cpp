@@ -32,7 +32,7 @@ main (float[N, 3] x, float s, int64[] u) => (float[N, 3] y) <
   float[N] t
 > {
   [first] t = Relu(x)
-  y = a.b.Op:v <i = 1, f = 1.0, fs = [1.0, 2.0], s = "q", e: ints = []> (t, "", "odd n", "")
+  y = a.b.Op:v <i = 1, f = 1.0, fs = [1.0, 2.0], s = "q", e: ints = []> (t, , "odd n", "")
   = Nop()
   c = If (b) <
     then_branch = g () => (float r) {

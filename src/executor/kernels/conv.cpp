@@ -71,7 +71,8 @@ Status resolve_transposed(const KernelContext& ctx, SlidingWindow& window) {
     }
     window.output[i] = wanted[i];
     const std::int64_t total = full - wanted[i];
-    window.pads_begin[i] = larger_first ? total - total / 2 : total / 2;
+    const std::int64_t half = total >= 0 ? total / 2 : (total - 1) / 2;  // floor
+    window.pads_begin[i] = larger_first ? total - half : half;
     window.pads_end[i] = total - window.pads_begin[i];
   }
   return {};

@@ -19,14 +19,15 @@ struct Pooling {
   Dims dims;  ///< of the output
 };
 
-Result<Pooling> resolve_pool(const KernelContext& ctx, const Tensor& x, bool ceil_drops_since_22) {
+Result<Pooling> resolve_pool(const KernelContext& ctx, const Tensor& x, bool drops_in_end_padding) {
   if (x.rank() < 3) return ctx.fail(fmt::format("X has rank {}, below 3", x.rank()));
   const auto spatial = std::span(x.dims()).subspan(2);
   if (spatial.size() > kMaxRank) return ctx.fail("more than 8 spatial axes");
   Dims kernel = ctx.ints_attr("kernel_shape");
   if (kernel.empty()) return ctx.fail("kernel_shape is missing");
+  // The text drops such windows from 22 on; runtimes do at every version (docs/exactness.md).
   const WindowRules rules{.ceil_mode = ctx.int_attr("ceil_mode", 0) != 0,
-                          .drop_in_end_padding = ceil_drops_since_22 && ctx.since_version() >= 22};
+                          .drop_in_end_padding = drops_in_end_padding};
   Pooling pool;
   ONNXCOMPAT_TRY(pool.window, resolve_window(ctx, spatial, kernel, rules));
   pool.planes = x.dim(0) * x.dim(1);

@@ -12,6 +12,7 @@ namespace {
 struct Axis {
   std::int64_t in = 1, out = 1;
   double scale = 1;
+  double length = 1;  ///< of the output before it is cut to a whole number
   double roi_start = 0, roi_end = 1;
   bool resized = false;  ///< false: the identity, whatever the coordinates
 };
@@ -30,19 +31,19 @@ struct Plan {
 /// Coordinate in the input of output position `at` [Resize-19].
 double original_coordinate(const Plan& plan, const Axis& axis, std::int64_t at) {
   const double x = static_cast<double>(at);
-  const double in = static_cast<double>(axis.in), out = static_cast<double>(axis.out);
+  const double in = static_cast<double>(axis.in), out = axis.length;
   const std::string& mode = plan.coordinates;
   if (mode == "half_pixel") return (x + 0.5) / axis.scale - 0.5;
   if (mode == "half_pixel_symmetric") {
     // The output is centred on the input although its size was rounded.
-    const double adjustment = out / (axis.scale * in);
+    const double adjustment = static_cast<double>(axis.out) / out;
     return in / 2 * (1 - adjustment) + (x + 0.5) / axis.scale - 0.5;
   }
   if (mode == "pytorch_half_pixel") return axis.out > 1 ? (x + 0.5) / axis.scale - 0.5 : 0;
-  if (mode == "align_corners") return axis.out > 1 ? x * (in - 1) / (out - 1) : 0;
+  if (mode == "align_corners") return out > 1 ? x * (in - 1) / (out - 1) : 0;
   if (mode == "tf_half_pixel_for_nn") return (x + 0.5) / axis.scale;
   if (mode == "tf_crop_and_resize") {
-    if (axis.out <= 1) return 0.5 * (axis.roi_start + axis.roi_end) * (in - 1);
+    if (out <= 1) return 0.5 * (axis.roi_start + axis.roi_end) * (in - 1);
     return axis.roi_start * (in - 1) +
            x * (axis.roi_end - axis.roi_start) * (in - 1) / (out - 1);
   }
@@ -308,6 +309,7 @@ Status set_scales(const KernelContext& ctx, Plan& plan, const std::vector<int>& 
     Axis& axis = plan.axes[static_cast<std::size_t>(axes[i])];
     ONNXCOMPAT_TRY(axis.out, scaled_size(ctx, axis.in, scales[i]));
     axis.scale = static_cast<double>(scales[i]);
+    axis.length = axis.scale * static_cast<double>(axis.in);
     axis.resized = axis.scale != 1 || plan.coordinates == "tf_crop_and_resize";
   }
   return {};
@@ -341,6 +343,7 @@ Status set_sizes(const KernelContext& ctx, Plan& plan, const std::vector<int>& a
     axis.resized = axis.out != axis.in || plan.coordinates == "tf_crop_and_resize";
     if (axis.out > 0 && !(axis.scale > 0)) return ctx.fail("a scale is not positive");
     if (axis.out == 0) axis.scale = 1;
+    axis.length = static_cast<double>(axis.out);
   }
   return {};
 }
@@ -379,7 +382,7 @@ Status read_names(const KernelContext& ctx, Plan& plan) {
 
 Plan plan_of(const Tensor& x) {
   Plan plan;
-  for (std::int64_t dim : x.dims()) plan.axes.push_back({.in = dim, .out = dim});
+  for (std::int64_t dim : x.dims()) plan.axes.push_back({.in = dim, .out = dim, .length = static_cast<double>(dim)});
   return plan;
 }
 

@@ -170,10 +170,11 @@ Status run_recurrence(
   ONNXCOMPAT_TRY(auto last_hidden, compute<A>(ctx, type, net.state_dims()));
   ONNXCOMPAT_TRY(auto last_cell, compute<A>(ctx, type, net.state_dims()));
   const Operand<A> x(ctx.input(0)), w(ctx.input(1));
-  std::vector<A> xw(static_cast<std::size_t>(net.steps * net.batch * width));
+  ONNXCOMPAT_TRY(auto products, compute<A>(ctx, kDataType<A>, Dims{net.steps, net.batch, width}));
+  A* xw = products.data();
   for (std::int64_t d = 0; d < net.directions; ++d) {
     multiply<A>(net.steps * net.batch, width, net.input, {x.data(), net.input},
-                {w.data() + d * width * net.input, net.input, true}, xw.data(), width);
+                {w.data() + d * width * net.input, net.input, true}, xw, width);
     CellState<A> state;
     for (int s = 0; s < states; ++s) {
       auto& values = s == 0 ? state.hidden : state.cell;
@@ -190,7 +191,7 @@ Status run_recurrence(
         const std::int64_t length = net.lengths[static_cast<std::size_t>(b)];
         if (s >= length) continue;  // Y stays 0 behind the end of a sequence
         const std::int64_t t = net.reversed(d) ? length - 1 - s : s;
-        step(d, b, xw.data() + net.x_row(t, b) * width, state);
+        step(d, b, xw + net.x_row(t, b) * width, state);
         std::copy_n(state.hidden.data() + b * h, h, y.data() + net.y_row(t, d, b) * h);
       }
     }

@@ -1,0 +1,190 @@
+// Attention, as the newest text has it: softcap before the mask, causal from the end of the past,
+// rows without any allowed key give zeros.
+
+#include <cmath>
+#include <limits>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+bool is_3d(const NodeEdit& e) { return e.rank(0) == 3; }
+
+/// 0 … n-1 along one of four axes.
+Value positions(Emitter& e, const Value& count, std::int64_t axis) {
+  Ints axes;
+  for (std::int64_t i = 0; i < 4; ++i) {
+    if (i != axis) axes.push_back(i);
+  }
+  return unsqueeze(e, arange(e, count), axes);
+}
+
+/// [Attention-24] nonpad_kv_seqlen: keys from there on are padding; with is_causal the queries are
+/// the last ones before them. As a mask, which 23 has.
+void nonpad_down(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  if (!rank) return;
+  const bool causal = e.int_or("is_causal", 0) != 0;
+  const DataType mask_type = e.has_input(3) ? e.need_dtype(3) : DataType::boolean;
+  if (e.refused()) return;
+  const std::int64_t sequence = *rank == 3 ? 1 : 2;
+  const Value keys = positions(e, dim_scalar(e, e.input(1), sequence), 3);
+  const Value count = unsqueeze(e, e.input(6), {1, 2, 3});
+  Value valid = binary(e, "Less", keys, count);
+  if (causal) {
+    const Value queries = dim_scalar(e, e.input(0), sequence);
+    const Value row = positions(e, queries, 2);
+    const Value last = binary(e, "Add", row, binary(e, "Sub", count, queries));
+    valid = binary(e, "And", valid, unary(e, "Not", binary(e, "Greater", keys, last)));
+  }
+  Value mask = valid;
+  if (e.has_input(3)) {
+    if (mask_type == DataType::boolean) {
+      mask = binary(e, "And", e.input(3), valid);
+    } else {
+      mask = where(e, valid, e.input(3), e.number(-kInfinity, mask_type, "masked"));
+    }
+  }
+  e.set_input(3, mask);
+  e.set_input(6, {});
+  e.set({"is_causal", 0});
+}
+
+/// [Attention-24] a mask may be shorter than the keys: the rest is masked out.
+void short_mask_down(NodeEdit& e) {
+  if (!e.has_input(3) || !e.rank(0)) return;
+  const auto keys = e.dim(e.input(1), is_3d(e) ? 1 : 2);
+  const auto past = e.has_input(4) ? e.dim(e.input(4), 2) : std::optional<std::int64_t>(0);
+  const auto own = e.dim(e.input(3), -1);
+  const auto rank = e.rank(3);
+  if (!keys || !past || !own || !rank || *own >= *keys + *past) return;
+  const DataType type = e.need_dtype(3);
+  if (e.refused()) return;
+  Ints pads(static_cast<std::size_t>(2 * *rank), 0);
+  pads.back() = *keys + *past - *own;
+  const Value fill = type == DataType::boolean
+                         ? e.constant(TensorLiteral::zeros(type, {}), "masked")
+                         : e.number(-kInfinity, type, "masked");
+  e.set_input(3, e.emit_in({}, 13, "Pad", {e.input(3), e.ints(pads, "pads"), fill}, 1, {}).front());
+}
+
+/// Each head of keys or values repeated for the queries that share it.
+Value shared_heads(Emitter& e, const Value& x, std::int64_t repeat, std::int64_t heads) {
+  if (repeat == 1) return x;
+  const Value wide = expand(e, unsqueeze(e, x, {2}), e.ints({1, 1, repeat, 1, 1}, "repeat"));
+  return reshape(e, wide,
+                 concat(e, {dims_of(e, x, 0, 1), e.ints({heads}, "heads"), dims_of(e, x, 2, 4)}, 0));
+}
+
+void spelled_out(NodeEdit& e) {
+  const bool causal = e.int_or("is_causal", 0) != 0;
+  const std::int64_t q_heads_given = e.int_or("q_num_heads", 0);
+  const std::int64_t kv_heads_given = e.int_or("kv_num_heads", 0);
+  const std::int64_t mode = e.int_or("qk_matmul_output_mode", 0);
+  const auto softcap = static_cast<double>(e.float_or("softcap", 0));
+  const auto rank = e.need_rank(0);
+  const DataType type = e.need_dtype(0);
+  const DataType mask_type = e.has_input(3) ? e.need_dtype(3) : DataType::undefined;
+  const auto precision =
+      static_cast<DataType>(e.int_or("softmax_precision", static_cast<int>(type)));
+  if (e.refused()) return;
+
+  // [batch, heads, sequence, size]
+  const auto heads_apart = [&](int i, std::int64_t heads) {
+    if (*rank == 4) return e.input(i);
+    return transpose(e, reshape(e, e.input(i), Ints{0, 0, heads, -1}), {0, 2, 1, 3});
+  };
+  const auto q_heads = *rank == 3 ? std::optional(q_heads_given) : e.dim(e.input(0), 1);
+  const auto kv_heads = *rank == 3 ? std::optional(kv_heads_given) : e.dim(e.input(1), 1);
+  if (!q_heads || !kv_heads || *q_heads <= 0 || *kv_heads <= 0) {
+    return e.refuse("how many heads it has is not known");
+  }
+  const std::int64_t repeat = *q_heads / *kv_heads;
+  const Value q = heads_apart(0, *q_heads);
+  Value k = heads_apart(1, *kv_heads);
+  Value v = heads_apart(2, *kv_heads);
+  if (e.has_input(4)) k = concat(e, {e.input(4), k}, 2);
+  if (e.has_input(5)) v = concat(e, {e.input(5), v}, 2);
+  const Value present_key = k;
+  const Value present_value = v;
+  k = shared_heads(e, k, repeat, *q_heads);
+  v = shared_heads(e, v, repeat, *q_heads);
+
+  // The root of the scale on either side, as the text has it.
+  Value root;
+  std::optional<std::int64_t> size = e.dim(e.input(0), -1);
+  if (size && *rank == 3) size = *size / *q_heads;
+  if (e.has("scale") || size) {
+    const double scale = e.has("scale") ? static_cast<double>(e.float_or("scale", 1))
+                                        : 1 / std::sqrt(static_cast<double>(*size));
+    root = e.number(std::sqrt(scale), type, "scale");
+  } else {
+    const Value known = cast(e, dim_scalar(e, q, 3), DataType::float32);
+    root = cast(e, unary(e, "Sqrt", unary(e, "Reciprocal", unary(e, "Sqrt", known))), type);
+  }
+  Value scores = e.emit_in({}, 1, "MatMul",
+                           {binary(e, "Mul", q, root),
+                            transpose(e, binary(e, "Mul", k, root), {0, 1, 3, 2})},
+                           1, {})
+                     .front();
+  e.set_type(scores, type, 4);
+  Value shown = scores;
+  if (softcap != 0) {
+    const Value cap = e.number(softcap, type, "softcap");
+    scores = binary(e, "Mul", cap, unary(e, "Tanh", binary(e, "Div", scores, cap)));
+  }
+  if (mode == 1) shown = scores;
+  const auto masked_out = [&](const Value& allowed) {
+    const Value zero = e.number(0, type, "zero");
+    return where(e, allowed, zero, e.number(-kInfinity, type, "masked"));
+  };
+  if (e.has_input(3)) {
+    const Value bias =
+        mask_type == DataType::boolean ? masked_out(e.input(3)) : cast(e, e.input(3), type);
+    scores = binary(e, "Add", scores, bias);
+  }
+  if (causal) {
+    const Value row = positions(e, dim_scalar(e, q, 2), 2);
+    Value last = row;
+    if (e.has_input(4)) last = binary(e, "Add", row, dim_scalar(e, e.input(4), 2));
+    const Value column = positions(e, dim_scalar(e, k, 2), 3);
+    scores = binary(e, "Add", scores,
+                    masked_out(unary(e, "Not", binary(e, "Greater", column, last))));
+  }
+  if (mode == 2) shown = scores;
+  e.set_type(scores, type, 4);
+  scores = cast(e, scores, precision);
+  const auto softmax = [&](const Value& x) {
+    return e.emit_in({}, 13, "Softmax", {x}, 1, {{"axis", -1}}).front();
+  };
+  Value weights;
+  if (e.has_input(3)) {
+    // A row in which everything is masked gives zeros, not NaN.
+    const Value lowest = e.number(-kInfinity, precision, "lowest");
+    const Value zero = e.number(0, precision, "zero");
+    const Value top = reduce(e, "ReduceMax", scores, {3}, true);
+    const Value nothing = e.emit_in({}, 11, "Equal", {top, lowest}, 1, {}).front();
+    weights = where(e, nothing, zero, softmax(where(e, nothing, zero, scores)));
+  } else {
+    weights = softmax(scores);
+  }
+  weights = cast(e, weights, type);
+  if (mode == 3) shown = weights;
+  Value y = e.emit_in({}, 1, "MatMul", {weights, v}, 1, {}).front();
+  if (*rank == 3) y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, -1});
+  e.rounds();
+  e.replace({y, present_key, present_value, shown});
+}
+
+}  // namespace
+
+void register_attention(Registry& t) {
+  t.at("Attention", 23, 24).added_input(6, nonpad_down).down(short_mask_down);
+  t.expand("Attention", spelled_out, "MatMul, Softmax, MatMul");
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,248 @@
+// Layers written in older operators: normalisation, rotary embedding, losses left aside.
+
+#include <numeric>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// The axes from `axis` to the last one, counted from the end where the rank is not known.
+std::optional<Ints> axes_from(NodeEdit& e, std::int64_t axis) {
+  Ints axes;
+  if (const auto rank = e.rank(0)) {
+    if (axis < 0) axis += *rank;
+    for (std::int64_t i = axis; i < *rank; ++i) axes.push_back(i);
+    return axes;
+  }
+  if (axis >= 0) {
+    static_cast<void>(e.need_rank(0));
+    return std::nullopt;
+  }
+  for (std::int64_t i = axis; i < 0; ++i) axes.push_back(i);
+  return axes;
+}
+
+/// [LayerNormalization-17] statistics in stash_type, scale and bias in the type of X.
+void layer_normalization(NodeEdit& e) {
+  const auto axes = axes_from(e, e.int_or("axis", -1));
+  const auto stash = static_cast<DataType>(e.int_or("stash_type", 1));
+  const auto epsilon = static_cast<double>(e.float_or("epsilon", 1e-5F));
+  const DataType type = e.need_dtype(0);
+  if (e.refused() || !axes) return;
+  const Value x = cast(e, e.input(0), stash);
+  const Value mean = reduce(e, "ReduceMean", x, *axes, true);
+  const Value centred = binary(e, "Sub", x, mean);
+  const Value variance = reduce(e, "ReduceMean", binary(e, "Mul", centred, centred), *axes, true);
+  const Value deviation =
+      unary(e, "Sqrt", binary(e, "Add", variance, e.number(epsilon, stash, "epsilon")));
+  const Value inverse = unary(e, "Reciprocal", deviation);
+  const Value normal = cast(e, binary(e, "Mul", centred, inverse), type);
+  Value y = binary(e, "Mul", normal, e.input(1));
+  if (e.has_input(2)) y = binary(e, "Add", y, e.input(2));
+  e.rounds();
+  e.replace({y, mean, inverse});
+}
+
+/// [RMSNormalization-23]
+void rms_normalization(NodeEdit& e) {
+  const auto axes = axes_from(e, e.int_or("axis", -1));
+  const auto stash = static_cast<DataType>(e.int_or("stash_type", 1));
+  const auto epsilon = static_cast<double>(e.float_or("epsilon", 1e-5F));
+  const DataType type = e.need_dtype(0);
+  if (e.refused() || !axes) return;
+  const Value x = cast(e, e.input(0), stash);
+  const Value squares = reduce(e, "ReduceMean", binary(e, "Mul", x, x), *axes, true);
+  const Value root =
+      unary(e, "Sqrt", binary(e, "Add", squares, e.number(epsilon, stash, "epsilon")));
+  const Value normal = cast(e, binary(e, "Div", x, root), type);
+  e.rounds();
+  e.replace({binary(e, "Mul", normal, e.input(1))});
+}
+
+/// [MeanVarianceNormalization-9]
+void mean_variance_normalization(NodeEdit& e) {
+  const Ints axes = e.int_list_or("axes", {0, 2, 3});
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  const Value x = e.input(0);
+  const Value mean = reduce(e, "ReduceMean", x, axes, true);
+  const Value centred = binary(e, "Sub", x, mean);
+  const Value variance = reduce(e, "ReduceMean", binary(e, "Mul", centred, centred), axes, true);
+  const Value deviation = unary(e, "Sqrt", variance);
+  const Value divisor = binary(e, "Add", deviation, e.number(1e-9, type, "epsilon"));
+  e.rounds();
+  e.replace({binary(e, "Div", centred, divisor)});
+}
+
+/// The halves of the last dim, or its even and odd elements.
+std::pair<Value, Value> rotated_parts(Emitter& e, const Value& x, std::int64_t size,
+                                      bool interleaved) {
+  if (!interleaved) {
+    return {slice(e, x, Ints{0}, Ints{size / 2}, Ints{3}),
+            slice(e, x, Ints{size / 2}, Ints{size}, Ints{3})};
+  }
+  Ints even, odd;
+  for (std::int64_t i = 0; i < size; i += 2) {
+    even.push_back(i);
+    odd.push_back(i + 1);
+  }
+  return {gather(e, x, e.ints(even, "even"), 3), gather(e, x, e.ints(odd, "odd"), 3)};
+}
+
+/// [RotaryEmbedding-23] pairs of elements turned by the angle of their position.
+void rotary_embedding(NodeEdit& e) {
+  const bool interleaved = e.int_or("interleaved", 0) != 0;
+  const std::int64_t heads = e.int_or("num_heads", 0);
+  std::int64_t turned = e.int_or("rotary_embedding_dim", 0);
+  const auto rank = e.need_rank(0);
+  if (!rank) return;
+  if (*rank == 3 && heads <= 0) return e.refuse("num_heads is missing for a 3-D input");
+  const auto last = e.dim(e.input(0), *rank - 1);
+  if (!last) return static_cast<void>(e.need_shape(0));
+  const std::int64_t head = *rank == 3 ? *last / heads : *last;
+  if (turned == 0) turned = head;
+
+  Value x = e.input(0);  // [batch, heads, sequence, head]
+  if (*rank == 3) {
+    x = transpose(e, reshape(e, x, Ints{0, 0, heads, head}), {0, 2, 1, 3});
+  }
+  Value rest;
+  if (turned < head) {
+    rest = slice(e, x, Ints{turned}, Ints{head}, Ints{3});
+    x = slice(e, x, Ints{0}, Ints{turned}, Ints{3});
+  }
+  // Caches as [batch, 1, sequence, turned / 2]: picked by position, or given for each place.
+  const auto cache = [&](int i) {
+    const Value rows =
+        e.has_input(3) ? gather(e, e.input(i), e.input(3), 0) : e.input(i);
+    return unsqueeze(e, rows, {1});
+  };
+  const Value cosine = cache(1);
+  const Value sine = cache(2);
+  const auto [a, b] = rotated_parts(e, x, turned, interleaved);
+  const Value real =
+      binary(e, "Sub", binary(e, "Mul", cosine, a), binary(e, "Mul", sine, b));
+  const Value imaginary =
+      binary(e, "Add", binary(e, "Mul", sine, a), binary(e, "Mul", cosine, b));
+  Value y;
+  if (interleaved) {
+    const Value pairs = concat(e, {unsqueeze(e, real, {4}), unsqueeze(e, imaginary, {4})}, 4);
+    y = reshape(e, pairs, Ints{0, 0, 0, turned});
+  } else {
+    y = concat(e, {real, imaginary}, 3);
+  }
+  if (!rest.empty()) y = concat(e, {y, rest}, 3);
+  if (*rank == 3) {
+    y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, heads * head});
+  }
+  e.rounds();
+  e.replace({y});
+}
+
+/// [DynamicQuantizeLinear-11] the range widened to hold 0, in 255 steps.
+void dynamic_quantize(NodeEdit& e) {
+  const Value zero = e.number(0, DataType::float32, "zero");
+  const Value top = e.number(255, DataType::float32, "top");
+  const auto extreme = [&](const char* reduction, const char* with) {
+    return e.emit_in({}, 8, with, {reduce(e, reduction, e.input(0), {}, false), zero}, 1, {}).front();
+  };
+  const Value high = extreme("ReduceMax", "Max");
+  const Value low = extreme("ReduceMin", "Min");
+  const Value scale = binary(e, "Div", binary(e, "Sub", high, low), top);
+  const Value shift = binary(e, "Div", binary(e, "Sub", zero, low), scale);
+  const Value clipped = e.emit_in({}, 11, "Clip", {unary(e, "Round", shift), zero, top}, 1, {}).front();
+  const Value zero_point = cast(e, clipped, DataType::uint8);
+  const Value y =
+      e.emit_in({}, 10, "QuantizeLinear", {e.input(0), scale, zero_point}, 1, {}).front();
+  e.replace({y, scale, zero_point});
+}
+
+/// [MatMulInteger-10] zero points taken off, the product in double, which holds every sum.
+void integer_product(NodeEdit& e) {
+  const bool convolution = e.op() == "ConvInteger";
+  const auto shifted = [&](int input, int zero_point) -> Value {
+    const Value x = cast(e, e.input(input), DataType::float64);
+    if (!e.has_input(zero_point)) return x;
+    Value zero = cast(e, e.input(zero_point), DataType::float64);
+    const auto shape = e.shape(zero_point);
+    const bool scalar = shape && std::accumulate(shape->begin(), shape->end(), std::int64_t{1},
+                                                 std::multiplies<>()) == 1;
+    if (!scalar) {
+      if (!shape) {
+        e.refuse("whether a zero point is one for all or one for each row is not known");
+        return x;
+      }
+      // One for each row of A, each column of B, each filter of W.
+      if (convolution) {
+        const auto rank = e.need_rank(input);
+        if (!rank) return x;
+        Ints axes;
+        for (std::int64_t i = 1; i < *rank; ++i) axes.push_back(i);
+        zero = unsqueeze(e, zero, axes);
+      } else if (input == 0 && shape->size() == 1) {
+        zero = unsqueeze(e, zero, {1});
+      }
+    }
+    return binary(e, "Sub", x, zero);
+  };
+  const Value a = shifted(0, 2);
+  const Value b = shifted(1, 3);
+  if (e.refused()) return;
+  Value product;
+  if (convolution) {
+    product = e.emit_in({}, 1, "Conv", {a, b}, 1,
+                        e.attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads",
+                                      "strides"}))
+                  .front();
+  } else {
+    product = e.emit_in({}, 1, "MatMul", {a, b}, 1, {}).front();
+  }
+  e.replace({cast(e, product, DataType::int32)});
+}
+
+/// [CausalConvWithState-27] a convolution over what came before and what is new.
+void causal_conv(NodeEdit& e) {
+  const auto weights = e.need_shape(1);
+  const std::string activation = e.string_or("activation", "none");
+  if (!weights || e.refused()) return;
+  const std::int64_t kernel = weights->back();
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  const Value x = e.input(0);
+  Value state = e.input(3);
+  if (state.empty()) {
+    const Value shape =
+        concat(e, {dims_of(e, x, 0, 2), e.ints({kernel - 1}, "state")}, 0);
+    state = filled(e, shape, 0, type);
+  }
+  const Value all = concat(e, {state, x}, 2);
+  Value y = e.emit_in({}, 1, "Conv", {all, e.input(1), e.input(2)}, 1,
+                      {{"group", weights->front()}})
+                .front();
+  if (activation == "silu" || activation == "swish") {
+    y = binary(e, "Mul", y, unary(e, "Sigmoid", y));
+  } else if (activation != "none" && !activation.empty()) {
+    return e.refuse("activation \"" + activation + "\" is unknown");
+  }
+  e.rounds();
+  const Value present = kernel > 1 ? slice(e, all, Ints{1 - kernel}, Ints{kEnd}, Ints{2})
+                                   : slice(e, all, Ints{0}, Ints{0}, Ints{2});
+  e.replace({y, present});
+}
+
+}  // namespace
+
+void register_expand_nn(Registry& t) {
+  t.expand("LayerNormalization", layer_normalization, "mean and variance over the last axes");
+  t.expand("RMSNormalization", rms_normalization, "mean of squares over the last axes");
+  t.expand("MeanVarianceNormalization", mean_variance_normalization, "ReduceMean, Sqrt, Div");
+  t.expand("RotaryEmbedding", rotary_embedding, "products with the gathered caches");
+  t.expand("DynamicQuantizeLinear", dynamic_quantize, "ReduceMin, ReduceMax, QuantizeLinear");
+  t.expand("MatMulInteger", integer_product, "MatMul in double");
+  t.expand("ConvInteger", integer_product, "Conv in double");
+  t.expand("CausalConvWithState", causal_conv, "Concat and Conv");
+}
+
+}  // namespace onnxcompat::adapters

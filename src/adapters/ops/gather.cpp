@@ -1,0 +1,171 @@
+// Gather, Scatter and their kin, OneHot, Compress.
+
+#include <algorithm>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// Adds the dim to negative indices: index + dim * (index < 0).
+Value wrapped_indices(Emitter& e, const Value& indices, const Value& dim, DataType type) {
+  const Value limit = cast(e, dim, type);
+  if (e.target() >= 9) {
+    const Value negative = binary(e, "Less", indices, e.number(0, type, "zero"));
+    return where(e, negative, binary(e, "Add", indices, limit), indices);
+  }
+  // Less takes floating-point numbers only; those of an index are exact in double.
+  const Value negative = binary(e, "Less", cast(e, indices, DataType::float64),
+                                e.number(0, DataType::float64, "zero"));
+  return binary(e, "Add", indices, binary(e, "Mul", cast(e, negative, type), limit));
+}
+
+/// [Gather-11] indices may be negative.
+void negative_indices_down(NodeEdit& e, int data, int input) {
+  const std::int64_t axis = e.int_or("axis", 0);
+  const auto known = e.constant(input);
+  const auto values = known ? known->ints() : e.const_ints(input);
+  if (e.refused()) return;
+  if (values && std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; })) return;
+  const DataType type = e.dtype(input);
+  const auto dim = e.dim(e.input(data), static_cast<int>(axis));
+  if (known && values && dim) {
+    std::vector<double> positive;
+    for (const auto v : *values) positive.push_back(static_cast<double>(v < 0 ? v + *dim : v));
+    e.fold_input(input);
+    e.set_input(input, e.constant(TensorLiteral::of(known->type(), known->dims(), positive),
+                                  "indices"));
+    return;
+  }
+  const DataType work = type == DataType::int32 ? DataType::int32 : DataType::int64;
+  e.set_input(input, wrapped_indices(e, e.input(input), dim_scalar(e, e.input(data), axis), work));
+}
+
+/// [OneHot-11] negative indices count from the end; the text of 9 makes them all "off", while every
+/// runtime wraps them in 9 too.
+void one_hot_guard(NodeEdit& e, bool up) {
+  if (!e.options().strict_text) return;
+  const auto known = e.constant(0);
+  const auto values = known ? known->doubles() : std::nullopt;
+  if (values && std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; })) return;
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  const Value depth = cast(e, e.input(1), type);
+  const Value negative = binary(e, "Less", e.input(0), e.number(0, type, "zero"));
+  if (up) {
+    e.set_input(0, where(e, negative, depth, e.input(0)));
+    return;
+  }
+  const Value wrapped = binary(e, "Add", e.input(0), depth);
+  const Value below = binary(e, "Less", wrapped, e.number(0, type, "zero"));
+  const Value index = where(e, below, depth, wrapped);
+  e.set_input(0, where(e, negative, index, e.input(0)));
+}
+
+/// [GatherND-12] batch_dims: the coordinates of the batch dims put before the indices.
+void batch_dims_down(NodeEdit& e) {
+  const std::int64_t batch = e.int_or("batch_dims", 0);
+  const auto rank = e.need_rank(1);
+  if (!rank) return;
+  if (batch < 0 || batch >= *rank) return e.refuse("batch_dims is out of range");
+  e.drop("batch_dims");
+  const Value indices = e.input(1);
+  const Value lead = concat(e, {dims_of(e, indices, 0, *rank - 1), e.ints({1})}, 0);
+  std::vector<Value> parts;
+  for (std::int64_t b = 0; b < batch; ++b) {
+    Ints shape(static_cast<std::size_t>(*rank), 1);
+    shape[static_cast<std::size_t>(b)] = -1;
+    const Value line = arange(e, dim_scalar(e, indices, b));
+    parts.push_back(expand(e, reshape(e, line, shape), lead));
+  }
+  parts.push_back(indices);
+  e.set_input(1, concat(e, parts, *rank - 1));
+}
+
+/// [ScatterElements-16] reduction: with indices known to differ, the old values are gathered,
+/// combined with the updates and put back.
+void reduction_down(NodeEdit& e) {
+  const std::string reduction = e.string_or("reduction", "none");
+  const auto indices = e.const_ints(1);
+  const auto constant = e.constant(1);
+  const auto values = constant ? constant->ints() : indices;
+  const bool nd = e.op() == "ScatterND";
+  const std::string_view combine = reduction == "add"   ? "Add"
+                                   : reduction == "mul" ? "Mul"
+                                   : reduction == "max" ? "Max"
+                                   : reduction == "min" ? "Min"
+                                                        : "";
+  if (combine.empty()) return e.refuse("reduction \"" + reduction + "\" is unknown");
+  bool distinct = values.has_value();
+  if (distinct && nd) {
+    const auto dims = constant ? constant->dims() : Ints{};
+    const std::size_t width = dims.empty() ? 1 : static_cast<std::size_t>(dims.back());
+    std::vector<Ints> rows;
+    for (std::size_t i = 0; width > 0 && i + width <= values->size(); i += width) {
+      rows.emplace_back(values->begin() + static_cast<std::ptrdiff_t>(i),
+                        values->begin() + static_cast<std::ptrdiff_t>(i + width));
+    }
+    std::sort(rows.begin(), rows.end());
+    // A negative index may name the element that a positive one names.
+    distinct = constant.has_value() &&
+               std::adjacent_find(rows.begin(), rows.end()) == rows.end() &&
+               std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; });
+  } else if (distinct) {
+    Ints sorted = *values;
+    std::sort(sorted.begin(), sorted.end());
+    distinct = std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end() &&
+               (sorted.empty() || sorted.front() >= 0);
+  }
+  if (!distinct) {
+    return e.refuse("reduction \"" + reduction + "\" over indices that may repeat has no older form",
+                    "convert to opset 16 (add, mul) or 18 (max, min)");
+  }
+  const Value old = nd ? e.emit_in({}, 12, "GatherND", {e.input(0), e.input(1)}, 1, {}).front()
+                       : e.emit_in({}, 11, "GatherElements", {e.input(0), e.input(1)}, 1,
+                                   e.attributes({"axis"}))
+                             .front();
+  const int written = combine == "Max" || combine == "Min" ? 12 : 7;
+  e.set_input(2, e.emit_in({}, written, combine, {old, e.input(2)}, 1, {}).front());
+  e.drop("reduction");
+}
+
+/// [ScatterND-18] brought max and min.
+void new_reductions_down(NodeEdit& e) {
+  const std::string reduction = e.string_or("reduction", "none");
+  if (!e.refused() && (reduction == "max" || reduction == "min")) reduction_down(e);
+}
+
+/// ScatterElements-11 under its former name.
+void scatter_elements_to_scatter(NodeEdit& e) {
+  const std::int64_t axis = e.int_or("axis", 0);
+  if (e.refused()) return;
+  if (axis < 0) {
+    const auto rank = e.need_rank(0);
+    if (!rank) return;
+    e.set({"axis", axis + *rank});
+  }
+  negative_indices_down(e, 0, 1);
+  e.become("Scatter", 9);
+}
+
+}  // namespace
+
+void register_gather(Registry& t) {
+  t.at("Gather", 1, 11).down([](NodeEdit& e) { negative_indices_down(e, 0, 1); });
+  t.at("OneHot", 9, 11)
+      .up([](NodeEdit& e) { one_hot_guard(e, true); })
+      .down([](NodeEdit& e) { one_hot_guard(e, false); })
+      .negative_axis("axis", 0, 1)
+      .note("negative indices of OneHot-9: all off by the text, wrapped in practice");
+  t.at("Compress", 9, 11).negative_axis("axis");
+  t.at("GatherND", 11, 12).added("batch_dims", was(0), batch_dims_down);
+  t.at("Scatter", 9, 11).up([](NodeEdit& e) { e.become("ScatterElements", 11); });
+  for (const std::string_view op : {"ScatterElements", "ScatterND"}) {
+    t.at(op, 13, 16).added("reduction", was("none"), reduction_down);
+    t.at(op, 16, 18).down(new_reductions_down);
+  }
+  t.expand("ScatterElements", scatter_elements_to_scatter, "Scatter, its former name");
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,99 @@
+// Gemm, Conv, ConvTranspose.
+
+#include <algorithm>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// [Gemm-6] C is of the result's shape, or with broadcast=1 one element or a row.
+void gemm_broadcast_down(NodeEdit& e) {
+  const auto c = e.shape(2);
+  const auto result = e.shape(e.output(0));
+  if (!c) return static_cast<void>(e.need_shape(2));
+  std::int64_t count = 1;
+  for (const auto d : *c) count *= d;
+  if (result && *c == *result) return;
+  if (count == 1 || c->size() == 1) {
+    e.set({"broadcast", 1});
+    return;
+  }
+  if (c->size() == 2 && c->front() == 1) {
+    e.set_input(2, squeeze(e, e.input(2), {0}));
+    e.set({"broadcast", 1});
+    return;
+  }
+  if (!result) {
+    return e.refuse("the dimensions of its result are not all known, and C is neither of them nor "
+                    "a row",
+                    "declare the shapes of the graph's inputs");
+  }
+  Ints repeats;
+  for (std::size_t i = 0; i < 2; ++i) repeats.push_back((*c)[i] == 1 ? (*result)[i] : 1);
+  e.set_input(2, e.emit_in({}, 6, "Tile", {e.input(2), e.ints(repeats, "repeats")}, 1, {}).front());
+}
+
+/// [Gemm-11] C is optional.
+void gemm_without_c_down(NodeEdit& e) {
+  if (e.has_input(2)) return;
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  e.set_input(2, e.constant(TensorLiteral::zeros(type, {1}), "C"));
+  e.set({"beta", 0.0F});
+}
+
+/// [ConvTranspose-11] where the total padding is odd, the text of 1 puts the smaller half first
+/// unless auto_pad is SAME_UPPER, that of 11 only if it is. Every runtime does as 11 says.
+void odd_padding(NodeEdit& e, bool up) {
+  if (!e.options().strict_text) return;
+  const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
+  const bool same = auto_pad.starts_with("SAME");
+  if (!e.has("output_shape") && !same) return;
+  const auto dims = e.need_shape(0);
+  const auto weights = dims ? e.need_shape(1) : std::nullopt;
+  if (!weights || weights->size() < 3) return;
+  const std::size_t n = weights->size() - 2;
+  const Ints kernel = e.int_list_or("kernel_shape", Ints(weights->begin() + 2, weights->end()));
+  const Ints strides = e.int_list_or("strides", Ints(n, 1));
+  const Ints dilations = e.int_list_or("dilations", Ints(n, 1));
+  const Ints extra = e.int_list_or("output_padding", Ints(n, 0));
+  const Ints wanted = e.int_list_or("output_shape", {});
+  if (e.refused() || kernel.size() != n || strides.size() != n || dilations.size() != n ||
+      extra.size() != n || (!wanted.empty() && wanted.size() < n)) {
+    return e.refuse("its attributes differ in length");
+  }
+  Ints begins(n), ends(n);
+  bool odd = false;
+  const bool first_is_smaller = up ? auto_pad != "SAME_UPPER" : auto_pad == "SAME_UPPER";
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::int64_t out =
+        wanted.empty() ? (*dims)[i + 2] * strides[i] : wanted[wanted.size() - n + i];
+    const std::int64_t total = std::max<std::int64_t>(
+        0, strides[i] * ((*dims)[i + 2] - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1 - out);
+    odd = odd || total % 2 != 0;
+    begins[i] = first_is_smaller ? total / 2 : total - total / 2;
+    ends[i] = total - begins[i];
+  }
+  if (!odd) return;
+  e.drop("output_shape");
+  e.drop("auto_pad");
+  begins.insert(begins.end(), ends.begin(), ends.end());
+  e.set({"pads", begins});
+}
+
+}  // namespace
+
+void register_linear(Registry& t) {
+  t.at("Conv", 1, 11).same();
+  t.at("ConvTranspose", 1, 11)
+      .up([](NodeEdit& e) { odd_padding(e, true); })
+      .down([](NodeEdit& e) { odd_padding(e, false); })
+      .note("the side of odd padding: swapped between 1 and 11 by the texts, the same in practice");
+  t.at("Gemm", 1, 6).same();
+  t.at("Gemm", 6, 7).dropped("broadcast").down(gemm_broadcast_down);
+  t.at("Gemm", 9, 11).down(gemm_without_c_down);
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,410 @@
+// ai.onnx.ml: LabelEncoder and tree ensembles.
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "adapters/blocks.h"
+#include "adapters/ops/trees.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+constexpr std::string_view kMl = "ai.onnx.ml";
+
+std::vector<std::string> strings(NodeEdit& e, std::string_view name) {
+  const auto a = e.attribute(name);
+  if (!a) return {};
+  return {a->strings().begin(), a->strings().end()};
+}
+
+// ---- LabelEncoder
+
+/// [LabelEncoder-1] one list, its positions the other side; [LabelEncoder-2] keys and values.
+void classes_up(NodeEdit& e) {
+  const auto classes = strings(e, "classes_strings");
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  e.drop("classes_strings");
+  Ints positions;
+  if (type == DataType::string) {
+    // The first of equal classes is found.
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      if (std::ranges::find(keys, classes[i]) != keys.end()) continue;
+      keys.push_back(classes[i]);
+      positions.push_back(static_cast<std::int64_t>(i));
+    }
+    e.set({"keys_strings", keys});
+    e.set({"values_int64s", positions});
+    e.drop("default_string");
+    return;
+  }
+  positions.resize(classes.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  e.set({"keys_int64s", positions});
+  e.set({"values_strings", classes});
+  e.drop("default_int64");
+}
+
+void classes_down(NodeEdit& e) {
+  const bool by_string = e.has("keys_strings") && e.has("values_int64s");
+  const bool by_number = e.has("keys_int64s") && e.has("values_strings");
+  if (!by_string && !by_number) {
+    return e.refuse("LabelEncoder-1 maps between strings and their positions only");
+  }
+  const auto names = strings(e, by_string ? "keys_strings" : "values_strings");
+  const Ints numbers = e.int_list_or(by_string ? "values_int64s" : "keys_int64s", {});
+  if (e.refused()) return;
+  std::vector<std::string> classes(names.size());
+  std::vector<bool> filled(names.size());
+  for (std::size_t i = 0; i < numbers.size() && i < names.size(); ++i) {
+    const std::int64_t at = numbers[i];
+    if (at < 0 || static_cast<std::size_t>(at) >= classes.size() ||
+        filled[static_cast<std::size_t>(at)]) {
+      return e.refuse("its integers are not the positions 0 to n-1, as LabelEncoder-1 has them");
+    }
+    classes[static_cast<std::size_t>(at)] = names[i];
+    filled[static_cast<std::size_t>(at)] = true;
+  }
+  if (numbers.size() != names.size()) return e.refuse("its keys and values differ in number");
+  for (const char* gone : {"keys_strings", "values_int64s", "keys_int64s", "values_strings",
+                           "keys_floats", "values_floats", "default_float"}) {
+    e.drop(gone);
+  }
+  e.set({"classes_strings", classes});
+}
+
+/// [LabelEncoder-4] of equal keys the text takes the last; runtimes take the first in every version.
+void duplicate_keys_up(NodeEdit& e) {
+  const char* sides[] = {"strings", "int64s", "floats"};
+  for (const char* key_side : sides) {
+    const std::string key_name = std::string("keys_") + key_side;
+    const auto keys = e.attribute(key_name);
+    if (e.refused()) return;
+    if (!keys) continue;
+    std::vector<std::size_t> kept;
+    const auto first_of = [&](const auto& list, auto size) {
+      for (std::size_t i = 0; i < size; ++i) {
+        bool found = false;
+        for (const std::size_t k : kept) {
+          found = found || list[static_cast<int>(k)] == list[static_cast<int>(i)];
+        }
+        if (!found) kept.push_back(i);
+      }
+      return size;
+    };
+    std::size_t size = 0;
+    const std::string side = key_side;
+    const auto as_int = [](std::span<const std::int64_t> s) { return Ints(s.begin(), s.end()); };
+    if (side == "strings") {
+      size = first_of(keys->strings(), static_cast<std::size_t>(keys->strings().size()));
+    } else if (side == "int64s") {
+      size = first_of(as_int(keys->ints()), keys->ints().size());
+    } else {
+      size = first_of(Floats(keys->floats().begin(), keys->floats().end()), keys->floats().size());
+    }
+    if (kept.size() == size) return;
+    for (const std::string_view prefix : {"keys_", "values_"}) {
+      for (const char* value_side : sides) {
+        const std::string name = std::string(prefix) + value_side;
+        const auto a = e.attribute(name);
+        if (!a) continue;
+        const auto pick = [&](const auto& list) {
+          std::decay_t<decltype(list)> picked;
+          for (const std::size_t k : kept) {
+            if (k < list.size()) picked.push_back(list[k]);
+          }
+          return picked;
+        };
+        if (std::string_view(value_side) == "strings") {
+          e.set({name, pick(std::vector<std::string>(a->strings().begin(), a->strings().end()))});
+        } else if (std::string_view(value_side) == "int64s") {
+          e.set({name, pick(as_int(a->ints()))});
+        } else {
+          e.set({name, pick(Floats(a->floats().begin(), a->floats().end()))});
+        }
+      }
+    }
+    e.remark("of equal keys the first one was kept, as runtimes do");
+    return;
+  }
+}
+
+/// [LabelEncoder-2] has lists of strings, int64 and float32, no tensors.
+void tensors_to_lists(NodeEdit& e) {
+  DataType key_cast = DataType::undefined;
+  DataType value_cast = DataType::undefined;
+  for (const std::string side : {"keys", "values", "default"}) {
+    const auto a = e.attribute(side + "_tensor");
+    if (e.refused()) return;
+    if (!a) continue;
+    const TensorView t = a->t();
+    const DataType type = t.data_type();
+    const std::string plural = side == "default" ? "" : "s";
+    if (type == DataType::string) {
+      std::vector<std::string> values(t.strings().begin(), t.strings().end());
+      e.drop(side + "_tensor");
+      if (side == "default") {
+        if (!values.empty()) e.set({"default_string", std::string_view(values[0])});
+      } else {
+        e.set({side + "_strings", values});
+      }
+      continue;
+    }
+    const auto numbers = t.doubles();
+    const auto integers = t.ints();
+    if (type == DataType::int64 || type == DataType::int32 || type == DataType::int16) {
+      if (!integers) return e.refuse(integers.error().message);
+      const Ints values = *integers;
+      if (type != DataType::int64) (side == "keys" ? key_cast : value_cast) = type;
+      e.drop(side + "_tensor");
+      if (side == "default") {
+        if (!values.empty()) e.set({"default_int64", values[0]});
+      } else {
+        e.set({side + "_int64s", values});
+      }
+      continue;
+    }
+    if (!numbers) return e.refuse(numbers.error().message);
+    Floats values;
+    for (const double v : *numbers) {
+      values.push_back(static_cast<float>(v));
+      if (static_cast<double>(values.back()) != v && !std::isnan(v)) {
+        return e.refuse(side + "_tensor holds numbers that float32 does not");
+      }
+    }
+    if (type == DataType::float64) {
+      if (side == "keys") return e.refuse("keys of type double have no older form");
+      value_cast = type;
+    } else if (type != DataType::float32) {
+      return e.refuse(side + "_tensor is of a type that has no older form");
+    }
+    e.drop(side + "_tensor");
+    if (side == "default") {
+      if (!values.empty()) e.set({"default_float", values[0]});
+    } else {
+      e.set({side + "_floats", values});
+    }
+  }
+  if (key_cast != DataType::undefined) e.set_input(0, cast(e, e.input(0), DataType::int64));
+  if (value_cast != DataType::undefined) {
+    const auto rank = e.rank(0);
+    const Value y = e.detach_output(0);
+    e.set_type(y, value_cast == DataType::float64 ? DataType::float32 : DataType::int64, rank);
+    e.produce(0, cast(e, y, value_cast));
+  }
+}
+
+// ---- trees
+
+/// [TreeEnsembleRegressor-3] tensors of double beside the lists of float.
+void double_lists_down(NodeEdit& e, const std::string& votes) {
+  for (const std::string& name :
+       {std::string("base_values"), std::string("nodes_hitrates"), std::string("nodes_values"),
+        votes + "_weights"}) {
+    if (!e.has(name + "_as_tensor")) continue;
+    const auto values = float_list(e, name);
+    if (e.refused() || !values) return;
+    Floats single;
+    for (const double v : *values) {
+      single.push_back(static_cast<float>(v));
+      if (static_cast<double>(single.back()) != v) {
+        return e.refuse(name + "_as_tensor holds numbers that float32 does not");
+      }
+    }
+    e.drop(name + "_as_tensor");
+    e.set({name, single});
+  }
+}
+
+/// A post_transform by operators of its own, where it cannot stay in the node.
+std::optional<Value> transformed(NodeEdit& e, const Value& scores, const std::string& transform) {
+  if (transform == "NONE") return scores;
+  if (transform == "LOGISTIC") return unary(e, "Sigmoid", scores);
+  if (transform == "SOFTMAX") {
+    return e.emit_in({}, 13, "Softmax", {scores}, 1, {{"axis", -1}}).front();
+  }
+  e.refuse("post_transform " + transform + " after base values has no form in TreeEnsemble-5");
+  return std::nullopt;
+}
+
+
+/// The votes of a forest summed up by TreeEnsemble-5, as float32.
+std::optional<Value> summed(NodeEdit& e, const Forest& forest, std::int64_t targets,
+                            std::int64_t aggregate, std::int64_t post_transform) {
+  const DataType input = e.need_dtype(0);
+  if (e.refused()) return std::nullopt;
+  // Integers go through double, which holds what float32 does not.
+  const DataType type = input == DataType::float32 ? DataType::float32 : DataType::float64;
+  std::string reason;
+  auto attributes = tree_ensemble(forest, type, aggregate == 1, reason);
+  if (!attributes) {
+    e.refuse(reason);
+    return std::nullopt;
+  }
+  attributes->push_back({"aggregate_function", aggregate});
+  attributes->push_back({"n_targets", targets});
+  attributes->push_back({"post_transform", post_transform});
+  const Value x = cast(e, e.input(0), type);
+  const Value y = e.emit_in(kMl, 5, "TreeEnsemble", {x}, 1, *attributes).front();
+  e.set_type(y, type, 2);
+  e.rounds("order of sums");
+  return cast(e, y, DataType::float32);
+}
+
+constexpr const char* kTransforms[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
+
+Value floats(Emitter& e, const std::vector<double>& values, std::string_view suffix) {
+  return e.constant(TensorLiteral::of(DataType::float32,
+                                      {static_cast<std::int64_t>(values.size())}, values),
+                    suffix);
+}
+
+void regressor_up(NodeEdit& e) {
+  const std::string aggregate = e.string_or("aggregate_function", "SUM");
+  const std::string transform = e.string_or("post_transform", "NONE");
+  const std::int64_t targets = e.int_or("n_targets", 1);
+  const auto forest = read_forest(e, "target");
+  if (!forest) return;
+  const auto base = float_list(e, "base_values");
+  const std::string_view names[] = {"AVERAGE", "SUM", "MIN", "MAX"};
+  const auto function = std::ranges::find(names, aggregate) - std::begin(names);
+  const auto number = std::ranges::find(kTransforms, transform) - std::begin(kTransforms);
+  if (e.refused()) return;
+  if (function == 4 || number == 5) {
+    return e.refuse("unknown aggregate_function or post_transform");
+  }
+  const bool biased = base && std::ranges::any_of(*base, [](double v) { return v != 0; });
+  if (biased && number != 0 && targets == 1 && !e.options().strict_text) {
+    return e.refuse("post_transform together with base values for one target: runtimes leave the "
+                    "transform out where the text applies it");
+  }
+  auto y = summed(e, *forest, targets, function, biased ? 0 : number);
+  if (!y) return;
+  if (biased) {
+    const Value sum = binary(e, "Add", *y, floats(e, *base, "base_values"));
+    y = transformed(e, sum, transform);
+    if (!y) return;
+  }
+  e.replace({*y});
+}
+
+void classifier_up(NodeEdit& e) {
+  const std::string transform = e.string_or("post_transform", "NONE");
+  const auto forest = read_forest(e, "class");
+  if (!forest) return;
+  const auto names = strings(e, "classlabels_strings");
+  const Ints numbers = e.int_list_or("classlabels_int64s", {});
+  const auto base = float_list(e, "base_values");
+  if (e.refused()) return;
+  const std::size_t classes = names.empty() ? numbers.size() : names.size();
+  bool several = false;
+  for (const auto& vote : forest->votes) {
+    several = several || vote.target != forest->votes.front().target;
+    if (vote.target < 0 || static_cast<std::size_t>(vote.target) >= classes) {
+      return e.refuse("a vote is for a class that has no label");
+    }
+  }
+  if (classes <= 2 && !several) {
+    return e.refuse("a binary classifier whose votes are for one class only: what its scores mean "
+                    "differs between runtimes");
+  }
+  auto scores = summed(e, *forest, static_cast<std::int64_t>(classes), 1, 0);
+  if (!scores) return;
+  if (base && !base->empty()) {
+    if (base->size() != classes) return e.refuse("base values are not one for each class");
+    scores = binary(e, "Add", *scores, floats(e, *base, "base_values"));
+  }
+  const Value best = e.emit_in({}, 11, "ArgMax", {*scores}, 1, {{"axis", 1}, {"keepdims", 0}}).front();
+  const auto count = static_cast<std::int64_t>(classes);
+  const Value labels = names.empty() ? e.ints(numbers, "labels")
+                                     : e.constant(TensorLiteral::of_strings({count}, names), "labels");
+  const Value label = gather(e, labels, best, 0);
+  const auto z = transformed(e, *scores, transform);
+  if (!z) return;
+  e.replace({label, *z});
+}
+
+void ensemble_to_regressor(NodeEdit& e) {
+  const std::int64_t aggregate = e.int_or("aggregate_function", 1);
+  const std::int64_t transform = e.int_or("post_transform", 0);
+  const std::int64_t targets = e.int_or("n_targets", 1);
+  const auto forest = read_tree_ensemble(e);
+  if (!forest) return;
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (type == DataType::float64) {
+    return e.refuse("a result of type double: TreeEnsembleRegressor gives float32");
+  }
+  if (aggregate < 0 || aggregate > 3 || transform < 0 || transform > 4) {
+    return e.refuse("unknown aggregate_function or post_transform");
+  }
+  constexpr const char* kAggregates[] = {"AVERAGE", "SUM", "MIN", "MAX"};
+  Ints trees, ids, features, if_true, if_false, missing, vote_trees, vote_nodes, vote_ids;
+  Floats values, hitrates, weights;
+  std::vector<std::string> modes;
+  bool exact = true;
+  const auto single = [&](double v) {
+    exact = exact && (static_cast<double>(static_cast<float>(v)) == v || std::isnan(v));
+    return static_cast<float>(v);
+  };
+  for (const auto& node : forest->nodes) {
+    trees.push_back(node.tree);
+    ids.push_back(node.id);
+    features.push_back(node.feature);
+    modes.push_back(node.mode);
+    values.push_back(single(node.value));
+    hitrates.push_back(static_cast<float>(node.hitrate));
+    if_true.push_back(node.if_true);
+    if_false.push_back(node.if_false);
+    missing.push_back(node.missing_goes_true ? 1 : 0);
+  }
+  for (const auto& vote : forest->votes) {
+    vote_trees.push_back(vote.tree);
+    vote_nodes.push_back(vote.node);
+    vote_ids.push_back(vote.target);
+    weights.push_back(single(vote.weight));
+  }
+  if (!exact) return e.refuse("a threshold or weight is no float32 number");
+  Attrs attributes{{"aggregate_function", kAggregates[aggregate]},
+                   {"n_targets", targets},
+                   {"nodes_falsenodeids", if_false},
+                   {"nodes_featureids", features},
+                   {"nodes_missing_value_tracks_true", missing},
+                   {"nodes_modes", modes},
+                   {"nodes_nodeids", ids},
+                   {"nodes_treeids", trees},
+                   {"nodes_truenodeids", if_true},
+                   {"nodes_values", values},
+                   {"post_transform", kTransforms[transform]},
+                   {"target_ids", vote_ids},
+                   {"target_nodeids", vote_nodes},
+                   {"target_treeids", vote_trees},
+                   {"target_weights", weights}};
+  if (forest->hitrates) attributes.push_back({"nodes_hitrates", hitrates});
+  e.rounds("order of sums");
+  const Value x = type == DataType::float16 ? cast(e, e.input(0), DataType::float32) : e.input(0);
+  const Value y = e.emit_in(kMl, 1, "TreeEnsembleRegressor", {x}, 1, attributes).front();
+  e.set_type(y, DataType::float32, 2);
+  e.replace({cast(e, y, type)});
+}
+
+}  // namespace
+
+void register_ml(Registry& t) {
+  t.at_in(kMl, "LabelEncoder", 1, 2).up(classes_up).down(classes_down);
+  t.at_in(kMl, "LabelEncoder", 2, 4).up(duplicate_keys_up).down(tensors_to_lists);
+  t.at_in(kMl, "TreeEnsembleClassifier", 1, 3).down([](NodeEdit& e) {
+    double_lists_down(e, "class");
+  });
+  t.at_in(kMl, "TreeEnsembleRegressor", 1, 3).down([](NodeEdit& e) {
+    double_lists_down(e, "target");
+  });
+  t.at_in(kMl, "TreeEnsembleClassifier", 3, 5).up(classifier_up);
+  t.at_in(kMl, "TreeEnsembleRegressor", 3, 5).up(regressor_up);
+  t.expand_in(kMl, "TreeEnsemble", ensemble_to_regressor, "TreeEnsembleRegressor, its predecessor");
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,301 @@
+// Pooling: ceil_mode, dilations, count_include_pad, norms.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// The window of a pooling operator along every spatial axis, all of it known.
+struct Window {
+  Ints dims, kernel, strides, dilations, begins, ends;
+  std::size_t rank() const { return dims.size(); }
+  std::int64_t extent(std::size_t i) const { return (kernel[i] - 1) * dilations[i] + 1; }
+  /// Where the last window ends past the padded input under ceil_mode, by how much; 0 if it fits or
+  /// is dropped because it would start in the padding at the end.
+  std::int64_t missing(std::size_t i) const {
+    const std::int64_t over = (dims[i] + begins[i] + ends[i] - extent(i)) % strides[i];
+    if (over <= 0 || degenerate(i)) return 0;
+    return strides[i] - over;
+  }
+  /// Would ceil_mode add a window that starts in the padding at the end?
+  bool degenerate(std::size_t i) const {
+    const std::int64_t room = dims[i] + begins[i] + ends[i] - extent(i);
+    if (room < 0 || room % strides[i] == 0) return false;
+    const std::int64_t last = room / strides[i] + 1;
+    return last * strides[i] >= dims[i] + begins[i];
+  }
+  std::int64_t outputs(std::size_t i) const {
+    return (dims[i] + begins[i] + ends[i] - extent(i)) / strides[i] + 1;
+  }
+};
+
+/// Reads the attributes; refuses where a spatial dimension is not known.
+std::optional<Window> window_of(NodeEdit& e) {
+  Window w;
+  const auto kernel = e.int_list("kernel_shape");
+  if (!kernel) {
+    e.refuse("kernel_shape is missing");
+    return std::nullopt;
+  }
+  w.kernel = *kernel;
+  const std::size_t n = w.kernel.size();
+  w.strides = e.int_list_or("strides", Ints(n, 1));
+  w.dilations = e.int_list_or("dilations", Ints(n, 1));
+  const Ints pads = e.int_list_or("pads", Ints(2 * n, 0));
+  const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
+  if (e.refused()) return std::nullopt;
+  if (w.strides.size() != n || w.dilations.size() != n || pads.size() != 2 * n) {
+    e.refuse("kernel_shape, strides, dilations and pads differ in length");
+    return std::nullopt;
+  }
+  w.begins.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(n));
+  w.ends.assign(pads.begin() + static_cast<std::ptrdiff_t>(n), pads.end());
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto dim = e.dim(e.input(0), static_cast<int>(i) + 2);
+    if (!dim || w.strides[i] < 1) {
+      e.refuse("the spatial dimensions of its input are not all known",
+               "declare the shapes of the graph's inputs");
+      return std::nullopt;
+    }
+    w.dims.push_back(*dim);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    if (auto_pad == "NOTSET" || auto_pad.empty()) break;
+    w.begins[i] = w.ends[i] = 0;
+    if (auto_pad == "VALID") continue;
+    const std::int64_t out = (w.dims[i] + w.strides[i] - 1) / w.strides[i];
+    const std::int64_t total =
+        std::max<std::int64_t>(0, (out - 1) * w.strides[i] + w.extent(i) - w.dims[i]);
+    w.begins[i] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
+    w.ends[i] = total - w.begins[i];
+  }
+  return w;
+}
+
+Ints joined(const Ints& begins, const Ints& ends) {
+  Ints pads = begins;
+  pads.insert(pads.end(), ends.begin(), ends.end());
+  return pads;
+}
+
+/// Pads the spatial axes with a value.
+Value padded(NodeEdit& e, const Window& w, float value) {
+  if (std::ranges::all_of(w.begins, [](auto p) { return p == 0; }) &&
+      std::ranges::all_of(w.ends, [](auto p) { return p == 0; })) {
+    return e.input(0);
+  }
+  Ints pads{0, 0};
+  pads.insert(pads.end(), w.begins.begin(), w.begins.end());
+  pads.insert(pads.end(), {0, 0});
+  pads.insert(pads.end(), w.ends.begin(), w.ends.end());
+  return e.emit_in({}, 2, "Pad", {e.input(0)}, 1,
+                   {{"mode", "constant"}, {"pads", pads}, {"value", value}})
+      .front();
+}
+
+bool is_average(const NodeEdit& e) { return e.op() == "AveragePool"; }
+bool counts_padding(NodeEdit& e) { return is_average(e) && e.int_or("count_include_pad", 0) != 0; }
+
+/// [AveragePool-10] ceil_mode: the end pads grown by what the last window is short of.
+void ceil_mode_down(NodeEdit& e) {
+  const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
+  if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
+    e.drop("ceil_mode");  // the output size does not depend on it
+    return;
+  }
+  auto w = window_of(e);
+  if (!w) return;
+  e.drop("ceil_mode");
+  Ints grown = w->ends;
+  bool fits = true;
+  for (std::size_t i = 0; i < w->rank(); ++i) {
+    if (w->degenerate(i) && e.options().strict_text) {
+      return e.refuse("a window of its own would start in the padding at the end, which the texts "
+                      "before 22 keep and every runtime drops");
+    }
+    grown[i] += w->missing(i);
+    fits = fits && w->missing(i) == 0;
+  }
+  if (fits) return;
+  e.drop("auto_pad");
+  if (counts_padding(e)) {
+    // What is padded for real counts; what only completes the last window does not.
+    e.set_input(0, padded(e, *w, 0));
+    for (std::size_t i = 0; i < w->rank(); ++i) grown[i] -= w->ends[i];
+    e.set({"pads", joined(Ints(w->rank(), 0), grown)});
+    e.drop("count_include_pad");
+    return;
+  }
+  e.set({"pads", joined(w->begins, grown)});
+}
+
+/// Dilated windows: their elements gathered into axes of their own, and reduced over those.
+void dilations_down(NodeEdit& e) {
+  const auto w = window_of(e);
+  if (!w) return;
+  if (e.has_output(1) && e.output_used(1)) {
+    return e.refuse("dilations together with the Indices output have no older form");
+  }
+  const bool max = e.op() == "MaxPool";
+  const std::int64_t p = e.int_or("p", 2);
+  const std::string_view reduction = max                ? "ReduceMax"
+                                     : is_average(e)    ? "ReduceMean"
+                                     : p == 1           ? "ReduceL1"
+                                     : p == 2           ? "ReduceL2"
+                                                        : "";
+  if (reduction.empty()) return e.refuse("dilations with a norm other than 1 or 2");
+  Window full = *w;
+  if (e.int_or("ceil_mode", 0) != 0) {
+    for (std::size_t i = 0; i < w->rank(); ++i) full.ends[i] += w->missing(i);
+  }
+  Value x = padded(e, full, max ? -std::numeric_limits<float>::infinity() : 0.0F);
+  Ints window_axes;
+  for (std::size_t i = 0; i < full.rank(); ++i) {
+    const std::int64_t out = full.outputs(i);
+    std::vector<double> indices;
+    for (std::int64_t o = 0; o < out; ++o) {
+      for (std::int64_t k = 0; k < full.kernel[i]; ++k) {
+        indices.push_back(static_cast<double>(o * full.strides[i] + k * full.dilations[i]));
+      }
+    }
+    // Each axis handled so far became two.
+    const auto axis = static_cast<std::int64_t>(2 + 2 * i);
+    x = gather(e, x,
+               e.constant(TensorLiteral::of(DataType::int64, {out, full.kernel[i]}, indices),
+                          "window"),
+               axis);
+    window_axes.push_back(axis + 1);
+  }
+  const bool averages_real = is_average(e) && !counts_padding(e);
+  bool pads = false;
+  for (std::size_t i = 0; i < full.rank(); ++i) pads = pads || full.begins[i] != 0 || full.ends[i] != 0;
+  if (!max) e.rounds();
+  if (is_average(e) && pads) {
+    // Each window is divided by the number of its elements that count.
+    const DataType type = e.need_dtype(0);
+    if (e.refused()) return;
+    Ints shape;
+    std::vector<double> counts{1};
+    for (std::size_t i = 0; i < full.rank(); ++i) {
+      const std::int64_t first = averages_real ? full.begins[i] : 0;
+      const std::int64_t last = averages_real ? full.begins[i] + full.dims[i]
+                                              : w->begins[i] + w->dims[i] + w->ends[i];
+      std::vector<double> next;
+      for (const double outer : counts) {
+        for (std::int64_t o = 0; o < full.outputs(i); ++o) {
+          int inside = 0;
+          for (std::int64_t k = 0; k < full.kernel[i]; ++k) {
+            const std::int64_t at = o * full.strides[i] + k * full.dilations[i];
+            inside += at >= first && at < last ? 1 : 0;
+          }
+          next.push_back(outer * inside);
+        }
+      }
+      counts = std::move(next);
+      shape.push_back(full.outputs(i));
+    }
+    const Value sum = reduce(e, "ReduceSum", x, window_axes, false);
+    return e.replace(
+        {binary(e, "Div", sum, e.constant(TensorLiteral::of(type, shape, counts), "count"))});
+  }
+  e.replace({reduce(e, reduction, x, window_axes, false)});
+}
+
+/// [AveragePool-7] count_include_pad=1: the padding made real.
+void count_padding_down(NodeEdit& e) {
+  const auto w = window_of(e);
+  if (!w) return;
+  e.set_input(0, padded(e, *w, 0));
+  for (const char* gone : {"count_include_pad", "auto_pad", "pads"}) e.drop(gone);
+}
+
+/// [MaxPool-22] a window that would start in the padding at the end is dropped; the older texts keep
+/// it, and no runtime does.
+void degenerate_window(NodeEdit& e, bool up) {
+  if (!e.options().strict_text || e.int_or("ceil_mode", 0) == 0) return;
+  const auto w = window_of(e);
+  if (!w) return;
+  Ints grown = w->ends;
+  bool any = false;
+  for (std::size_t i = 0; i < w->rank(); ++i) {
+    if (!w->degenerate(i)) {
+      grown[i] += w->missing(i);
+      continue;
+    }
+    any = true;
+    const std::int64_t over =
+        (w->dims[i] + w->begins[i] + w->ends[i] - w->extent(i)) % w->strides[i];
+    grown[i] += w->strides[i] - over;
+  }
+  if (!any) return;
+  if (up) {
+    e.drop("ceil_mode");
+    e.set({"pads", joined(w->begins, grown)});
+    return;
+  }
+  Value y = e.detach_output(0);
+  for (std::size_t i = 0; i < w->rank(); ++i) {
+    if (w->degenerate(i)) y = slice(e, y, Ints{0}, Ints{-1}, Ints{static_cast<std::int64_t>(i) + 2});
+  }
+  e.produce(0, y);
+}
+
+/// [MaxPool-8] Indices.
+void indices_down(NodeEdit& e) {
+  if (e.output_used(1)) {
+    return e.refuse("the Indices output is read, and MaxPool-1 has none",
+                    "convert to opset 8 or newer");
+  }
+  e.set_output(1, {});
+  e.drop("storage_order");  // about the indices only
+}
+
+/// [LpPool-2] p is an integer.
+void norm_up(NodeEdit& e) {
+  if (!e.has("p")) return;
+  const float p = e.float_or("p", 2);
+  if (e.refused()) return;
+  if (p != std::floor(p)) return e.refuse("p is not a whole number");
+  e.set({"p", static_cast<std::int64_t>(p)});
+}
+
+void norm_down(NodeEdit& e) {
+  if (!e.has("p")) return;
+  e.set({"p", static_cast<float>(e.int_or("p", 2))});
+}
+
+}  // namespace
+
+void register_pool(Registry& t) {
+  t.at("AveragePool", 1, 7).added("count_include_pad", was(0), count_padding_down);
+  t.at("AveragePool", 7, 10).added("ceil_mode", was(0), ceil_mode_down);
+  t.at("AveragePool", 10, 11).same();
+  t.at("AveragePool", 11, 19).added_ints("dilations", 1, dilations_down);
+  t.at("MaxPool", 1, 8).down(indices_down);
+  // Dilations first: their rewrite deals with ceil_mode as well.
+  t.at("MaxPool", 8, 10)
+      .added_ints("dilations", 1, dilations_down)
+      .added("ceil_mode", was(0), ceil_mode_down);
+  t.at("MaxPool", 10, 11).same();
+  for (const auto& [op, from] : {std::pair{"AveragePool", 19}, std::pair{"MaxPool", 12}}) {
+    t.at(op, from, 22)
+        .up([](NodeEdit& e) { degenerate_window(e, true); })
+        .down([](NodeEdit& e) { degenerate_window(e, false); })
+        .note("a ceil_mode window starting in the end padding: kept before 22 by the text, dropped "
+              "in practice");
+  }
+  t.at("MaxUnpool", 9, 11).same();
+  t.at("LpPool", 1, 2).up(norm_up).down(norm_down);
+  t.at("GlobalLpPool", 1, 2).up(norm_up).down(norm_down);
+  t.at("LpPool", 2, 11).same();
+  t.at("LpPool", 11, 18)
+      .added_ints("dilations", 1, dilations_down)
+      .added("ceil_mode", was(0), ceil_mode_down);
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,266 @@
+// QuantizeLinear, DequantizeLinear: per axis, blocked, narrow types, precision.
+
+#include <algorithm>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+bool is_half(DataType t) { return t == DataType::float16 || t == DataType::bfloat16; }
+bool is_16bit_int(DataType t) { return t == DataType::int16 || t == DataType::uint16; }
+
+/// Is input i, a scale or zero point, known to be one element?
+bool one_element(const NodeEdit& e, int i) {
+  if (!e.has_input(i)) return true;
+  const auto shape = e.shape(i);
+  return shape && std::all_of(shape->begin(), shape->end(), [](auto d) { return d == 1; });
+}
+
+/// Does the scale apply to the whole tensor? In practice also where it is a vector of one.
+bool per_tensor(const NodeEdit& e) { return one_element(e, 1); }
+
+/// Scale or zero point of axis `axis`, so shaped that it broadcasts to x.
+std::optional<Value> along_axis(NodeEdit& e, const Value& v, std::int64_t axis) {
+  if (per_tensor(e)) return v;
+  if (axis == -1) return v;
+  std::int64_t trailing = -axis - 1;
+  if (axis >= 0) {
+    const auto rank = e.need_rank(0);
+    if (!rank) return std::nullopt;
+    trailing = *rank - axis - 1;
+  }
+  if (trailing <= 0) return v;
+  Ints axes;
+  for (std::int64_t i = 1; i <= trailing; ++i) axes.push_back(i);
+  return unsqueeze(e, v, axes);
+}
+
+/// Scale or zero point of blocks along an axis, each element repeated for its block [block_size].
+std::optional<Value> along_blocks(NodeEdit& e, const Value& v, std::int64_t axis,
+                                  std::int64_t block) {
+  const auto rank = e.need_rank(0);
+  if (!rank) return std::nullopt;
+  const std::int64_t a = axis < 0 ? axis + *rank : axis;
+  const Value wide = unsqueeze(e, v, {a + 1});
+  std::vector<Value> full{dims_of(e, v, 0, a + 1), e.ints({block}, "block")};
+  if (a + 1 < *rank) full.push_back(dims_of(e, v, a + 1, kEnd));
+  const Value repeated = expand(e, wide, concat(e, full, 0));
+  std::vector<Value> flat;
+  if (a > 0) flat.push_back(dims_of(e, v, 0, a));
+  flat.push_back(e.ints({-1}));
+  if (a + 1 < *rank) flat.push_back(dims_of(e, v, a + 1, kEnd));
+  const Value joined = reshape(e, repeated, concat(e, flat, 0));
+  // The last block may be cut short.
+  return slice(e, joined, e.ints({0}), dim_of(e, e.input(0), a), e.ints({a}));
+}
+
+std::optional<Value> spread_out(NodeEdit& e, int input) {
+  const std::int64_t axis = e.int_or("axis", 1);
+  const std::int64_t block = e.int_or("block_size", 0);
+  if (e.refused()) return std::nullopt;
+  return block > 0 ? along_blocks(e, e.input(input), axis, block)
+                   : along_axis(e, e.input(input), axis);
+}
+
+/// (x - zero_point) * scale: exact for integers of up to 16 bits, which float32 holds.
+void dequantize_spelled_out(NodeEdit& e) {
+  const DataType type = e.dtype(1);
+  const auto scale = spread_out(e, 1);
+  if (!scale) return;
+  const DataType work = type == DataType::undefined ? DataType::float32 : type;
+  Value x = cast(e, e.input(0), DataType::float32);
+  if (e.has_input(2)) {
+    const auto zero = spread_out(e, 2);
+    if (!zero) return;
+    x = binary(e, "Sub", x, cast(e, *zero, DataType::float32));
+  }
+  if (work != DataType::float32) {
+    const Value y = binary(e, "Mul", x, cast(e, *scale, DataType::float32));
+    return e.replace({cast(e, y, work)});
+  }
+  e.replace({binary(e, "Mul", x, *scale)});
+}
+
+std::optional<std::pair<double, double>> range_of(DataType t) {
+  switch (t) {
+    case DataType::uint8:
+      return std::pair{0.0, 255.0};
+    case DataType::int8:
+      return std::pair{-128.0, 127.0};
+    case DataType::uint16:
+      return std::pair{0.0, 65535.0};
+    case DataType::int16:
+      return std::pair{-32768.0, 32767.0};
+    default:
+      return std::nullopt;
+  }
+}
+
+/// saturate(round(x / scale) + zero_point) [QuantizeLinear-10], half to even.
+void quantize_spelled_out(NodeEdit& e) {
+  const DataType type = e.has_input(2) ? e.need_dtype(2) : DataType::uint8;
+  if (e.refused()) return;
+  const auto range = range_of(type);
+  if (!range) return e.refuse("its result type has no older form");
+  if (e.target() < 11) return e.refuse("Round is needed, which is opset 11's");
+  const auto scale = spread_out(e, 1);
+  if (!scale) return;
+  const DataType work = e.dtype(1) == DataType::undefined ? DataType::float32 : e.dtype(1);
+  Value q = unary(e, "Round", binary(e, "Div", cast(e, e.input(0), work), *scale));
+  q = cast(e, q, DataType::float32);
+  if (e.has_input(2)) {
+    const auto zero = spread_out(e, 2);
+    if (!zero) return;
+    q = binary(e, "Add", q, cast(e, *zero, DataType::float32));
+  }
+  const Value low = e.number(range->first, DataType::float32, "min");
+  const Value high = e.number(range->second, DataType::float32, "max");
+  const Value clipped = e.emit_in({}, 11, "Clip", {q, low, high}, 1, {}).front();
+  e.replace({cast(e, clipped, type)});
+}
+
+/// [QuantizeLinear-13] axis: an older one is for one scale only.
+void axis_down(NodeEdit& e) {
+  const bool quantize = e.op() == "QuantizeLinear";
+  if (per_tensor(e)) {
+    e.drop("axis");
+    for (int i = 1; i <= 2; ++i) {
+      if (e.has_input(i) && e.rank(i) != 0) e.set_input(i, reshape(e, e.input(i), Ints{}));
+    }
+    return;
+  }
+  if (!e.shape(1) && !e.rank(1)) return static_cast<void>(e.need_rank(1));
+  if (!quantize) return dequantize_spelled_out(e);
+  if (e.target() < 10) return e.refuse("a scale for each slice of an axis has no older form");
+  // Slice by slice along the axis.
+  const std::int64_t axis = e.int_or("axis", 1);
+  const auto rank = e.need_rank(0);
+  if (!rank) return;
+  Subgraph body = e.subgraph("slice");
+  std::vector<Value> inputs;
+  for (int i = 0; i < e.input_count(); ++i) {
+    inputs.push_back(body.input("item", e.dtype(i), i == 0 ? *rank - 1 : 0));
+  }
+  body.output(body.emit_in({}, 10, "QuantizeLinear", inputs, 1, {}).front());
+  Ints in_axes(inputs.size(), 0);
+  in_axes[0] = axis < 0 ? axis + *rank : axis;
+  e.replace(e.emit_in({}, 9, "Scan", e.inputs(), 1,
+                      {{"body", body},
+                       {"num_scan_inputs", e.input_count()},
+                       {"scan_input_axes", in_axes},
+                       {"scan_output_axes", Ints{in_axes[0]}}}));
+}
+
+/// [QuantizeLinear-19] ties x to the scale's type; 13 and 23 do not.
+void quantize_int32_up(NodeEdit& e) {
+  if (e.target() >= 23 || e.dtype(0) != DataType::int32) return;
+  e.set_input(0, cast(e, e.input(0), DataType::float32));
+}
+
+void half_scale_down(NodeEdit& e) {
+  e.drop("saturate");
+  const DataType scale = e.dtype(1);
+  if (!is_half(scale)) return;
+  if (e.op() == "DequantizeLinear") {
+    // Rounding twice gives what rounding once gives: 24 bits hold the exact product.
+    const auto rank = e.rank(0);
+    e.set_input(1, cast(e, e.input(1), DataType::float32));
+    const Value y = e.detach_output(0);
+    e.set_type(y, DataType::float32, rank);
+    e.produce(0, cast(e, y, scale));
+    return;
+  }
+  // The quotient is rounded to the scale's type first.
+  const auto divisor = spread_out(e, 1);
+  if (!divisor) return;
+  const Value ones = [&] {
+    if (per_tensor(e)) return e.number(1, DataType::float32, "one");
+    return filled(e, shape_of(e, e.input(1)), 1, DataType::float32);
+  }();
+  e.set_input(0, cast(e, binary(e, "Div", e.input(0), *divisor), DataType::float32));
+  e.set_input(1, ones);
+}
+
+/// [DequantizeLinear-21] blocks, 16-bit and 4-bit integers.
+void dequantize_21_down(NodeEdit& e) {
+  const std::int64_t block = e.int_or("block_size", 0);
+  if (e.refused()) return;
+  const DataType type = e.dtype(0);
+  if (type == DataType::int4 || type == DataType::uint4) {
+    // Known values fit into 8 bits as they are.
+    const DataType wide = type == DataType::int4 ? DataType::int8 : DataType::uint8;
+    for (const int i : {0, 2}) {
+      if (!e.has_input(i)) continue;
+      const auto known = e.constant(i);
+      const auto values = known ? known->doubles() : std::nullopt;
+      if (!values) {
+        return e.refuse("a 4-bit tensor that is computed at run time has no older form");
+      }
+      e.fold_input(i);
+      e.set_input(i, e.constant(TensorLiteral::of(wide, known->dims(), *values), "widened"));
+    }
+  }
+  if (block != 0 || is_16bit_int(type)) return dequantize_spelled_out(e);
+  e.drop("block_size");
+}
+
+void quantize_21_down(NodeEdit& e) {
+  const std::int64_t block = e.int_or("block_size", 0);
+  const auto wanted = static_cast<DataType>(e.int_or("output_dtype", 0));
+  if (e.refused()) return;
+  if (!e.has_input(2) && wanted != DataType::undefined && wanted != DataType::uint8) {
+    // The zero point's type decides; a zero of the scale's shape.
+    if (!range_of(wanted)) return e.refuse("its result type has no older form");
+    const auto shape = e.shape(1);
+    if (!shape && block == 0) {
+      e.set_input(2, cast(e, filled(e, shape_of(e, e.input(1)), 0, DataType::float32), wanted));
+    } else if (shape) {
+      e.set_input(2, e.constant(TensorLiteral::zeros(wanted, *shape), "zero_point"));
+    } else {
+      return static_cast<void>(e.need_shape(1));
+    }
+  }
+  e.drop("output_dtype");
+  if (block != 0 || (e.has_input(2) && is_16bit_int(e.dtype(2)))) return quantize_spelled_out(e);
+  e.drop("block_size");
+}
+
+/// [QuantizeLinear-23] x and scale of different types; precision is the type of the division.
+void precision_down(NodeEdit& e) {
+  const auto wanted = static_cast<DataType>(e.int_or("precision", 0));
+  if (e.refused()) return;
+  e.drop("precision");
+  const DataType x = e.dtype(0);
+  const DataType scale = e.dtype(1);
+  const DataType work = wanted == DataType::undefined ? scale : wanted;
+  if (work == DataType::undefined) return;
+  if (x != work && x != DataType::undefined) e.set_input(0, cast(e, e.input(0), work));
+  if (scale != work && scale != DataType::undefined) e.set_input(1, cast(e, e.input(1), work));
+}
+
+/// [DequantizeLinear-23] output_dtype: the type of the product and of the result.
+void output_dtype_down(NodeEdit& e) {
+  const auto wanted = static_cast<DataType>(e.int_or("output_dtype", 0));
+  if (e.refused()) return;
+  e.drop("output_dtype");
+  if (wanted == DataType::undefined || e.dtype(1) == wanted) return;
+  e.set_input(1, cast(e, e.input(1), wanted));
+}
+
+}  // namespace
+
+void register_quantize(Registry& t) {
+  for (const std::string_view op : {"QuantizeLinear", "DequantizeLinear"}) {
+    t.at(op, 10, 13).down(axis_down);
+  }
+  t.at("QuantizeLinear", 13, 19).up(quantize_int32_up).down(half_scale_down);
+  t.at("DequantizeLinear", 13, 19).down(half_scale_down);
+  t.at("QuantizeLinear", 19, 21).down(quantize_21_down);
+  t.at("DequantizeLinear", 19, 21).down(dequantize_21_down);
+  t.at("QuantizeLinear", 21, 23).down(precision_down);
+  t.at("DequantizeLinear", 21, 23).down(output_dtype_down);
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,68 @@
+// RNN, GRU, LSTM.
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// [LSTM-7] Y is given where it is named; before, output_sequence says so too.
+void output_sequence_up(NodeEdit& e) {
+  const bool wanted = e.int_or("output_sequence", 0) != 0;
+  if (e.refused()) return;
+  e.drop("output_sequence");
+  if (!wanted && e.has_output(0) && !e.output_used(0)) e.set_output(0, {});
+}
+
+void output_sequence_down(NodeEdit& e) {
+  e.set({"output_sequence", e.has_output(0) ? 1 : 0});
+}
+
+/// [LSTM-14] layout=1: batch first.
+void layout_down(NodeEdit& e) {
+  e.drop("layout");
+  const Ints swap{1, 0, 2};
+  const auto swap_input = [&](int i) {
+    if (e.has_input(i)) e.set_input(i, transpose(e, e.input(i), swap));
+  };
+  swap_input(0);
+  swap_input(5);
+  if (e.op() == "LSTM") swap_input(6);
+  const auto move_output = [&](int i, const Ints& perm) {
+    if (!e.has_output(i)) return;
+    const DataType type = e.dtype(e.output(i));
+    const Value inner = e.detach_output(i);
+    e.set_type(inner, type, static_cast<int>(perm.size()));
+    e.produce(i, transpose(e, inner, perm));
+  };
+  move_output(0, {2, 0, 1, 3});
+  move_output(1, swap);
+  if (e.op() == "LSTM") move_output(2, swap);
+}
+
+void direction_up(NodeEdit& e) {
+  // The default of GRU-1 is misspelt.
+  if (e.has("direction") && e.string_or("direction", "forward") == "foward") {
+    e.set({"direction", "forward"});
+  }
+}
+
+}  // namespace
+
+void register_recurrent(Registry& t) {
+  t.at("RNN", 1, 7).up(output_sequence_up).down(output_sequence_down);
+  t.at("LSTM", 1, 7).up(output_sequence_up).down(output_sequence_down);
+  t.at("GRU", 3, 7).up(output_sequence_up).down(output_sequence_down);
+  t.at("GRU", 1, 3)
+      .up(direction_up)
+      .added("linear_before_reset", was(0))
+      .down([](NodeEdit& e) {
+        if (!e.has("direction")) e.set({"direction", "forward"});
+        if (!e.has_output(1)) e.set_output(1, e.fresh("Y_h"));
+      });
+  for (const auto& [op, from] : {std::pair{"RNN", 7}, std::pair{"GRU", 7}, std::pair{"LSTM", 7}}) {
+    t.at(op, from, 14).added("layout", was(0), layout_down);
+  }
+}
+
+}  // namespace onnxcompat::adapters

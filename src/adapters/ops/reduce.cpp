@@ -1,0 +1,229 @@
+// Reductions, ArgMax and ArgMin, TopK: axes as an input, indices counted from the end.
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// A reduction as elementwise work before and after one that can be taken axis by axis.
+struct Decomposed {
+  std::string_view before;
+  std::string_view reduction;
+  std::string_view after;
+};
+
+Decomposed decomposed(std::string_view op) {
+  if (op == "ReduceL1") return {"Abs", "ReduceSum", ""};
+  if (op == "ReduceL2") return {"Square", "ReduceSum", "Sqrt"};
+  if (op == "ReduceSumSquare") return {"Square", "ReduceSum", ""};
+  if (op == "ReduceLogSum") return {"", "ReduceSum", "Log"};
+  return {"", op, ""};
+}
+
+Value apply(Emitter& e, std::string_view op, const Value& x) {
+  if (op.empty()) return x;
+  return op == "Square" ? binary(e, "Mul", x, x) : unary(e, op, x);
+}
+
+/// What is left when no axis is reduced [ReduceSumSquare-18 noop_with_empty_axes]: the elementwise
+/// part alone.
+Value reduced_over_nothing(Emitter& e, std::string_view op, const Value& x) {
+  const Decomposed parts = decomposed(op);
+  if (parts.before == "Square" && parts.after == "Sqrt") return unary(e, "Abs", x);
+  return apply(e, parts.after, apply(e, parts.before, x));
+}
+
+/// Axes known at run time only, by ReduceSum-13, which takes them as an input.
+void dynamic_axes_by_sum(NodeEdit& e) {
+  const Decomposed parts = decomposed(e.op() == "ReduceMean" ? "ReduceSum" : e.op());
+  const Attrs attributes = e.attributes({"keepdims", "noop_with_empty_axes"});
+  const Value x = apply(e, parts.before, e.input(0));
+  const Value sum =
+      e.emit_in({}, 13, "ReduceSum", {x, e.input(1)}, 1, attributes).front();
+  if (e.op() == "ReduceMean") {
+    const DataType type = e.need_dtype(0);
+    if (e.refused()) return;
+    const auto size = [&](const Value& v) { return e.emit_in({}, 1, "Size", {v}, 1, {}).front(); };
+    const Value count = binary(e, "Div", size(e.input(0)), size(sum));
+    e.rounds();
+    return e.replace({binary(e, "Div", sum, cast(e, count, type))});
+  }
+  if (!parts.before.empty() || !parts.after.empty()) e.rounds();
+  e.replace({apply(e, parts.after, sum)});
+}
+
+/// Axes known at run time only, one axis after the other under an If.
+void dynamic_axes_by_branches(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  if (!rank) return;
+  if (e.target() < 9) return static_cast<void>(e.need_ints(1));
+  const Decomposed parts = decomposed(e.op());
+  const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
+  const bool keep = e.int_or("keepdims", 1) != 0;
+  // [rank] 1 where an axis is reduced
+  const Value ranks = e.scalar(*rank, "rank");
+  const Value wrapped = where(e, binary(e, "Less", e.input(1), e.scalar(0)),
+                              binary(e, "Add", e.input(1), ranks), e.input(1));
+  const Value updates = filled(e, shape_of(e, e.input(1)), 1, DataType::int64);
+  const Value none = e.ints(Ints(static_cast<std::size_t>(*rank), 0), "none");
+  Value mask =
+      e.emit_in({}, 11, "ScatterElements", {none, wrapped, updates}, 1, {{"axis", 0}}).front();
+  if (!noop) {
+    const Value count = e.emit_in({}, 1, "Size", {e.input(1)}, 1, {}).front();
+    const Value empty = cast(e, binary(e, "Equal", count, e.scalar(0)), DataType::int64);
+    mask = e.emit_in({}, 12, "Max", {mask, empty}, 1, {}).front();
+  }
+  const DataType type = e.dtype(0);
+  Value x = apply(e, parts.before, e.input(0));
+  for (int axis = 0; axis < *rank; ++axis) {
+    const Value flag = squeeze(e, slice(e, mask, Ints{axis}, Ints{axis + 1}, Ints{0}), {0});
+    Subgraph yes = e.subgraph("reduce");
+    yes.output(reduce(yes, parts.reduction, x, {axis}, true));
+    Subgraph no = e.subgraph("keep");
+    no.output(x);
+    x = e.emit_in({}, 11, "If", {cast(e, flag, DataType::boolean)}, 1,
+                  {{"else_branch", no}, {"then_branch", yes}})
+            .front();
+    e.set_type(x, type, *rank);
+  }
+  if (!keep) {
+    const Value kept = unary(e, "Not", cast(e, mask, DataType::boolean));
+    const Value shape =
+        e.emit_in({}, 9, "Compress", {shape_of(e, x), kept}, 1, {{"axis", 0}}).front();
+    x = reshape_to(e, x, shape);
+  }
+  if (!(parts.reduction == "ReduceMax" || parts.reduction == "ReduceMin")) e.rounds();
+  e.replace({apply(e, parts.after, x)});
+}
+
+void axes_up(NodeEdit& e) {
+  // An empty list reduces all dims, as an absent one does.
+  const bool empty = !e.reference("axes") && e.has("axes") && e.int_list("axes")->empty();
+  if (empty) e.drop("axes");
+  attribute_to_input(e, "axes", 1);
+}
+
+void axes_down(NodeEdit& e) {
+  const auto axes = e.const_ints(1);
+  const std::int64_t noop = e.int_or("noop_with_empty_axes", 0);
+  if (e.refused()) return;
+  if (!e.has_input(1) || (axes && axes->empty())) {
+    if (noop != 0) return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+    e.drop("noop_with_empty_axes");
+    e.fold_input(1);
+    return;
+  }
+  if (axes) {
+    e.drop("noop_with_empty_axes");
+    e.set({"axes", *axes});
+    e.fold_input(1);
+    return;
+  }
+  const bool sums = decomposed(e.op()).reduction == "ReduceSum" || e.op() == "ReduceMean";
+  if (sums && e.target() >= 13) return dynamic_axes_by_sum(e);
+  dynamic_axes_by_branches(e);
+}
+
+/// One negative axis where the rank is not known: as the middle one of three.
+void one_negative_axis(NodeEdit& e, std::int64_t axis, const char* attribute, bool many) {
+  const bool keep = e.int_or("keepdims", 1) != 0;
+  const Value x = e.input(0);
+  std::vector<Value> shape{dims_of(e, x, 0, axis)};
+  if (keep) shape.push_back(e.ints({1}));
+  if (axis != -1) shape.push_back(dims_of(e, x, axis + 1, kEnd));
+  e.set_input(0, view3(e, x, axis));
+  e.set(many ? Attr{attribute, Ints{1}} : Attr{attribute, 1});
+  const Value reduced = e.detach_output(0);
+  e.set_type(reduced, e.dtype(e.output(0)), 3);
+  e.produce(0, reshape_to(e, reduced, concat(e, shape, 0)));
+}
+
+void reduce_any_rank(NodeEdit& e) {
+  const auto axes = e.int_list("axes");
+  if (axes->size() != 1) return static_cast<void>(e.need_rank(0));
+  one_negative_axis(e, axes->front(), "axes", true);
+}
+
+void arg_any_rank(NodeEdit& e) { one_negative_axis(e, e.int_or("axis", 0), "axis", false); }
+
+/// [ArgMax-12] select_last_index: the first one of the reversed axis.
+void last_index_down(NodeEdit& e) {
+  const std::int64_t axis = e.int_or("axis", 0);
+  if (e.refused()) return;
+  e.drop("select_last_index");
+  const Value last = binary(e, "Sub", dim_scalar(e, e.input(0), axis), e.scalar(1));
+  e.set_input(0, reversed(e, e.input(0), axis));
+  const Value index = e.detach_output(0);
+  e.set_type(index, DataType::int64);
+  e.produce(0, binary(e, "Sub", last, index));
+}
+
+/// K known at run time only: the whole axis sorted, then its first K.
+void dynamic_k_down(NodeEdit& e) {
+  const std::int64_t axis = e.int_or("axis", -1);
+  const auto dim = e.dim(e.input(0), static_cast<int>(axis));
+  if (!dim || e.target() < 9) return static_cast<void>(e.need_ints(1));
+  const Value k = squeeze(e, e.input(1), {0});
+  e.set_input(1, {});
+  e.set({"k", *dim});
+  for (int i = 0; i < 2; ++i) {
+    if (!e.has_output(i)) continue;
+    const Value all = e.detach_output(i);
+    e.produce(i, gather(e, all, arange(e, k), axis));
+  }
+}
+
+/// [TopK-11] largest=0: the largest of the negated values.
+void smallest_down(NodeEdit& e) {
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  DataType work = type;
+  switch (type) {
+    case DataType::float16:
+    case DataType::float32:
+    case DataType::float64:
+    case DataType::bfloat16:
+      break;
+    case DataType::int8:
+    case DataType::uint8:
+    case DataType::int16:
+    case DataType::uint16:
+    case DataType::int32:
+    case DataType::uint32:
+      work = DataType::float64;
+      break;
+    default:
+      return e.refuse("largest=0 on 64-bit integers: their negation has no exact older form");
+  }
+  e.drop("largest");
+  e.set_input(0, unary(e, "Neg", cast(e, e.input(0), work)));
+  if (!e.has_output(0)) return;
+  const Value values = e.detach_output(0);
+  e.set_type(values, work, e.rank(0));
+  e.produce(0, cast(e, unary(e, "Neg", values), type));
+}
+
+}  // namespace
+
+void register_reduce(Registry& t) {
+  for (const std::string_view op :
+       {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+        "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"}) {
+    t.at(op, 1, 11).negative_axes("axes", 0, reduce_any_rank);
+    const bool sum = op == "ReduceSum";
+    t.at(op, sum ? 11 : 13, sum ? 13 : 18).up(axes_up).down(axes_down);
+  }
+  for (const std::string_view op : {"ArgMax", "ArgMin"}) {
+    t.at(op, 1, 11).negative_axis("axis", 0, 0, arg_any_rank);
+    t.at(op, 11, 12).added("select_last_index", was(0), last_index_down);
+  }
+  t.at("TopK", 1, 10).attr_to_input("k", 1, dynamic_k_down);
+  t.at("TopK", 10, 11)
+      .added("largest", was(1), smallest_down)
+      // Sorted results are a legal outcome of sorted=0.
+      .added("sorted", was(1), [](NodeEdit& e) { e.drop("sorted"); })
+      .negative_axis("axis");
+}
+
+}  // namespace onnxcompat::adapters
