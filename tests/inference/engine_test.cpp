@@ -255,3 +255,38 @@ TEST_CASE("50,000 nodes take well under 0.2 s") {
   CHECK(spell(facts.type_of(body, "v50000")) == "tensor(float)[N,8]");
   CHECK(took < 0.5);  // loose: unoptimised or sanitized builds
 }
+
+TEST_CASE("nodes may stand in any order") {
+  const auto m = infer(R"((float[N,4] x) => () {
+    c = Relu(b)
+    b = Reshape(x, s)
+    s = Constant<value_ints = [0, 2, 2]>()
+    p = Add(q, q)
+    q = Add(p, p)
+  })");
+  CHECK(m.type("c") == "tensor(float)[N,2,2]");
+  CHECK(m.type("p") == "?");  // a circle says nothing
+}
+
+TEST_CASE("training graphs see the main graph's weights, but not their values") {
+  auto model = Model::parse(R"(
+    ir_version: 8 opset_import { domain: "" version: 17 }
+    graph { name: "g"
+      initializer { name: "w" data_type: 7 dims: 2 int64_data: [3, 4] } }
+    training_info {
+      algorithm { name: "a"
+        node { op_type: "Mul" input: ["w", "w"] output: "v" }
+        node { op_type: "ConstantOfShape" input: "w" output: "z" } } })",
+                            "test.textproto", ModelFormat::textproto);
+  REQUIRE(model.has_value());
+  const Inference facts = Inference::run(*model);
+  int seen = 0;
+  each_body(*model, [&](const Body& body) {
+    if (body.path() != "training_info[0]/algorithm") return;
+    ++seen;
+    CHECK(spell(facts.type_of(body, "v")) == "tensor(int64)[2]");
+    CHECK(spell(facts.type_of(body, "z")) == "tensor(float)[?,?]");
+    CHECK_FALSE(facts.ints_of(body, "w").has_value());
+  });
+  CHECK(seen == 1);
+}

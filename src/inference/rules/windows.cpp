@@ -78,13 +78,13 @@ Dim positions(Context& c, const Window& window, std::size_t axis, const Dim& siz
   if (!ceil_mode) return symbols.add(symbols.floor_div(room, stride), dim(1));
   const Dim out = symbols.add(symbols.ceil_div(room, stride), dim(1));
   if (!out.value || !size.value) return stride == 1 ? out : Dim{};
-  // A window that would start in the padding behind the data is ignored [MaxPool-22]; before 22
-  // the text does not say so, and runtimes differ.
+  // A window that would start in the padding behind the data is ignored [MaxPool-22]. Runtimes do
+  // so at every version, though the text says so from 22 on and not for LpPool.
+  if (c.op() == "LpPool") return out;
   const Dim last = symbols.mul(dim(*out.value - 1), dim(stride));
   const Dim behind = symbols.sub(last, symbols.add(size, dim(begin)));
   if (!behind.value) return {};
-  if (*behind.value < 0) return out;
-  return c.since() >= 22 ? dim(*out.value - 1) : Dim{};
+  return *behind.value < 0 ? out : dim(*out.value - 1);
 }
 
 }  // namespace onnxcompat::infer
