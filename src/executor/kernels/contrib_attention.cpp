@@ -74,8 +74,9 @@ class Mask {
         dims != Dims{shape.batch, shape.length, total}) {
       return ctx.fail(fmt::format("a mask_index of shape {} is not served", to_string(dims)));
     }
-    ONNXCOMPAT_TRY(auto values, ctx.ints_input(kMask));
-    mask.values_ = *std::move(values);
+    auto values = ctx.ints_input(kMask);
+    if (!values) return std::unexpected(std::move(values).error());
+    if (*values) mask.values_ = std::move(**values);
     mask.rank_ = static_cast<int>(dims.size());
     return mask;
   }
