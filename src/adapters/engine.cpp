@@ -137,7 +137,7 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
                     const Place& place, std::vector<OwnedNode>& out,
                     std::vector<std::vector<Added>>& after, int depth) {
   if (edit.refusal_) {
-    refuse(place, fmt::format("{}-{}-{}", edit.op(), edit.from_, edit.to_),
+    refuse(place, fmt::format("{}-{}-{}", edit.original_op_, edit.from_, edit.to_),
            std::move(edit.refusal_->first), std::move(edit.refusal_->second));
     out.push_back(std::move(edit.node_));
     return false;
@@ -145,7 +145,7 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
   ConversionStep step;
   step.path = locate_node(place.body, place.index).path;
   step.domain = edit.node().domain();
-  step.op = edit.op();
+  step.op = edit.original_op_;
   step.from = edit.from_;
   step.to = edit.to_;
   step.authority = authority;
@@ -155,13 +155,14 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
   context_.steps.push_back(std::move(step));
   for (std::string& text : edit.remarks_) {
     Finding remark_finding;
-    remark_finding.rule = fmt::format("{}-{}-{}", edit.op(), edit.from_, edit.to_);
+    remark_finding.rule = fmt::format("{}-{}-{}", edit.original_op_, edit.from_, edit.to_);
     remark_finding.name = "conversion-remark";
     remark_finding.severity = Severity::info;
     remark_finding.message = std::move(text);
     remark_finding.location = locate_node(place.body, place.index);
     context_.notes.push_back(std::move(remark_finding));
   }
+  edit.drop_unused_constants();
   const std::size_t before = edit.replaced_ ? edit.added_.size()
                                             : edit.before_.value_or(edit.added_.size());
   for (std::size_t i = 0; i < before; ++i) {
@@ -286,7 +287,7 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       break;
     }
     if (!way.lost.empty()) {
-      check_types(way, node, scope, place, finish, out, after, depth);
+      kept = check_types(way, node, scope, place, finish, out, after, depth);
     }
     break;
   }
@@ -296,7 +297,32 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
   }
 }
 
-void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
+namespace {
+
+/// The type of a value as schemas spell it; where nothing is known of it, that of another input or
+/// output that its operator ties to the same type variable.
+std::string type_of(const Scope& scope, const NodeView& node, const OpSchema& schema,
+                    const std::string& value, std::string_view type_str) {
+  const auto known = [&](const std::string& name) {
+    const ValueType* type = name.empty() ? nullptr : scope.type(name);
+    return type != nullptr ? type->str() : std::string{};
+  };
+  if (std::string type = known(value); !type.empty()) return type;
+  for (int i = 0; i < node.inputs().size() + node.outputs().size(); ++i) {
+    const bool input = i < node.inputs().size();
+    const int at = input ? i : i - node.inputs().size();
+    const FormalParameter* formal = input ? schema.input(at) : schema.output(at);
+    if (formal == nullptr || formal->type_str != type_str || !formal->homogeneous) continue;
+    if (std::string type = known(input ? node.inputs()[at] : node.outputs()[at]); !type.empty()) {
+      return type;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
                          const Finish& finish, std::vector<OwnedNode>& out,
                          std::vector<std::vector<Added>>& after, int depth) {
   for (const LostTypes& lost : plan.lost) {
@@ -306,8 +332,7 @@ void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
     for (int i = 0; i < actual.size(); ++i) {
       const FormalParameter* formal = lost.input ? plan.end->input(i) : plan.end->output(i);
       if (formal != &formals[lost.formal] || actual[i].empty()) continue;
-      const ValueType* known = scope.type(actual[i]);
-      const std::string type = known != nullptr ? known->str() : std::string{};
+      const std::string type = type_of(scope, view, *plan.end, actual[i], formal->type_str);
       const char* side = lost.input ? "input" : "output";
       if (type.empty()) {
         refuse(place,
@@ -318,7 +343,7 @@ void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
                            side, i, actual[i], formal->name, fmt::join(lost.types, ", "),
                            view.op_type(), plan.end->since_version),
                "declare the types of the graph's inputs");
-        return;
+        return true;
       }
       if (std::ranges::find(lost.types, type) == lost.types.end()) continue;
       NodeEdit edit(scope, finish, std::move(node), plan.start->since_version,
@@ -333,13 +358,15 @@ void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
                            plan.end->since_version),
                std::move(edit.refusal_->first), std::move(edit.refusal_->second));
         node = std::move(edit.node_);
-        return;
+        return true;
       }
-      settle(edit, Authority::written, "element type", scope, place, out, after, depth);
+      const bool kept =
+          settle(edit, Authority::written, "element type", scope, place, out, after, depth);
       node = std::move(edit.node_);
-      return;
+      return kept;
     }
   }
+  return true;
 }
 
 void Engine::log_unchanged() {

@@ -53,7 +53,8 @@ class Engine {
   bool settle(NodeEdit& edit, Authority authority, std::string_view remark, Scope& scope,
               const Place& place, std::vector<OwnedNode>& out,
               std::vector<std::vector<Added>>& after, int depth);
-  void check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
+  /// False if the node was replaced.
+  bool check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
                    const Finish& finish, std::vector<OwnedNode>& out,
                    std::vector<std::vector<Added>>& after, int depth);
   Plan& plan(std::string_view domain, const std::string& op, int opset, int target);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <unordered_set>
 
 #include "adapters/emitted_types.h"
 
@@ -224,6 +226,7 @@ NodeEdit::NodeEdit(Scope& scope, const Finish& finish, OwnedNode node, int from,
       node_(std::move(node)),
       from_(from),
       to_(to) {
+  original_op_ = node_.view().op_type();
   original_outputs_ = outputs();
   for (const Value& name : original_outputs_) {
     if (base_.empty()) base_ = name;
@@ -339,8 +342,8 @@ std::optional<Ints> NodeEdit::need_ints(int i) {
   auto known = const_ints(i);
   if (!known) {
     refuse(fmt::format("input {} (\"{}\") is computed at run time or may be overridden by the "
-                       "caller; opset {} needs its value in an attribute",
-                       i, input(i), to_));
+                       "caller, and {}-{} has it in an attribute",
+                       i, input(i), op(), to_));
   }
   return known;
 }
@@ -395,6 +398,8 @@ void NodeEdit::produce(int i, const Value& value) {
 
 void NodeEdit::replace(const std::vector<Value>& values) {
   if (refused()) return;
+  // Constants that only this node read go with it.
+  for (const Value& name : inputs()) scope_.root().folded.insert(name);
   bool adopted = false;
   for (std::size_t i = 0; i < original_outputs_.size() && i < values.size(); ++i) {
     const Value& original = original_outputs_[i];
@@ -420,6 +425,34 @@ void NodeEdit::to_initializer(TensorLiteral literal) {
   }
   hoisted.emplace_back(name, std::move(literal));
   replaced_ = true;
+}
+
+void NodeEdit::drop_unused_constants() {
+  std::unordered_set<std::string> used;
+  const std::function<void(const NodeView&)> collect = [&](const NodeView& view) {
+    used.insert(view.inputs().begin(), view.inputs().end());
+    for (const AttributeView a : view.attributes()) {
+      if (a.type() != AttributeType::graph) continue;
+      for (const NodeView inner : a.g().nodes()) collect(inner);
+      for (const ValueInfoView output : a.g().outputs()) used.insert(output.name());
+    }
+  };
+  if (!replaced_) collect(node());
+  for (const Added& added : added_) collect(added.node.view());
+  std::size_t kept = 0;
+  const std::size_t before = before_.value_or(added_.size());
+  std::size_t kept_before = 0;
+  for (std::size_t i = 0; i < added_.size(); ++i) {
+    const NodeView view = added_[i].node.view();
+    const bool original = std::ranges::find(original_outputs_, view.outputs()[0]) !=
+                          original_outputs_.end();
+    if (view.op_type() == "Constant" && !original && !used.contains(view.outputs()[0])) continue;
+    if (kept != i) added_[kept] = std::move(added_[i]);
+    ++kept;
+    if (i < before) kept_before = kept;
+  }
+  added_.erase(added_.begin() + static_cast<std::ptrdiff_t>(kept), added_.end());
+  if (before_) before_ = kept_before;
 }
 
 void NodeEdit::refuse(std::string reason, std::string hint) {

@@ -79,7 +79,30 @@ bool takes(const OpSchema& schema, std::string_view type_str, DataType type) {
 
 }  // namespace
 
+namespace {
+
+/// Max, Min and Clip of types that no wider one holds: comparisons and Where [Where-9].
+bool by_comparison(NodeEdit& e) {
+  const std::string& op = e.op();
+  if (e.target() < 9 || (op != "Max" && op != "Min" && op != "Clip")) return false;
+  const DataType type = e.dtype(0);
+  if (type != DataType::int64 && type != DataType::uint64) return false;
+  const auto pick = [&](const Value& a, const Value& b, bool larger) {
+    return where(e, binary(e, "Less", a, b), larger ? b : a, larger ? a : b);
+  };
+  Value result = e.input(0);
+  for (int i = 1; i < e.input_count(); ++i) {
+    if (!e.has_input(i)) continue;
+    result = pick(result, e.input(i), op == "Max" || (op == "Clip" && i == 1));
+  }
+  e.replace({result});
+  return true;
+}
+
+}  // namespace
+
 void detour(NodeEdit& e, const OpSchema& schema) {
+  if (by_comparison(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);
   if (op == "ScatterElements" && e.string_or("reduction", "none") != "none") {

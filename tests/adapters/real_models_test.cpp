@@ -26,7 +26,7 @@ struct Tally {
 std::set<std::string> errors_of(const Model& model) {
   std::set<std::string> rules;
   for (const Finding& f : check(model)) {
-    if (f.severity == Severity::error) rules.insert(f.rule + " " + f.message);
+    if (f.severity == Severity::error) rules.insert(f.rule);
   }
   return rules;
 }
@@ -59,9 +59,9 @@ Tally convert_all(int opset, bool down) {
     }
     ++tally.converted;
     const auto before = errors_of(*model);
-    for (const std::string& error : errors_of(*conversion->model)) {
-      if (before.contains(error)) continue;
-      tally.broken += path.string() + ": " + error + "\n";
+    for (const Finding& f : check(*conversion->model)) {
+      if (f.severity != Severity::error || before.contains(f.rule)) continue;
+      tally.broken += fmt::format("{}: {} {}\n", path.string(), f.rule, f.message);
       break;
     }
   }

@@ -81,7 +81,10 @@ void legacy_up(NodeEdit& e) {
     return;
   }
   const Value a_rank = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(axis, "axis"));
-  const Value missing = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
+  const Value apart = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
+  // One element may have more dims than are left for it.
+  const Value none = e.scalar(0);
+  const Value missing = where(e, binary(e, "Less", apart, none), none, apart);
   const Value ones = filled(e, unsqueeze(e, missing, {0}), 1, DataType::int64);
   e.set_input(1, reshape_to(e, e.input(1), concat(e, {shape_of(e, e.input(1)), ones}, 0)));
 }

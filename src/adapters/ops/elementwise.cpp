@@ -49,8 +49,18 @@ void clip_up(NodeEdit& e) {
   move("max", 2, kFloatMax);
 }
 
+/// Bounds of 64-bit integers, which no floating-point attribute holds [Where-9].
+void clip_integers(NodeEdit& e) {
+  if (e.target() < 9) return e.refuse("64-bit integers: Clip-6 takes floating-point numbers");
+  Value x = e.input(0);
+  if (e.has_input(1)) x = where(e, binary(e, "Less", x, e.input(1)), e.input(1), x);
+  if (e.has_input(2)) x = where(e, binary(e, "Less", e.input(2), x), e.input(2), x);
+  e.replace({x});
+}
+
 void clip_down(NodeEdit& e) {
   const DataType type = e.dtype(0);
+  if (type == DataType::int64 || type == DataType::uint64) return clip_integers(e);
   std::optional<float> bounds[2];
   bool as_attributes = true;
   for (int i = 0; i < 2; ++i) {

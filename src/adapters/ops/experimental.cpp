@@ -119,6 +119,12 @@ void given_tensor(NodeEdit& e) {
   e.replace({reshape(e, flat, dims)});
 }
 
+/// ONNX Runtime writes its own LayerNormalization, which became 17's, into models of older opsets.
+void layer_normalization(NodeEdit& e) {
+  e.remark("LayerNormalization before opset 17 is ONNX Runtime's own, taken for LayerNormalization-17");
+  e.become("LayerNormalization", 17);
+}
+
 void dynamic_slice(NodeEdit& e) { e.become("Slice", 10); }
 
 void fully_connected(NodeEdit& e) {
@@ -147,6 +153,7 @@ void register_experimental(Registry& t) {
   t.experimental("MeanVarianceNormalization", mean_variance, "ReduceMean, Sub, Div");
   t.experimental("ConstantFill", constant_fill, "ConstantOfShape");
   t.experimental("GivenTensorFill", given_tensor, "Constant and Reshape");
+  t.experimental("LayerNormalization", layer_normalization, "LayerNormalization-17");
   t.experimental("DynamicSlice", dynamic_slice, "Slice-10");
   t.experimental("FC", fully_connected, "Flatten and Gemm");
   t.experimental("Embedding",
