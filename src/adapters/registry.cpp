@@ -66,9 +66,10 @@ std::string shown(const AttributeView& a) {
   }
 }
 
-/// The value in force where the attribute is absent: the default of the schema it is written in.
-bool default_is(const NodeEdit& e, std::string_view attribute, const Was& value, int version) {
-  const OpSchema* schema = find_schema(e.node().domain(), e.op(), version);
+/// Is this the value in force where the attribute is absent, by the schema of that version?
+bool default_is(std::string_view domain, std::string_view op, int version,
+                std::string_view attribute, const Was& value) {
+  const OpSchema* schema = find_schema(domain, op, version);
   const AttributeSchema* a = schema != nullptr ? schema->attribute(attribute) : nullptr;
   if (a == nullptr || a->default_value.type == AttributeType::undefined) return true;
   if (const auto* i = std::get_if<std::int64_t>(&value)) return a->default_value.i == *i;
@@ -85,14 +86,17 @@ void refuse_attribute(NodeEdit& e, std::string_view attribute) {
 }  // namespace
 
 Transition& Transition::added(std::string_view attribute, Was old, Action otherwise) {
-  up_actions.push_back([attribute, old](NodeEdit& e) {
-    if (e.has(attribute) || default_is(e, attribute, old, e.to())) return;
-    std::visit([&](const auto& value) { e.set({std::string(attribute), Attr::Content(value)}); },
-               old);
-  });
-  down_actions.push_back([attribute, old, otherwise = std::move(otherwise)](NodeEdit& e) {
+  const bool is_default = default_is(domain, op, to, attribute, old);
+  if (!is_default) {
+    up_actions.push_back([attribute, old](NodeEdit& e) {
+      if (e.has(attribute)) return;
+      std::visit([&](const auto& value) { e.set({std::string(attribute), Attr::Content(value)}); },
+                 old);
+    });
+  }
+  down_actions.push_back([=, otherwise = std::move(otherwise)](NodeEdit& e) {
     if (!e.has(attribute)) {
-      if (default_is(e, attribute, old, e.from())) return;
+      if (is_default) return;
     } else if (holds(e, attribute, old)) {
       e.drop(attribute);
       return;

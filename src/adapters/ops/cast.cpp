@@ -43,13 +43,20 @@ bool is_fnuz(DataType t) {
 
 DataType target_type(NodeEdit& e) {
   if (e.op() == "Cast") return static_cast<DataType>(e.int_or("to", 0));
-  return e.dtype(e.op() == "CastLike" ? 1 : 2);
+  if (e.op() == "CastLike") return e.dtype(1);
+  if (e.has_input(2)) return e.dtype(2);
+  return static_cast<DataType>(e.int_or("output_dtype", 0));
 }
 
 /// [Cast-24] an infinity becomes the largest FNUZ value under saturate=1, where 23 gave NaN. Every
 /// runtime does as 24 says, in all versions.
 void infinity_guard(NodeEdit& e, bool up) {
-  if (!e.options().strict_text || !is_fnuz(target_type(e)) || e.int_or("saturate", 1) == 0) return;
+  if (!is_fnuz(target_type(e)) || e.int_or("saturate", 1) == 0 || e.refused()) return;
+  if (!e.options().strict_text) {
+    return e.remark("an infinity cast to an FNUZ type gives NaN before 24 and the largest value from "
+                    "then on by the texts, and the largest value in practice; --strict-text follows "
+                    "the texts");
+  }
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   const Value x = cast(e, e.input(0), DataType::float32);
@@ -158,6 +165,10 @@ void register_cast(Registry& t) {
         .down([](NodeEdit& e) { infinity_guard(e, false); })
         .note("an infinity cast to an FNUZ type: NaN before 24 by the text, saturated in practice");
   }
+  // QuantizeLinear saturates by the same table.
+  t.at("QuantizeLinear", 23, 24)
+      .up([](NodeEdit& e) { infinity_guard(e, true); })
+      .down([](NodeEdit& e) { infinity_guard(e, false); });
   t.expand("CastLike", cast_like, "Cast to the type of the second input");
 
   t.at("Constant", 1, 9).down(constant_to_initializer);

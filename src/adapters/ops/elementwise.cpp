@@ -198,7 +198,7 @@ void register_elementwise(Registry& t) {
       .up([](NodeEdit& e) { selu_defaults(e, 1.6732F, 1.0507F); })
       .down([](NodeEdit& e) { selu_defaults(e, 1.67326319217681884765625F, 1.05070102214813232F); });
 
-  t.at("Pow", 7, 12).up([](NodeEdit&) {}).down(pow_down);
+  t.at("Pow", 7, 12).down(pow_down);
   t.at("Erf", 9, 13).up(erf_up);
   t.at("Range", 11, 27).added("stash_type", was(1));
   t.at("NonMaxSuppression", 10, 11).same().note("an overlap equal to the threshold never suppressed");

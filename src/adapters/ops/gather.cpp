@@ -45,10 +45,16 @@ void negative_indices_down(NodeEdit& e, int data, int input) {
 /// [OneHot-11] negative indices count from the end; the text of 9 makes them all "off", while every
 /// runtime wraps them in 9 too.
 void one_hot_guard(NodeEdit& e, bool up) {
-  if (!e.options().strict_text) return;
   const auto known = e.constant(0);
   const auto values = known ? known->doubles() : std::nullopt;
   if (values && std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; })) return;
+  if (!e.options().strict_text) {
+    if (values) {
+      e.remark("negative indices are all off by the text of OneHot-9 and count from the end in "
+               "practice; --strict-text follows the text");
+    }
+    return;
+  }
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   const Value depth = cast(e, e.input(1), type);

@@ -214,10 +214,21 @@ void count_padding_down(NodeEdit& e) {
   for (const char* gone : {"count_include_pad", "auto_pad", "pads"}) e.drop(gone);
 }
 
+bool spatial_dims_known(const NodeEdit& e) {
+  const auto rank = e.rank(0);
+  if (!rank) return false;
+  for (int i = 2; i < *rank; ++i) {
+    if (!e.dim(e.input(0), i)) return false;
+  }
+  return true;
+}
+
 /// [MaxPool-22] a window that would start in the padding at the end is dropped; the older texts keep
 /// it, and no runtime does.
 void degenerate_window(NodeEdit& e, bool up) {
-  if (!e.options().strict_text || e.int_or("ceil_mode", 0) == 0) return;
+  if (e.int_or("ceil_mode", 0) == 0 || e.refused()) return;
+  const bool strict = e.options().strict_text;
+  if (!strict && !spatial_dims_known(e)) return;
   const auto w = window_of(e);
   if (!w) return;
   Ints grown = w->ends;
@@ -233,6 +244,10 @@ void degenerate_window(NodeEdit& e, bool up) {
     grown[i] += w->strides[i] - over;
   }
   if (!any) return;
+  if (!strict) {
+    return e.remark("a window of ceil_mode starts in the padding at the end: the texts before 22 keep "
+                    "it, runtimes drop it; --strict-text follows the texts");
+  }
   if (up) {
     e.drop("ceil_mode");
     e.set({"pads", joined(w->begins, grown)});
@@ -282,13 +297,15 @@ void register_pool(Registry& t) {
       .added_ints("dilations", 1, dilations_down)
       .added("ceil_mode", was(0), ceil_mode_down);
   t.at("MaxPool", 10, 11).same();
-  for (const auto& [op, from] : {std::pair{"AveragePool", 19}, std::pair{"MaxPool", 12}}) {
-    t.at(op, from, 22)
-        .up([](NodeEdit& e) { degenerate_window(e, true); })
-        .down([](NodeEdit& e) { degenerate_window(e, false); })
-        .note("a ceil_mode window starting in the end padding: kept before 22 by the text, dropped "
-              "in practice");
-  }
+  t.at("MaxPool", 12, 22)
+      .up([](NodeEdit& e) { degenerate_window(e, true); })
+      .down([](NodeEdit& e) { degenerate_window(e, false); })
+      .note("a ceil_mode window starting in the end padding: kept before 22 by the text, dropped in "
+            "practice");
+  t.at("AveragePool", 19, 22)
+      .same()
+      .note("a ceil_mode window without any element, whose average means nothing, is gone from 22 "
+            "on, and was in the text of 19 for one release");
   t.at("MaxUnpool", 9, 11).same();
   t.at("LpPool", 1, 2).up(norm_up).down(norm_down);
   t.at("GlobalLpPool", 1, 2).up(norm_up).down(norm_down);

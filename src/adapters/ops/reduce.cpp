@@ -109,7 +109,10 @@ void axes_down(NodeEdit& e) {
   const std::int64_t noop = e.int_or("noop_with_empty_axes", 0);
   if (e.refused()) return;
   if (!e.has_input(1) || (axes && axes->empty())) {
-    if (noop != 0) return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+    if (noop != 0) {
+      if (e.op() == "ReduceLogSum") e.rounds();
+      return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+    }
     e.drop("noop_with_empty_axes");
     e.fold_input(1);
     return;
