@@ -117,6 +117,26 @@ Value slice(Emitter& e, const Value& x, const Value& starts, const Value& ends, 
 Value expand(Emitter& e, const Value& x, const Value& shape) {
   return at(e, 8, "Expand", {x, shape});
 }
+Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full) {
+  if (own == full) return x;
+  Value wide = x;
+  if (own.size() < full.size()) {
+    own.insert(own.begin(), full.size() - own.size(), 1);
+    wide = reshape(e, x, own);
+  }
+  Ints repeats;
+  for (std::size_t k = 0; k < full.size(); ++k) repeats.push_back(own[k] == full[k] ? 1 : full[k]);
+  return at(e, 6, "Tile", {wide, e.ints(repeats, "repeats")});
+}
+Ints broadcast_of(const Ints& a, const Ints& b) {
+  Ints full = a.size() > b.size() ? a : b;
+  const Ints& other = a.size() > b.size() ? b : a;
+  for (std::size_t k = 0; k < other.size(); ++k) {
+    std::int64_t& dim = full[full.size() - 1 - k];
+    if (dim == 1) dim = other[other.size() - 1 - k];
+  }
+  return full;
+}
 Value filled(Emitter& e, const Value& shape, double value, DataType type) {
   const double elements[] = {value};
   return at(e, 9, "ConstantOfShape", {shape}, {{"value", TensorLiteral::of(type, {1}, elements)}});

@@ -82,6 +82,8 @@ struct Root {
   std::vector<DomainVersion> targets;
   std::vector<std::pair<std::string, TensorLiteral>> hoisted;  ///< constants that became initializers
   std::unordered_set<std::string> folded;  ///< constants whose value moved into an attribute
+  /// Blockers about constants, void where every reader folded the value.
+  std::vector<std::pair<std::string, Finding>> deferred;
   std::vector<DomainVersion> added_imports;
   std::optional<std::unordered_map<std::string_view, int>> uses;
 

@@ -66,7 +66,7 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
   std::vector<DomainVersion> added_to_model;
 
   const auto start = [&](BodyEditor body_editor, const Body& body) {
-    return Root{&body, body_editor, {}, {}, {}, {}, {}};
+    return Root{&body, body_editor, {}, {}, {}, {}, {}, {}};
   };
   const auto run_graph = [&](std::string root_name, GraphView graph, BodyEditor body_editor) {
     Body body;

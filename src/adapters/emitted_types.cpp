@@ -71,8 +71,19 @@ std::optional<Shape> shape_of(const Emitter& emitter, const NodeView& node) {
   if (op == "Reshape" && node.has_input(1)) {
     if (const auto dims = emitter.ints_of(node.inputs()[1])) {
       Shape shape(dims->size());
+      const auto own = x != nullptr ? x->static_shape() : std::nullopt;
+      std::int64_t rest = 1;
+      for (const std::int64_t d : own.value_or(std::vector<std::int64_t>{})) rest *= d;
       for (std::size_t i = 0; i < dims->size(); ++i) {
         if ((*dims)[i] > 0) shape[i].value = (*dims)[i];
+        // A 0 copies the dim; below allowzero, which adapters write with full shapes only.
+        if ((*dims)[i] == 0 && x != nullptr && x->shape && i < x->shape->size()) {
+          shape[i] = (*x->shape)[i];
+        }
+        if (shape[i].value.value_or(0) > 0) rest /= *shape[i].value;
+      }
+      for (std::size_t i = 0; i < dims->size() && own; ++i) {
+        if ((*dims)[i] == -1) shape[i].value = rest;
       }
       return shape;
     }

@@ -27,11 +27,13 @@ void Engine::refuse(const Place& place, std::string rule, std::string reason, st
   context_.blockers.push_back(std::move(finding));
 }
 
-Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int opset, int target) {
-  const auto [it, added] = plans_.try_emplace({std::string(domain), op, opset, target});
+Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int opset, int target,
+                           bool emitted) {
+  const auto [it, added] = plans_.try_emplace({std::string(domain), op, opset, target, emitted});
   Plan& plan = it->second;
   if (!added) return plan;
 
+  plan.emitted = emitted;
   plan.start = find_schema(domain, op, opset);
   plan.end = find_schema(domain, op, target);
   if (plan.start == nullptr) {
@@ -53,26 +55,29 @@ Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int o
                               false);
     }
     if (plan.end == nullptr) plan.expansion = registry_.expansion(domain, op);
-    // Element types are looked at where the way ends only.
-    const auto compare = [&](bool input, std::span<const FormalParameter> older,
-                             std::span<const FormalParameter> newer) {
-      for (std::size_t i = 0; i < older.size(); ++i) {
-        const auto match = std::ranges::find(newer, older[i].name, &FormalParameter::name);
-        if (match == newer.end()) continue;
-        const auto allowed = plan.end->allowed_types(older[i].type_str);
-        LostTypes lost{input, i, {}};
-        for (const std::string_view type : plan.start->allowed_types(match->type_str)) {
-          if (std::ranges::find(allowed, type) == allowed.end() && context_.may_occur(type)) {
-            lost.types.push_back(type);
-          }
+  }
+  // Element types are looked at where the way ends only. Adapters write nodes in the oldest form
+  // that has the meaning, whatever the types: theirs are held against the newest version.
+  const OpSchema* widest = emitted ? &history.back() : target < opset ? plan.start : plan.end;
+  const auto compare = [&](bool input, std::span<const FormalParameter> older,
+                           std::span<const FormalParameter> newer) {
+    for (std::size_t i = 0; i < older.size(); ++i) {
+      const auto match = std::ranges::find(newer, older[i].name, &FormalParameter::name);
+      if (match == newer.end()) continue;
+      const auto allowed = plan.end->allowed_types(older[i].type_str);
+      LostTypes lost{input, i, {}};
+      for (const std::string_view type : widest->allowed_types(match->type_str)) {
+        if (std::ranges::find(allowed, type) == allowed.end() &&
+            (emitted || context_.may_occur(type))) {
+          lost.types.push_back(type);
         }
-        if (!lost.types.empty()) plan.lost.push_back(std::move(lost));
       }
-    };
-    if (plan.end != nullptr && plan.end != plan.start) {
-      compare(true, plan.end->inputs, plan.start->inputs);
-      compare(false, plan.end->outputs, plan.start->outputs);
+      if (!lost.types.empty()) plan.lost.push_back(std::move(lost));
     }
+  };
+  if (plan.end != nullptr && plan.end != widest) {
+    compare(true, plan.end->inputs, widest->inputs);
+    compare(false, plan.end->outputs, widest->outputs);
   }
   const auto runs_nothing = [](const std::pair<const Transition*, bool>& step) {
     return step.first->has_verdict &&
@@ -88,7 +93,10 @@ void Engine::convert(Root& root) {
   convert_body(root.editor, scope);
   for (const auto& [name, literal] : root.hoisted) root.editor.add_initializer(name, literal);
   log_unchanged();
-  if (!root.folded.empty()) prune(root);
+  const std::unordered_set<std::string> gone = prune(root);
+  for (auto& [name, finding] : root.deferred) {
+    if (!gone.contains(name)) context_.blockers.push_back(std::move(finding));
+  }
 }
 
 void Engine::convert_body(BodyEditor editor, const Scope& scope) {
@@ -206,9 +214,10 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
   std::vector<std::vector<Added>> after;  // innermost last
   int opset = added.opset;
   bool kept = true;
-  while (kept && opset != target) {
+  const bool emitted = depth > 0;
+  while (kept && (opset != target || emitted)) {
     const std::string op = node.view().op_type();
-    Plan& way = plan(domain, op, opset, target);
+    Plan& way = plan(domain, op, opset, target, emitted);
     if (way.quiet) {
       if (way.start != way.end) ++way.nodes;
       break;
@@ -335,6 +344,7 @@ bool Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
       const std::string type = type_of(scope, view, *plan.end, actual[i], formal->type_str);
       const char* side = lost.input ? "input" : "output";
       if (type.empty()) {
+        if (plan.emitted) continue;
         refuse(place,
                fmt::format("{}-{}-{}", view.op_type(), plan.start->since_version,
                            plan.end->since_version),
@@ -357,6 +367,11 @@ bool Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
                fmt::format("{}-{}-{}", edit.op(), plan.start->since_version,
                            plan.end->since_version),
                std::move(edit.refusal_->first), std::move(edit.refusal_->second));
+        if (edit.op() == "Constant") {
+          // Its readers may yet take the value into themselves.
+          scope.root().deferred.emplace_back(edit.output(0), std::move(context_.blockers.back()));
+          context_.blockers.pop_back();
+        }
         node = std::move(edit.node_);
         return true;
       }
@@ -451,7 +466,8 @@ void prune_body(BodyEditor body, const std::unordered_set<std::string>& unused,
 
 }  // namespace
 
-void Engine::prune(Root& root) {
+std::unordered_set<std::string> Engine::prune(Root& root) {
+  if (root.folded.empty()) return {};
   std::unordered_map<std::string, int> uses;
   for (const std::string& name : root.folded) uses.emplace(name, 0);
   if (root.editor.is_function()) {
@@ -473,6 +489,7 @@ void Engine::prune(Root& root) {
     if (count == 0) unused.insert(name);
   }
   if (!unused.empty()) prune_body(root.editor, unused, context_.request.options);
+  return unused;
 }
 
 }  // namespace onnxcompat::adapters

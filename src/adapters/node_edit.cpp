@@ -341,9 +341,11 @@ DataType NodeEdit::need_dtype(int i) {
 std::optional<Ints> NodeEdit::need_ints(int i) {
   auto known = const_ints(i);
   if (!known) {
+    const std::string needs = to_ > 0 ? fmt::format("{}-{} has it in an attribute", op(), to_)
+                                      : std::string("older operators need its value");
     refuse(fmt::format("input {} (\"{}\") is computed at run time or may be overridden by the "
-                       "caller, and {}-{} has it in an attribute",
-                       i, input(i), op(), to_));
+                       "caller, and {}",
+                       i, input(i), needs));
   }
   return known;
 }

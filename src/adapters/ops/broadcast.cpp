@@ -42,18 +42,8 @@ std::optional<Ints> broadcast_shape(const NodeEdit& e) {
   return full;
 }
 
-/// Stretches input i to a static shape with Tile.
 Value tiled(NodeEdit& e, int i, const Ints& full) {
-  Ints own = *e.shape(i);
-  Value x = e.input(i);
-  if (own == full) return x;
-  if (own.size() < full.size()) {
-    own.insert(own.begin(), full.size() - own.size(), 1);
-    x = reshape(e, x, own);
-  }
-  Ints repeats;
-  for (std::size_t k = 0; k < full.size(); ++k) repeats.push_back(own[k] == full[k] ? 1 : full[k]);
-  return e.emit_in({}, 6, "Tile", {x, e.ints(repeats, "repeats")}, 1, {}).front();
+  return tile_to(e, e.input(i), *e.shape(i), full);
 }
 
 /// broadcast=1 lets B be one element, or a block of A's shape that starts at `axis` (absent: its
