@@ -26,9 +26,10 @@ bool is_scalar(const Emitter& e, const Value& v) {
 }
 
 std::optional<std::int64_t> folded(std::string_view op, std::int64_t a, std::int64_t b) {
-  if (op == "Add") return a + b;
-  if (op == "Sub") return a - b;
-  if (op == "Mul") return a * b;
+  std::int64_t result = 0;
+  if (op == "Add" && !__builtin_add_overflow(a, b, &result)) return result;
+  if (op == "Sub" && !__builtin_sub_overflow(a, b, &result)) return result;
+  if (op == "Mul" && !__builtin_mul_overflow(a, b, &result)) return result;
   if (op == "Div" && b > 0 && a >= 0) return a / b;
   return std::nullopt;
 }
@@ -192,8 +193,9 @@ Value dim_scalar(Emitter& e, const Value& x, std::int64_t axis) {
 Value product(Emitter& e, const Value& vector) {
   if (const auto values = own_ints(e, vector)) {
     std::int64_t total = 1;
-    for (const std::int64_t v : *values) total *= v;
-    return e.ints({total}, "dim");
+    bool fits = true;
+    for (const std::int64_t v : *values) fits = fits && !__builtin_mul_overflow(total, v, &total);
+    if (fits) return e.ints({total}, "dim");
   }
   return reduce(e, "ReduceProd", vector, {0}, true);
 }

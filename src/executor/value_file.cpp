@@ -142,7 +142,9 @@ Result<Value> load_value(const std::filesystem::path& path, const TypeView& decl
   if (file) return value_of(file->value());
   const auto elem = declared.elem();
   if (*kind != ValueKind::optional || !elem) return std::unexpected(file.error());
-  return load_value(path, *elem);
+  auto content = load_value(path, *elem);
+  if (!content) return content;
+  return Value{OptionalValue{std::make_shared<const Value>(*std::move(content))}};
 }
 
 Result<void> save_value(const std::filesystem::path& path, const std::string& name,

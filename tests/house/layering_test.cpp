@@ -136,7 +136,7 @@ TEST_CASE("lists and plug-in folders agree") {
           text.find(stem + "_command{") != std::string::npos ||
           text.find(stem + "_format{") != std::string::npos ||
           std::regex_search(text, std::regex("\\b" + stem + "_kernels\\(\\)\\s*\\{")) ||
-          std::regex_search(text, std::regex("\\b(add_)?" + stem + "(_family)?\\(.*\\)\\s*\\{"));
+          std::regex_search(text, std::regex("\\bregister_" + stem + "\\("));
       INFO("file: " << stem);
       CHECK((!defines_row || listed.contains(stem) || plugin.not_plugins.contains(stem)));
     }
