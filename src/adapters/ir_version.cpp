@@ -45,6 +45,12 @@ struct Feature {
   int since;
   std::string what;
   std::string place;
+  /// No result depends on it: it can be dropped where that is allowed.
+  bool droppable() const {
+    return what.starts_with("metadata_props") || what.starts_with("device configurations") ||
+           what.starts_with("value_info") || what == "training information" ||
+           what == "quantization annotations";
+  }
 };
 
 /// Walks a model and tells of everything that needs an IR version above 3.
@@ -174,7 +180,6 @@ class Lowering {
     } else if (target_ < 9) {
       materialise_defaults();
     }
-    if (!context_.blockers.empty()) return;
     if (target_ < 7) {
       lose(!model_.training_infos().empty(), "training information",
            [&] { editor_.drop_training(); });
@@ -185,7 +190,8 @@ class Lowering {
     // What is still there has no older form.
     std::set<std::string> said;
     FeatureScan([&](Feature feature) {
-      if (feature.since <= target_ || !said.insert(feature.what + feature.place).second) return;
+      // What can be dropped was, or has its blocker.
+      if (feature.since <= target_ || feature.droppable() || !said.insert(feature.what + feature.place).second) return;
       Finding finding;
       finding.rule = fmt::format("IR-{}-{}", from, target_);
       finding.name = "conversion-refused";

@@ -144,18 +144,113 @@ TEST_CASE("functions are converted from their own opsets") {
   CHECK(down.model->functions()[0].nodes().size() == 1);
 }
 
-TEST_CASE("metadata is lost only where that is allowed") {
-  const Model model = model_of(R"(<ir_version: 10, opset_import: ["" : 17]>
-    g (float[2] x) => (float[2] y) [meta: "data"] { y = Relu (x) })");
-  if (model.graph().metadata_props().empty()) return;  // the syntax has no place for it
-  ConversionRequest request;
-  request.ir_version = 9;
-  CHECK_FALSE(converted(model, request).model);
+/// Everything that a conversion has no business with.
+constexpr const char* kDecorated = R"(
+  ir_version: 11  producer_name: "p"  doc_string: "model"  model_version: 7
+  opset_import { version: 23 }
+  metadata_props { key: "a" value: "b" }
+  configuration { name: "two" num_devices: 2 }
+  training_info {
+    algorithm { name: "step" input { name: "w2" type { tensor_type { elem_type: 1 } } }
+      node { input: "w2" output: "w3" op_type: "ReduceSum" } output { name: "w3" } }
+    update_binding { key: "w" value: "w3" }
+  }
+  graph {
+    name: "g"  doc_string: "graph"  metadata_props { key: "c" value: "d" }
+    node { input: "x" output: "p" op_type: "Relu" name: "first" doc_string: "node"
+           metadata_props { key: "e" value: "f" }
+           device_configurations { configuration_id: "two" } }
+    node { input: "p" input: "axes" output: "y" op_type: "ReduceSum" name: "second"
+           attribute { name: "keepdims" type: INT i: 1 doc_string: "attribute" } }
+    initializer { name: "axes" dims: 1 data_type: 7 int64_data: 1 }
+    initializer { name: "w" dims: 2 data_type: 1 float_data: 1 float_data: 2 doc_string: "weights"
+                  external_data { key: "location" value: "elsewhere" } data_location: EXTERNAL }
+    sparse_initializer { values { name: "s" dims: 1 data_type: 1 float_data: 3 }
+                         indices { dims: 1 data_type: 7 int64_data: 1 } dims: 4 }
+    quantization_annotation { tensor_name: "p"
+      quant_parameter_tensor_names { key: "SCALE_TENSOR" value: "w" } }
+    input { name: "x" doc_string: "input" type { denotation: "IMAGE" tensor_type { elem_type: 1
+            shape { dim { dim_param: "N" denotation: "DATA_BATCH" } dim { dim_value: 3 } } } } }
+    output { name: "y" type { tensor_type { elem_type: 1 } } }
+    value_info { name: "p" doc_string: "value" metadata_props { key: "g" value: "h" } }
+  })";
+
+Model decorated() {
+  auto model = Model::parse(kDecorated, "decorated.textproto", ModelFormat::textproto);
+  INFO((model ? std::string() : model.error().message));
+  REQUIRE(model);
+  return std::move(*model);
+}
+
+TEST_CASE("nothing is lost") {
+  const Model model = decorated();
+  const Conversion c = converted(model, to_opset(11));
+  INFO((c.blockers.empty() ? std::string() : c.blockers[0].message));
+  REQUIRE(c.model);
+  const Model& result = *c.model;
+  CHECK(result.producer_name() == "p");
+  CHECK(result.doc_string() == "model");
+  CHECK(result.model_version() == 7);
+  CHECK(result.metadata_props().size() == 1);
+  CHECK(result.device_configuration_count() == 1);
+  REQUIRE(result.training_infos().size() == 1);
+  CHECK(result.training_infos()[0].update_bindings()[0].key() == "w");
+  const GraphView g = result.graph();
+  CHECK(g.doc_string() == "graph");
+  CHECK(g.metadata_props().size() == 1);
+  REQUIRE(g.nodes().size() == 2);
+  CHECK(g.nodes()[0].doc_string() == "node");
+  CHECK(g.nodes()[0].metadata_props().size() == 1);
+  CHECK(g.nodes()[0].device_configuration_count() == 1);
+  CHECK(g.nodes()[1].inputs().size() == 1);
+  CHECK(g.nodes()[1].attribute("axes"));
+  CHECK(g.nodes()[1].attribute("keepdims")->doc_string() == "attribute");
+  // The folded axes go; all else stays, external data unread.
+  REQUIRE(g.initializers().size() == 1);
+  CHECK(g.initializers()[0].is_external());
+  CHECK(g.initializers()[0].doc_string() == "weights");
+  CHECK(g.sparse_initializers().size() == 1);
+  CHECK(g.quantization_annotations().size() == 1);
+  CHECK(g.inputs()[0].type().denotation() == "IMAGE");
+  CHECK(g.inputs()[0].type().dims()[0].denotation() == "DATA_BATCH");
+  CHECK(g.inputs()[0].doc_string() == "input");
+  REQUIRE(g.value_infos().size() == 1);
+  CHECK(g.value_infos()[0].metadata_props().size() == 1);
+}
+
+TEST_CASE("what an IR version cannot hold is lost only where that is allowed") {
+  const Model model = decorated();
+  ConversionRequest request = to_opset(11);
+  request.ir_version = 6;
+  const Conversion refused = converted(model, request);
+  CHECK_FALSE(refused.model);
+  CHECK(refused.blockers.size() == 3);  // device configurations, metadata, training information
   request.options.allow_loss = true;
   const Conversion c = converted(model, request);
+  INFO((c.blockers.empty() ? std::string() : c.blockers[0].message));
   REQUIRE(c.model);
+  CHECK(c.model->ir_version() == 6);
+  CHECK(c.notes.size() == 3);
+  CHECK(c.model->device_configuration_count() == 0);
+  CHECK(c.model->training_infos().empty());
   CHECK(c.model->graph().metadata_props().empty());
-  CHECK(c.notes.size() == 1);
+  CHECK(c.model->graph().nodes()[0].metadata_props().empty());
+  CHECK(c.model->metadata_props().size() == 1);  // the model's own are as old as the format
+  CHECK(c.model->graph().sparse_initializers().size() == 1);
+}
+
+TEST_CASE("sparse initializers are written densely below IR 6") {
+  ConversionRequest request = to_opset(11);
+  request.ir_version = 5;
+  request.options.allow_loss = true;
+  const Conversion c = converted(decorated(), request);
+  INFO((c.blockers.empty() ? std::string() : c.blockers[0].message));
+  REQUIRE(c.model);
+  const auto initializers = c.model->graph().initializers();
+  CHECK(c.model->graph().sparse_initializers().empty());
+  const TensorView dense = initializers[initializers.size() - 1];
+  CHECK(dense.name() == "s");
+  CHECK(*dense.doubles() == std::vector<double>{0, 3, 0, 0});
 }
 
 TEST_CASE("a long chain converts in linear time") {
