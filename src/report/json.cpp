@@ -34,7 +34,7 @@ Json json_of(const Location& where) {
 
 Json json_of(const Finding& finding) {
   Json out;
-  out["rule"] = finding.rule;
+  out["rule"] = printable(finding.rule);
   out["name"] = finding.name;
   out["severity"] = name_of(finding.severity);
   out["message"] = printable(finding.message);
@@ -51,7 +51,7 @@ Json json_of(const std::vector<Finding>& findings) {
 
 Json json_of(const TargetReport& target) {
   Json out;
-  out["target"] = target.target;
+  out["target"] = printable(target.target);
   out["evidence"] = target.evidence;
   out["compatible"] = target.compatible;
   out["blockers"] = json_of(target.blockers);
@@ -84,8 +84,8 @@ Json json_of(const ProofReport& proof) {
 
 Json json_of(const ConversionReport& conversion) {
   Json out;
-  out["from"] = conversion.from;
-  out["to"] = conversion.to;
+  out["from"] = printable(conversion.from);
+  out["to"] = printable(conversion.to);
   out["output"] = text_or_null(conversion.output);
   out["steps"] = Json::array();
   for (const StepReport& step : conversion.steps) {

@@ -43,8 +43,8 @@ std::string imports_line(const ModelReport& model) {
 
 void write_finding(std::string& out, const Finding& finding, const Paint& paint,
                    std::string_view indent) {
-  out += fmt::format("{}{} {} {}: {}\n", indent, paint.severity(finding.severity), finding.rule,
-                     finding.name, printable(finding.message));
+  out += fmt::format("{}{} {} {}: {}\n", indent, paint.severity(finding.severity),
+                     printable(finding.rule), finding.name, printable(finding.message));
   if (!finding.location.path.empty()) {
     out += fmt::format("{}  {} {}\n", indent, paint.dim("at"), printable(finding.location.path));
   }
@@ -54,21 +54,21 @@ void write_finding(std::string& out, const Finding& finding, const Paint& paint,
 }
 
 void write_minimum(std::string& out, const MinimumReport& minimum) {
-  out += fmt::format(
-      "  needs: onnx {}, onnxruntime {}",
-      minimum.onnx.empty() ? "(no release)" : ">= " + minimum.onnx,
-      minimum.onnxruntime.empty() ? "(no documented release)" : ">= " + minimum.onnxruntime);
+  out += fmt::format("  needs: onnx {}, onnxruntime {}",
+                     minimum.onnx.empty() ? "(no release)" : ">= " + printable(minimum.onnx),
+                     minimum.onnxruntime.empty() ? "(no documented release)"
+                                                 : ">= " + printable(minimum.onnxruntime));
   if (!minimum.onnxruntime_measured.empty()) {
-    out += fmt::format(" (measured: >= {})", minimum.onnxruntime_measured);
+    out += fmt::format(" (measured: >= {})", printable(minimum.onnxruntime_measured));
   }
   out += fmt::format("; its features need ir {}\n", minimum.ir_version);
 }
 
 void write_target(std::string& out, const TargetReport& target, const Paint& paint) {
-  out += fmt::format("  target {} ({}): {}\n", paint.bold(target.target), target.evidence,
-                     target.compatible
-                         ? paint.good("compatible")
-                         : paint.bad(plural(static_cast<int>(target.blockers.size()), "blocker")));
+  out += fmt::format(
+      "  target {} ({}): {}\n", paint.bold(printable(target.target)), target.evidence,
+      target.compatible ? paint.good("compatible")
+                        : paint.bad(plural(static_cast<int>(target.blockers.size()), "blocker")));
   for (const Finding& blocker : target.blockers) write_finding(out, blocker, paint, "    ");
   if (target.convertible) {
     out += fmt::format("    {} {}\n", *target.convertible ? "convertible:" : "not convertible:",
@@ -129,7 +129,8 @@ void write_conversion(std::string& out, const ModelReport& model, const Paint& p
           ? step_counts(conversion)
           : paint.bad("refused, " +
                       plural(static_cast<int>(conversion.blockers.size()), "blocker"));
-  out += fmt::format("  convert {} -> {}: {}\n", conversion.from, conversion.to, outcome);
+  out += fmt::format("  convert {} -> {}: {}\n", printable(conversion.from),
+                     printable(conversion.to), outcome);
   for (const StepReport& step : conversion.steps) {
     // Derived steps change nothing, and nodes that another step made belong to that step.
     if (step.kind == "derived" || step.path.empty()) continue;

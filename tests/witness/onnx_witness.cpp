@@ -4,6 +4,7 @@
 //   onnx_witness parse FILE.onnxtxt OUT.onnx   libonnx's text parser
 //   onnx_witness print FILE.onnx               libonnx's text printer, on standard output
 //   onnx_witness check FILE.onnx…              a line each: "ok", or what its checker says
+//   onnx_witness convert FILE.onnx OUT.onnx OPSET   libonnx's version converter
 //   onnx_witness schemas                       every registered operator schema as JSON
 //
 // Exit status: 0, 1 if libonnx refuses (its message is on standard error), 2 for a wrong call.
@@ -20,6 +21,7 @@
 #include "onnx/defs/parser.h"
 #include "onnx/defs/printer.h"
 #include "onnx/defs/schema.h"
+#include "onnx/version_converter/convert.h"
 
 namespace {
 
@@ -92,6 +94,13 @@ int check(int count, char** paths) {
     std::cout << verdict << '\n';
   }
   return 0;
+}
+
+int convert(const std::string& from, const std::string& to, int opset) {
+  const onnx::ModelProto model = onnx::version_conversion::ConvertVersion(load(from), opset);
+  std::ofstream out(to, std::ios::binary);
+  out << model.SerializeAsString();
+  return out.good() ? 0 : 1;
 }
 
 ordered_json value_of(const onnx::AttributeProto& value) {
@@ -168,9 +177,10 @@ int run(int argc, char** argv) {
   if (command == "parse" && argc == 4) return parse(argv[2], argv[3]);
   if (command == "print" && argc == 3) return print(argv[2]);
   if (command == "check" && argc > 2) return check(argc - 2, argv + 2);
+  if (command == "convert" && argc == 5) return convert(argv[2], argv[3], std::stoi(argv[4]));
   if (command == "schemas" && argc == 2) return schemas();
   std::cerr << "usage: onnx_witness parse FILE.onnxtxt OUT.onnx | print FILE.onnx | "
-               "check FILE.onnx... | schemas\n";
+               "check FILE.onnx... | convert FILE.onnx OUT.onnx OPSET | schemas\n";
   return 2;
 }
 
