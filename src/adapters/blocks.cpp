@@ -167,7 +167,8 @@ Value dims_of(Emitter& e, const Value& x, std::int64_t start, std::int64_t end) 
       if (!dim) break;
       known.push_back(*dim);
     }
-    if (static_cast<std::int64_t>(known.size()) == std::max<std::int64_t>(place(end) - place(start), 0)) {
+    if (static_cast<std::int64_t>(known.size()) ==
+        std::max<std::int64_t>(place(end) - place(start), 0)) {
       return e.ints(known, "dims");
     }
   }
@@ -219,15 +220,15 @@ Value arange(Emitter& e, const Value& n) {
 
 Value view3(Emitter& e, const Value& x, std::int64_t axis) {
   const Value before = axis == 0 ? e.ints({1}, "dim") : product(e, dims_of(e, x, 0, axis));
-  const Value after =
-      axis == -1 ? e.ints({1}, "dim") : product(e, dims_of(e, x, axis + 1, kEnd));
+  const Value after = axis == -1 ? e.ints({1}, "dim") : product(e, dims_of(e, x, axis + 1, kEnd));
   return reshape_to(e, x, concat(e, {before, dim_of(e, x, axis), after}, 0));
 }
 
 Value reversed(Emitter& e, const Value& x, std::int64_t axis) {
   if (e.target() >= 10) {
-    return slice(e, x, e.ints({-1}, "starts"), e.ints({std::numeric_limits<std::int64_t>::min()}, "ends"),
-                 e.ints({axis}, "axes"), e.ints({-1}, "steps"));
+    return slice(e, x, e.ints({-1}, "starts"),
+                 e.ints({std::numeric_limits<std::int64_t>::min()}, "ends"), e.ints({axis}, "axes"),
+                 e.ints({-1}, "steps"));
   }
   const Value size = dim_scalar(e, x, axis);
   const Value last = binary(e, "Sub", size, e.scalar(1));

@@ -1,8 +1,8 @@
 #include "adapters/context.h"
 
-#include <fmt/format.h>
-
 #include <limits>
+
+#include <fmt/format.h>
 
 namespace onnxcompat::adapters {
 
@@ -50,8 +50,8 @@ std::optional<Constant> value_of(const NodeView& node) {
     if (a.name() == "value_float") return wrap(TensorLiteral::scalar(DataType::float32, a.f()));
     if (a.name() == "value_floats") {
       const std::vector<double> values(a.floats().begin(), a.floats().end());
-      return wrap(TensorLiteral::of(DataType::float32, {static_cast<std::int64_t>(values.size())},
-                                    values));
+      return wrap(
+          TensorLiteral::of(DataType::float32, {static_cast<std::int64_t>(values.size())}, values));
     }
     if (a.name() == "value_string") return wrap(TensorLiteral::of_strings({}, {a.s()}));
     if (a.name() == "value_strings") {

@@ -8,14 +8,24 @@
 namespace onnxcompat::adapters {
 namespace {
 
-constexpr std::array kSameShape = {
-    "Abs",     "Cast",     "Ceil",    "Clip",     "Elu",        "Erf",     "Exp",     "Floor",
-    "HardSigmoid", "Identity", "IsInf", "IsNaN",  "Log",        "LogSoftmax", "Neg",  "Not",
-    "Reciprocal", "Relu",  "Round",   "Sigmoid",  "Sign",       "Softmax", "Softplus", "Sqrt",
-    "Tanh",    "ScatterElements", "Scatter", "DequantizeLinear", "QuantizeLinear"};
-constexpr std::array kBroadcast = {"Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min",
-                                   "Mod", "Mul", "Or",  "Pow",   "Sub",     "Where", "Xor",
-                                   "GreaterOrEqual", "LessOrEqual"};
+constexpr std::array kSameShape = {"Abs",           "Cast",
+                                   "Ceil",          "Clip",
+                                   "Elu",           "Erf",
+                                   "Exp",           "Floor",
+                                   "HardSigmoid",   "Identity",
+                                   "IsInf",         "IsNaN",
+                                   "Log",           "LogSoftmax",
+                                   "Neg",           "Not",
+                                   "Reciprocal",    "Relu",
+                                   "Round",         "Sigmoid",
+                                   "Sign",          "Softmax",
+                                   "Softplus",      "Sqrt",
+                                   "Tanh",          "ScatterElements",
+                                   "Scatter",       "DequantizeLinear",
+                                   "QuantizeLinear"};
+constexpr std::array kBroadcast = {
+    "Add", "And", "Div", "Equal", "Greater", "Less",           "Max",        "Min", "Mod", "Mul",
+    "Or",  "Pow", "Sub", "Where", "Xor",     "GreaterOrEqual", "LessOrEqual"};
 
 template <std::size_t N>
 bool is_one_of(std::string_view op, const std::array<const char*, N>& names) {
@@ -37,7 +47,8 @@ std::optional<Shape> broadcast(const Emitter& emitter, const NodeView& node) {
       result = other;
       continue;
     }
-    if (other.size() > result.size()) result.insert(result.begin(), other.size() - result.size(), Dim{1, {}});
+    if (other.size() > result.size())
+      result.insert(result.begin(), other.size() - result.size(), Dim{1, {}});
     for (std::size_t k = 0; k < other.size(); ++k) {
       Dim& mine = result[result.size() - 1 - k];
       const Dim& theirs = other[other.size() - 1 - k];

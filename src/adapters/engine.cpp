@@ -1,8 +1,8 @@
 #include "adapters/engine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace onnxcompat::adapters {
 namespace {
@@ -43,16 +43,16 @@ Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int o
   const auto history = op_history(domain, op);
   const auto at = static_cast<std::size_t>(plan.start - history.data());
   if (target > opset) {
-    for (std::size_t i = at; i + 1 < history.size() && history[i + 1].since_version <= target; ++i) {
-      plan.steps.emplace_back(registry_.find(domain, op, history[i].since_version,
-                                             history[i + 1].since_version),
-                              true);
+    for (std::size_t i = at; i + 1 < history.size() && history[i + 1].since_version <= target;
+         ++i) {
+      plan.steps.emplace_back(
+          registry_.find(domain, op, history[i].since_version, history[i + 1].since_version), true);
     }
   } else {
     for (std::size_t i = at; i > 0 && history[i].since_version > target; --i) {
-      plan.steps.emplace_back(registry_.find(domain, op, history[i - 1].since_version,
-                                             history[i].since_version),
-                              false);
+      plan.steps.emplace_back(
+          registry_.find(domain, op, history[i - 1].since_version, history[i].since_version),
+          false);
     }
     if (plan.end == nullptr) plan.expansion = registry_.expansion(domain, op);
   }
@@ -110,8 +110,8 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
     const int index = static_cast<int>(i);
     const NodeView source = sources[index];
     convert_subgraphs(nodes[i], source, scope, index);
-    advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here,
-            {scope.body(), index}, out, 0);
+    advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here, {scope.body(), index},
+            out, 0);
   }
   editor.put_nodes(std::move(out));
 }
@@ -158,8 +158,8 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
   step.to = edit.to_;
   step.authority = authority;
   step.rounding = edit.rounds_;
-  step.note = edit.notes_.empty() ? std::string(remark)
-                                  : fmt::format("{}", fmt::join(edit.notes_, "; "));
+  step.note =
+      edit.notes_.empty() ? std::string(remark) : fmt::format("{}", fmt::join(edit.notes_, "; "));
   context_.steps.push_back(std::move(step));
   for (std::string& text : edit.remarks_) {
     Finding remark_finding;
@@ -171,8 +171,8 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
     context_.notes.push_back(std::move(remark_finding));
   }
   edit.drop_unused_constants();
-  const std::size_t before = edit.replaced_ ? edit.added_.size()
-                                            : edit.before_.value_or(edit.added_.size());
+  const std::size_t before =
+      edit.replaced_ ? edit.added_.size() : edit.before_.value_or(edit.added_.size());
   for (std::size_t i = 0; i < before; ++i) {
     advance(std::move(edit.added_[i]), scope, place, out, depth + 1);
   }
@@ -257,8 +257,8 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
         action(edit);
         if (edit.done()) break;
       }
-      kept = settle(edit, transition->authority, transition->remark, scope, place, out, after,
-                    depth);
+      kept =
+          settle(edit, transition->authority, transition->remark, scope, place, out, after, depth);
       if (!kept) break;
       node = std::move(edit.node_);
       if (edit.becomes_) {
@@ -283,8 +283,8 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       NodeEdit edit(scope, finish, std::move(node), first->since_version, 0,
                     emission_opset(std::max(written, 1)));
       way.expansion->action(edit);
-      kept = settle(edit, Authority::written, way.expansion->remark, scope, place, out, after,
-                    depth);
+      kept =
+          settle(edit, Authority::written, way.expansion->remark, scope, place, out, after, depth);
       if (!kept) break;
       node = std::move(edit.node_);
       if (edit.becomes_) {
@@ -363,10 +363,10 @@ bool Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
         edit.refusal_->first =
             fmt::format("{} {} (\"{}\") is {}, which {}-{} does not take; {}", side, i, actual[i],
                         type, edit.op(), plan.end->since_version, edit.refusal_->first);
-        refuse(place,
-               fmt::format("{}-{}-{}", edit.op(), plan.start->since_version,
-                           plan.end->since_version),
-               std::move(edit.refusal_->first), std::move(edit.refusal_->second));
+        refuse(
+            place,
+            fmt::format("{}-{}-{}", edit.op(), plan.start->since_version, plan.end->since_version),
+            std::move(edit.refusal_->first), std::move(edit.refusal_->second));
         if (edit.op() == "Constant") {
           // Its readers may yet take the value into themselves.
           scope.root().deferred.emplace_back(edit.output(0), std::move(context_.blockers.back()));

@@ -42,8 +42,8 @@ class Engine {
     const Expansion* experimental = nullptr;
     std::vector<LostTypes> lost;
     bool emitted = false;  ///< for nodes that adapters add, whatever opset they are written in
-    bool quiet = false;  ///< nothing to run and nothing to check
-    int nodes = 0;       ///< that went this way unchanged
+    bool quiet = false;    ///< nothing to run and nothing to check
+    int nodes = 0;         ///< that went this way unchanged
   };
 
   void convert_body(BodyEditor editor, const Scope& scope);

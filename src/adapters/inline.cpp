@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <map>
+
+#include <fmt/format.h>
 
 #include "adapters/ir_version.h"
 
@@ -174,9 +174,9 @@ class Inliner {
   void block(const FunctionView& function, std::string_view why) {
     if (context_.blockers.size() > blocked_) return;
     Finding finding;
-    finding.rule = fmt::format("IR-{}-{}", context_.source.ir_version(),
-                               context_.request.ir_version.value_or(
-                                   context_.request.max_ir_version.value_or(7)));
+    finding.rule = fmt::format(
+        "IR-{}-{}", context_.source.ir_version(),
+        context_.request.ir_version.value_or(context_.request.max_ir_version.value_or(7)));
     finding.name = "conversion-refused";
     finding.message = fmt::format("function {}:{} cannot be inlined: it {}",
                                   display_domain(function.domain()), function.name(), why);

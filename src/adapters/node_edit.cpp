@@ -1,10 +1,10 @@
 #include "adapters/node_edit.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 #include <unordered_set>
+
+#include <fmt/format.h>
 
 #include "adapters/emitted_types.h"
 
@@ -179,17 +179,16 @@ void Emitter::set_type(const Value& value, ValueType type) {
 }
 
 void Emitter::set_type(const Value& value, DataType elem, std::optional<int> rank) {
-  set_type(value, ValueType::tensor(
-                      elem, rank ? std::optional(Shape(static_cast<std::size_t>(*rank)))
-                                 : std::nullopt));
+  set_type(value,
+           ValueType::tensor(
+               elem, rank ? std::optional(Shape(static_cast<std::size_t>(*rank))) : std::nullopt));
 }
 
 // ---- Subgraph
 
 Subgraph::Subgraph(const Emitter& outer, std::string_view name)
     : Emitter(outer.scope_, outer.finish_, outer.base_ + "_" + std::string(name),
-              outer.node_base_.empty() ? std::string{}
-                                       : outer.node_base_ + "_" + std::string(name),
+              outer.node_base_.empty() ? std::string{} : outer.node_base_ + "_" + std::string(name),
               outer.opset_),
       graph_(scope_.context().fresh_name(base_)) {}
 
@@ -343,9 +342,10 @@ std::optional<Ints> NodeEdit::need_ints(int i) {
   if (!known) {
     const std::string needs = to_ > 0 ? fmt::format("{}-{} has it in an attribute", op(), to_)
                                       : std::string("older operators need its value");
-    refuse(fmt::format("input {} (\"{}\") is computed at run time or may be overridden by the "
-                       "caller, and {}",
-                       i, input(i), needs));
+    refuse(
+        fmt::format("input {} (\"{}\") is computed at run time or may be overridden by the "
+                    "caller, and {}",
+                    i, input(i), needs));
   }
   return known;
 }
@@ -446,8 +446,8 @@ void NodeEdit::drop_unused_constants() {
   std::size_t kept_before = 0;
   for (std::size_t i = 0; i < added_.size(); ++i) {
     const NodeView view = added_[i].node.view();
-    const bool original = std::ranges::find(original_outputs_, view.outputs()[0]) !=
-                          original_outputs_.end();
+    const bool original =
+        std::ranges::find(original_outputs_, view.outputs()[0]) != original_outputs_.end();
     if (view.op_type() == "Constant" && !original && !used.contains(view.outputs()[0])) continue;
     if (kept != i) added_[kept] = std::move(added_[i]);
     ++kept;

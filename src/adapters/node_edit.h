@@ -32,9 +32,9 @@ class Subgraph;
 
 /// An attribute to be written.
 struct Attr {
-  using Content = std::variant<std::int64_t, float, std::string, Ints, Floats,
-                               std::vector<std::string>, TensorLiteral, ParameterReference,
-                               std::shared_ptr<OwnedGraph>>;
+  using Content =
+      std::variant<std::int64_t, float, std::string, Ints, Floats, std::vector<std::string>,
+                   TensorLiteral, ParameterReference, std::shared_ptr<OwnedGraph>>;
   std::string name;
   Content value;
 

@@ -2,11 +2,11 @@
 
 #include "adapters/convert.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <set>
 #include <tuple>
+
+#include <fmt/format.h>
 
 #include "model/edit.h"
 #include "model/walk.h"
@@ -273,8 +273,9 @@ TEST_CASE("a long chain converts in linear time") {
 
 TEST_CASE("a long chain of rewrites converts in linear time") {
   constexpr int kNodes = 20'000;
-  std::string text = "<ir_version: 8, opset_import: [\"\" : 9]>\ng (float[2,4] v0) => (float[2,4] v" +
-                     std::to_string(kNodes) + ") {\n";
+  std::string text =
+      "<ir_version: 8, opset_import: [\"\" : 9]>\ng (float[2,4] v0) => (float[2,4] v" +
+      std::to_string(kNodes) + ") {\n";
   for (int i = 0; i < kNodes; ++i) {
     text += fmt::format("v{} = Clip <max = 1.0, min = 0.0> (v{})\n", i + 1, i);
   }

@@ -60,10 +60,10 @@ struct Versions {
 };
 
 struct Outcome {
-  std::string title;    ///< the line after `--- `, without "refused"
+  std::string title;  ///< the line after `--- `, without "refused"
   Versions versions;
   bool refused = false;
-  std::string text;     ///< expected graph, or pieces of reasons, one a line
+  std::string text;  ///< expected graph, or pieces of reasons, one a line
 };
 
 struct Case {
@@ -92,7 +92,8 @@ struct RewriteFile {
       const std::string title = line.substr(4);
       const auto open = title.rfind('(');
       if (open != std::string::npos) {
-        file.cases.push_back({title, title.substr(0, open - 1),
+        file.cases.push_back({title,
+                              title.substr(0, open - 1),
                               Versions::parse(title.substr(open + 1, title.size() - open - 2)),
                               {},
                               {}});
@@ -133,11 +134,10 @@ inline std::string with_header(const Case& c) {
   int opset = 0;
   for (const DomainVersion& d : c.versions.opsets) {
     if (d.domain.empty()) opset = d.version;
-    imports += (imports.empty() ? "" : ", ") + ("\"" + d.domain + "\" : ") +
-               std::to_string(d.version);
+    imports +=
+        (imports.empty() ? "" : ", ") + ("\"" + d.domain + "\" : ") + std::to_string(d.version);
   }
-  const int ir = c.versions.ir != 0 ? c.versions.ir
-                                    : std::max(8, ir_version_for_opset("", opset));
+  const int ir = c.versions.ir != 0 ? c.versions.ir : std::max(8, ir_version_for_opset("", opset));
   return "<ir_version: " + std::to_string(ir) + ", opset_import: [" + imports + "]>\n" + body;
 }
 

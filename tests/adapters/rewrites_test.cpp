@@ -1,12 +1,12 @@
 // Every case of testdata/adapters: what the converter makes of a model is what the file says, and
 // it computes the same.
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "adapters/convert.h"
 #include "adapters/registry.h"
@@ -64,8 +64,7 @@ Proof prove(const Model& before, const Model& after, bool rounding, std::string&
   bool exact = true;
   for (int attempt = 0; attempt < 12; ++attempt) {
     const auto inputs = executor::generate_inputs(
-        before, inference,
-        {.seed = static_cast<std::uint64_t>(attempt), .attempt = attempt / 3});
+        before, inference, {.seed = static_cast<std::uint64_t>(attempt), .attempt = attempt / 3});
     if (!inputs) {
       reason = inputs.error().message;
       continue;
@@ -84,9 +83,8 @@ Proof prove(const Model& before, const Model& after, bool rounding, std::string&
     if (expected->size() != actual->size()) return Proof::not_run;
     ran = true;
     for (std::size_t i = 0; i < expected->size(); ++i) {
-      const auto difference =
-          executor::compare((*expected)[i], (*actual)[i],
-                            rounding ? executor::kRoundingTolerance : executor::kExact);
+      const auto difference = executor::compare(
+          (*expected)[i], (*actual)[i], rounding ? executor::kRoundingTolerance : executor::kExact);
       INFO("output " << i << ": " << difference.note);
       CHECK(difference.equal);
       exact = exact && difference.exact;
@@ -147,11 +145,10 @@ void check_outcome(const Case& c, Outcome& outcome, const Model& before, Tally& 
     for (std::string piece; std::getline(pieces, piece);) {
       const auto colon = piece.find(": ");
       INFO("expected reason: " << piece);
-      CHECK(std::any_of(conversion->blockers.begin(), conversion->blockers.end(),
-                        [&](const Finding& f) {
-                          return f.rule == piece.substr(0, colon) &&
-                                 f.message == piece.substr(colon + 2);
-                        }));
+      CHECK(std::any_of(
+          conversion->blockers.begin(), conversion->blockers.end(), [&](const Finding& f) {
+            return f.rule == piece.substr(0, colon) && f.message == piece.substr(colon + 2);
+          }));
     }
     return;
   }
@@ -235,8 +232,9 @@ TEST_CASE("conversions give what their files say, and compute the same") {
     INFO("every rewrite has a case");
     CHECK(untested == "");
   }
-  std::cout << fmt::format("{} conversions computed the same bits, {} within rounding, {} not run\n",
-                           tally.exact, tally.rounding, tally.not_run);
+  std::cout << fmt::format(
+      "{} conversions computed the same bits, {} within rounding, {} not run\n", tally.exact,
+      tally.rounding, tally.not_run);
 }
 
 }  // namespace

@@ -145,9 +145,10 @@ void legacy_down(NodeEdit& e) {
   }
   const auto full = broadcast_shape(e);
   if (!full) {
-    return e.refuse("the dimensions of its inputs are not all known, and neither input is a block "
-                    "of the other's shape as opset 6 wants it",
-                    "declare the shapes of the graph's inputs");
+    return e.refuse(
+        "the dimensions of its inputs are not all known, and neither input is a block "
+        "of the other's shape as opset 6 wants it",
+        "declare the shapes of the graph's inputs");
   }
   e.set_inputs({tiled(e, 0, *full), tiled(e, 1, *full)});
 }
@@ -230,8 +231,8 @@ void prelu_down(NodeEdit& e) {
   // Relu(x) - slope * Relu(-x)
   e.rounds("zeros may change their sign; an infinite slope gives NaN for positive inputs");
   const Value negative = unary(e, "Relu", unary(e, "Neg", e.input(0)));
-  e.replace({binary(e, "Sub", unary(e, "Relu", e.input(0)),
-                    binary(e, "Mul", e.input(1), negative))});
+  e.replace(
+      {binary(e, "Sub", unary(e, "Relu", e.input(0)), binary(e, "Mul", e.input(1), negative))});
 }
 
 }  // namespace

@@ -88,8 +88,7 @@ void batch_axis_up(NodeEdit& e) {
   for (const Value& output : batch.emit_in({}, 9, "Scan", slices, results, inner)) {
     batch.output(output);
   }
-  e.replace(e.emit_in({}, 9, "Scan", inputs, results,
-                      {{"body", batch}, {"num_scan_inputs", all}}));
+  e.replace(e.emit_in({}, 9, "Scan", inputs, results, {{"body", batch}, {"num_scan_inputs", all}}));
 }
 
 void batch_axis_down(NodeEdit& e) {

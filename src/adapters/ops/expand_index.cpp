@@ -72,9 +72,9 @@ void expand_by_tile(NodeEdit& e) {
 void eye_like(NodeEdit& e) {
   const auto dims = e.need_shape(0);
   const std::int64_t k = e.int_or("k", 0);
-  const auto type = static_cast<DataType>(
-      e.int_or("dtype", static_cast<int>(e.dtype(0) == DataType::undefined ? DataType::float32
-                                                                           : e.dtype(0))));
+  const auto type = static_cast<DataType>(e.int_or(
+      "dtype",
+      static_cast<int>(e.dtype(0) == DataType::undefined ? DataType::float32 : e.dtype(0))));
   if (!dims || e.refused()) return;
   if (dims->size() != 2 || count_of(*dims) > kMaxFolded) return e.refuse("it is no small matrix");
   std::vector<double> values(static_cast<std::size_t>(count_of(*dims)));
@@ -132,10 +132,10 @@ void range(NodeEdit& e) {
   }
   const auto wide = [&](int i) { return cast(e, e.input(i), DataType::float64); };
   const Value span = binary(e, "Div", binary(e, "Sub", wide(1), wide(0)), wide(2));
-  const Value steps = e.emit_in({}, 8, "Max",
-                                {unary(e, "Ceil", span), e.number(0, DataType::float64, "none")},
-                                1, {})
-                          .front();
+  const Value steps =
+      e.emit_in({}, 8, "Max", {unary(e, "Ceil", span), e.number(0, DataType::float64, "none")}, 1,
+                {})
+          .front();
   const Value places = cast(e, arange(e, cast(e, steps, DataType::int64)), type);
   if (is_float) e.rounds();
   e.replace({binary(e, "Add", e.input(0), binary(e, "Mul", places, e.input(2)))});
@@ -183,8 +183,8 @@ std::optional<Value> tuple_positions(NodeEdit& e, std::int64_t& width) {
   const Value data = e.input(0);
   Value position;
   for (std::int64_t j = 0; j < width; ++j) {
-    const Value column = squeeze(
-        e, slice(e, e.input(1), Ints{j}, Ints{j + 1}, Ints{*rank - 1}), {*rank - 1});
+    const Value column =
+        squeeze(e, slice(e, e.input(1), Ints{j}, Ints{j + 1}, Ints{*rank - 1}), {*rank - 1});
     Value part = wrapped(e, column, dim_of(e, data, j));
     if (j + 1 < width) part = binary(e, "Mul", part, product(e, dims_of(e, data, j + 1, width)));
     position = position.empty() ? part : binary(e, "Add", position, part);
@@ -215,11 +215,11 @@ void scatter_nd(NodeEdit& e) {
   const Value starts = binary(e, "Mul", reshape(e, *position, Ints{-1, 1}), run);
   const Value line = reshape(e, arange(e, squeeze(e, run, {0})), Ints{1, -1});
   const Value places = reshape(e, binary(e, "Add", starts, line), Ints{-1});
-  const Value flat = e.emit_in({}, 9, "Scatter",
-                               {reshape(e, data, Ints{-1}), places,
-                                reshape(e, e.input(2), Ints{-1})},
-                               1, {{"axis", 0}})
-                         .front();
+  const Value flat =
+      e.emit_in({}, 9, "Scatter",
+                {reshape(e, data, Ints{-1}), places, reshape(e, e.input(2), Ints{-1})}, 1,
+                {{"axis", 0}})
+          .front();
   e.replace({reshape_to(e, flat, shape_of(e, data))});
 }
 
@@ -231,8 +231,7 @@ void trilu(NodeEdit& e) {
   const Value x = e.input(0);
   const Value rows = unsqueeze(e, arange(e, dim_scalar(e, x, -2)), {1});
   const Value columns = unsqueeze(e, arange(e, dim_scalar(e, x, -1)), {0});
-  const Value edge =
-      e.has_input(1) ? binary(e, "Add", rows, e.input(1)) : rows;
+  const Value edge = e.has_input(1) ? binary(e, "Add", rows, e.input(1)) : rows;
   const Value outside = binary(e, upper ? "Less" : "Greater", columns, edge);
   e.replace({where(e, outside, e.constant(TensorLiteral::zeros(type, {}), "zero"), x)});
 }
@@ -311,12 +310,12 @@ Value negative_log_likelihood(NodeEdit& e, const Value& log_probabilities) {
     mask = binary(e, "Equal", target, e.scalar(ignored, "ignored"));
     target = where(e, mask, e.scalar(0, "any"), target);
   }
-  const Value picked = squeeze(e,
-                               e.emit_in({}, 11, "GatherElements",
-                                         {log_probabilities, unsqueeze(e, target, {1})}, 1,
-                                         {{"axis", 1}})
-                                   .front(),
-                               {1});
+  const Value picked =
+      squeeze(e,
+              e.emit_in({}, 11, "GatherElements", {log_probabilities, unsqueeze(e, target, {1})}, 1,
+                        {{"axis", 1}})
+                  .front(),
+              {1});
   Value loss = unary(e, "Neg", picked);
   Value weights;
   if (e.has_input(2)) weights = gather(e, e.input(2), target, 0);
@@ -352,8 +351,8 @@ void window(NodeEdit& e, std::vector<double> cosines) {
   for (std::int64_t i = 0; i < n; ++i) {
     double value = 0;
     for (std::size_t k = 0; k < cosines.size(); ++k) {
-      const double angle = turn == 0 ? 0 : 2 * M_PI * static_cast<double>(k) *
-                                               static_cast<double>(i) / turn;
+      const double angle =
+          turn == 0 ? 0 : 2 * M_PI * static_cast<double>(k) * static_cast<double>(i) / turn;
       value += (k % 2 == 0 ? 1 : -1) * cosines[k] * std::cos(angle);
     }
     values.push_back(value);
@@ -400,20 +399,38 @@ void register_expand_index(Registry& t) {
   t.expand("GatherND", gather_nd, "Gather from the data with its leading dims joined");
   t.expand("ScatterND", scatter_nd, "Scatter into the flattened data");
   t.expand("Trilu", trilu, "Where by comparing positions");
-  t.expand("CumSum", [](NodeEdit& e) { cumulative(e, "Add", 0); }, "Scan");
-  t.expand("CumProd", [](NodeEdit& e) { cumulative(e, "Mul", 1); }, "Scan");
+  t.expand(
+      "CumSum", [](NodeEdit& e) { cumulative(e, "Add", 0); }, "Scan");
+  t.expand(
+      "CumProd", [](NodeEdit& e) { cumulative(e, "Mul", 1); }, "Scan");
   t.expand("BitShift", bit_shift, "products with powers of two");
   t.expand("Bernoulli", bernoulli, "a uniform draw compared");
-  t.expand("NegativeLogLikelihoodLoss",
-           [](NodeEdit& e) {
-             const Value loss = negative_log_likelihood(e, e.input(0));
-             if (!e.refused()) e.replace({loss});
-           },
-           "GatherElements");
+  t.expand(
+      "NegativeLogLikelihoodLoss",
+      [](NodeEdit& e) {
+        const Value loss = negative_log_likelihood(e, e.input(0));
+        if (!e.refused()) e.replace({loss});
+      },
+      "GatherElements");
   t.expand("SoftmaxCrossEntropyLoss", softmax_cross_entropy, "LogSoftmax and GatherElements");
-  t.expand("HannWindow", [](NodeEdit& e) { window(e, {0.5, 0.5}); }, "a constant");
-  t.expand("HammingWindow", [](NodeEdit& e) { window(e, {25.0 / 46, 21.0 / 46}); }, "a constant");
-  t.expand("BlackmanWindow", [](NodeEdit& e) { window(e, {0.42, 0.5, 0.08}); }, "a constant");
+  t.expand(
+      "HannWindow",
+      [](NodeEdit& e) {
+        window(e, {0.5, 0.5});
+      },
+      "a constant");
+  t.expand(
+      "HammingWindow",
+      [](NodeEdit& e) {
+        window(e, {25.0 / 46, 21.0 / 46});
+      },
+      "a constant");
+  t.expand(
+      "BlackmanWindow",
+      [](NodeEdit& e) {
+        window(e, {0.42, 0.5, 0.08});
+      },
+      "a constant");
   t.expand("TensorScatter", tensor_scatter, "ScatterElements");
 }
 

@@ -26,9 +26,10 @@ void gemm_broadcast_down(NodeEdit& e) {
     return;
   }
   if (!result) {
-    return e.refuse("the dimensions of its result are not all known, and C is neither of them nor "
-                    "a row",
-                    "declare the shapes of the graph's inputs");
+    return e.refuse(
+        "the dimensions of its result are not all known, and C is neither of them nor "
+        "a row",
+        "declare the shapes of the graph's inputs");
   }
   Ints repeats;
   for (std::size_t i = 0; i < 2; ++i) repeats.push_back((*c)[i] == 1 ? (*result)[i] : 1);
@@ -78,8 +79,9 @@ void odd_padding(NodeEdit& e, bool up) {
   }
   if (!odd) return;
   if (!strict) {
-    return e.remark("its padding is odd: the texts of ConvTranspose-1 and -11 put the larger half on "
-                    "different sides, runtimes never did; --strict-text follows the texts");
+    return e.remark(
+        "its padding is odd: the texts of ConvTranspose-1 and -11 put the larger half on "
+        "different sides, runtimes never did; --strict-text follows the texts");
   }
   e.drop("output_shape");
   e.drop("auto_pad");

@@ -37,6 +37,7 @@ void one_axis_down(NodeEdit& e) {
   const auto rank = e.rank(0);
   if (rank) {
     const std::int64_t a = axis < 0 ? axis + *rank : axis;
+    if (a < 0 || a >= *rank) return e.refuse("its axis is out of range");
     bool last = true;
     for (std::int64_t i = a + 1; i < *rank; ++i) {
       last = last && e.dim(x, static_cast<int>(i)) == 1;
