@@ -11,7 +11,11 @@
 namespace onnxcompat {
 namespace {
 
-constexpr std::int64_t kOdd[] = {-1, 0, 3, 1'000'000'000'000, std::numeric_limits<std::int64_t>::min(),
+constexpr std::int64_t kOdd[] = {-1,
+                                 0,
+                                 3,
+                                 1'000'000'000'000,
+                                 std::numeric_limits<std::int64_t>::min(),
                                  std::numeric_limits<std::int64_t>::max()};
 
 /// Models that differ from `model` in one thing of one node each.
