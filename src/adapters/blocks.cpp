@@ -13,6 +13,27 @@ Value at(Emitter& e, int opset, std::string_view op, const std::vector<Value>& i
   return e.emit_in({}, opset, op, inputs, 1, attributes).front();
 }
 
+/// The integers of a constant that an adapter made: what follows from them is a constant as well.
+std::optional<Ints> own_ints(const Emitter& e, const Value& v) {
+  const auto literal = e.scope().context().added_constant(v);
+  if (!literal || literal->type != DataType::int64) return std::nullopt;
+  const auto values = literal->to_ints();
+  return values ? std::optional(*values) : std::nullopt;
+}
+
+bool is_scalar(const Emitter& e, const Value& v) {
+  return e.scope().context().added_constant(v)->dims.empty();
+}
+
+std::optional<std::int64_t> folded(std::string_view op, std::int64_t a, std::int64_t b) {
+  std::int64_t result = 0;
+  if (op == "Add" && !__builtin_add_overflow(a, b, &result)) return result;
+  if (op == "Sub" && !__builtin_sub_overflow(a, b, &result)) return result;
+  if (op == "Mul" && !__builtin_mul_overflow(a, b, &result)) return result;
+  if (op == "Div" && b > 0 && a >= 0) return a / b;
+  return std::nullopt;
+}
+
 }  // namespace
 
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
@@ -37,6 +58,13 @@ Value cast(Emitter& e, const Value& x, DataType to) {
 }
 
 Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b) {
+  const auto left = own_ints(e, a);
+  const auto right = own_ints(e, b);
+  if (left && right && left->size() == 1 && right->size() == 1) {
+    if (const auto value = folded(op, left->front(), right->front())) {
+      return is_scalar(e, a) && is_scalar(e, b) ? e.scalar(*value, "dim") : e.ints({*value}, "dim");
+    }
+  }
   return at(e, 7, op, {a, b});
 }
 
@@ -66,6 +94,14 @@ Value unsqueeze(Emitter& e, const Value& x, const Ints& axes) {
 }
 Value concat(Emitter& e, const std::vector<Value>& parts, std::int64_t axis) {
   if (parts.size() == 1) return parts.front();
+  Ints joined;
+  bool known = true;
+  for (const Value& part : parts) {
+    const auto values = own_ints(e, part);
+    known = known && values && !is_scalar(e, part);
+    if (known) joined.insert(joined.end(), values->begin(), values->end());
+  }
+  if (known) return e.ints(joined, "shape");
   return at(e, 11, "Concat", parts, {{"axis", axis}});
 }
 Value gather(Emitter& e, const Value& x, const Value& indices, std::int64_t axis) {
@@ -82,6 +118,26 @@ Value slice(Emitter& e, const Value& x, const Value& starts, const Value& ends, 
 Value expand(Emitter& e, const Value& x, const Value& shape) {
   return at(e, 8, "Expand", {x, shape});
 }
+Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full) {
+  if (own == full) return x;
+  Value wide = x;
+  if (own.size() < full.size()) {
+    own.insert(own.begin(), full.size() - own.size(), 1);
+    wide = reshape(e, x, own);
+  }
+  Ints repeats;
+  for (std::size_t k = 0; k < full.size(); ++k) repeats.push_back(own[k] == full[k] ? 1 : full[k]);
+  return at(e, 6, "Tile", {wide, e.ints(repeats, "repeats")});
+}
+Ints broadcast_of(const Ints& a, const Ints& b) {
+  Ints full = a.size() > b.size() ? a : b;
+  const Ints& other = a.size() > b.size() ? b : a;
+  for (std::size_t k = 0; k < other.size(); ++k) {
+    std::int64_t& dim = full[full.size() - 1 - k];
+    if (dim == 1) dim = other[other.size() - 1 - k];
+  }
+  return full;
+}
 Value filled(Emitter& e, const Value& shape, double value, DataType type) {
   const double elements[] = {value};
   return at(e, 9, "ConstantOfShape", {shape}, {{"value", TensorLiteral::of(type, {1}, elements)}});
@@ -95,9 +151,27 @@ Value reduce(Emitter& e, std::string_view op, const Value& x, const Ints& axes, 
   return at(e, 11, op, {x}, attributes);
 }
 
-Value shape_of(Emitter& e, const Value& x) { return at(e, 1, "Shape", {x}); }
+Value shape_of(Emitter& e, const Value& x) {
+  if (const auto known = e.shape(x)) return e.ints(*known, "shape");
+  return at(e, 1, "Shape", {x});
+}
 
 Value dims_of(Emitter& e, const Value& x, std::int64_t start, std::int64_t end) {
+  if (const auto rank = e.rank(x)) {
+    const auto place = [&](std::int64_t i) {
+      return std::clamp<std::int64_t>(i < 0 ? i + *rank : i, 0, *rank);
+    };
+    Ints known;
+    for (std::int64_t i = place(start); i < place(end); ++i) {
+      const auto dim = e.dim(x, static_cast<int>(i));
+      if (!dim) break;
+      known.push_back(*dim);
+    }
+    if (static_cast<std::int64_t>(known.size()) ==
+        std::max<std::int64_t>(place(end) - place(start), 0)) {
+      return e.ints(known, "dims");
+    }
+  }
   if (start == 0 && end == kEnd) return shape_of(e, x);
   if (e.target() >= 15) {
     Attrs attributes{{"start", start}};
@@ -118,10 +192,19 @@ Value dim_scalar(Emitter& e, const Value& x, std::int64_t axis) {
 }
 
 Value product(Emitter& e, const Value& vector) {
+  if (const auto values = own_ints(e, vector)) {
+    std::int64_t total = 1;
+    bool fits = true;
+    for (const std::int64_t v : *values) fits = fits && !__builtin_mul_overflow(total, v, &total);
+    if (fits) return e.ints({total}, "dim");
+  }
   return reduce(e, "ReduceProd", vector, {0}, true);
 }
 
-Value rank_of(Emitter& e, const Value& x) { return at(e, 1, "Size", {shape_of(e, x)}); }
+Value rank_of(Emitter& e, const Value& x) {
+  if (const auto known = e.rank(x)) return e.scalar(*known, "rank");
+  return at(e, 1, "Size", {shape_of(e, x)});
+}
 
 Value arange(Emitter& e, const Value& n) {
   if (const auto known = e.ints_of(n); known && known->size() == 1 && (*known)[0] <= 65536) {
@@ -137,15 +220,15 @@ Value arange(Emitter& e, const Value& n) {
 
 Value view3(Emitter& e, const Value& x, std::int64_t axis) {
   const Value before = axis == 0 ? e.ints({1}, "dim") : product(e, dims_of(e, x, 0, axis));
-  const Value after =
-      axis == -1 ? e.ints({1}, "dim") : product(e, dims_of(e, x, axis + 1, kEnd));
+  const Value after = axis == -1 ? e.ints({1}, "dim") : product(e, dims_of(e, x, axis + 1, kEnd));
   return reshape_to(e, x, concat(e, {before, dim_of(e, x, axis), after}, 0));
 }
 
 Value reversed(Emitter& e, const Value& x, std::int64_t axis) {
   if (e.target() >= 10) {
-    return slice(e, x, e.ints({-1}, "starts"), e.ints({std::numeric_limits<std::int64_t>::min()}, "ends"),
-                 e.ints({axis}, "axes"), e.ints({-1}, "steps"));
+    return slice(e, x, e.ints({-1}, "starts"),
+                 e.ints({std::numeric_limits<std::int64_t>::min()}, "ends"), e.ints({axis}, "axes"),
+                 e.ints({-1}, "steps"));
   }
   const Value size = dim_scalar(e, x, axis);
   const Value last = binary(e, "Sub", size, e.scalar(1));

@@ -32,6 +32,10 @@ Value slice(Emitter& e, const Value& x, const Ints& starts, const Ints& ends, co
 Value slice(Emitter& e, const Value& x, const Value& starts, const Value& ends, const Value& axes,
             const Value& steps = {});
 Value expand(Emitter& e, const Value& x, const Value& shape);
+/// x, of static shape `own`, stretched to a static shape with Tile.
+Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full);
+/// What static shapes broadcast to.
+Ints broadcast_of(const Ints& a, const Ints& b);
 /// A tensor of that (computed) shape filled with one value.
 Value filled(Emitter& e, const Value& shape, double value, DataType type);
 Value where(Emitter& e, const Value& condition, const Value& yes, const Value& no);

@@ -1,8 +1,8 @@
 #include "adapters/context.h"
 
-#include <fmt/format.h>
-
 #include <limits>
+
+#include <fmt/format.h>
 
 namespace onnxcompat::adapters {
 
@@ -50,8 +50,8 @@ std::optional<Constant> value_of(const NodeView& node) {
     if (a.name() == "value_float") return wrap(TensorLiteral::scalar(DataType::float32, a.f()));
     if (a.name() == "value_floats") {
       const std::vector<double> values(a.floats().begin(), a.floats().end());
-      return wrap(TensorLiteral::of(DataType::float32, {static_cast<std::int64_t>(values.size())},
-                                    values));
+      return wrap(
+          TensorLiteral::of(DataType::float32, {static_cast<std::int64_t>(values.size())}, values));
     }
     if (a.name() == "value_string") return wrap(TensorLiteral::of_strings({}, {a.s()}));
     if (a.name() == "value_strings") {
@@ -106,6 +106,14 @@ class TypeMentions {
         found_.insert("seq");
       }
       if (node.op_type() == "Optional") found_.insert("optional");
+      // Types that operators produce without being told.
+      if (node.op_type().find("Quantize") != std::string::npos ||
+          node.op_type().starts_with("QLinear") || node.op_type() == "ImageDecoder") {
+        add(DataType::uint8);
+      }
+      if (node.op_type().starts_with("String") || node.domain() == "ai.onnx.ml") {
+        add(DataType::string);
+      }
       for (const AttributeView a : node.attributes()) add(a);
     }
   }
@@ -213,8 +221,8 @@ void Context::collect_types() {
   mentioned_.emplace();
   TypeMentions mentions(*mentioned_);
   // What operators produce without being told: shapes, comparisons, defaults of dtype attributes.
-  for (const DataType type : {DataType::float32, DataType::int64, DataType::int32, DataType::uint8,
-                              DataType::boolean, DataType::float64, DataType::string}) {
+  for (const DataType type :
+       {DataType::float32, DataType::int64, DataType::int32, DataType::boolean}) {
     mentions.add(type);
   }
   each_body(source, [&](const Body& body) { mentions.add(body); });

@@ -28,8 +28,8 @@ class Constant {
   DataType type() const { return literal_ ? literal_->type : tensor_->data_type(); }
   std::vector<std::int64_t> dims() const;
   std::int64_t count() const;
-  std::optional<std::vector<std::int64_t>> ints() const;   ///< nullopt if not integers
-  std::optional<std::vector<double>> doubles() const;      ///< nullopt if not numbers
+  std::optional<std::vector<std::int64_t>> ints() const;  ///< nullopt if not integers
+  std::optional<std::vector<double>> doubles() const;     ///< nullopt if not numbers
   std::optional<TensorLiteral> literal() const;
 
  private:
@@ -80,8 +80,11 @@ struct Root {
   const Body* body = nullptr;  ///< the root in the source model
   BodyEditor editor;           ///< and in the result
   std::vector<DomainVersion> targets;
-  std::vector<std::pair<std::string, TensorLiteral>> hoisted;  ///< constants that became initializers
+  std::vector<std::pair<std::string, TensorLiteral>>
+      hoisted;                             ///< constants that became initializers
   std::unordered_set<std::string> folded;  ///< constants whose value moved into an attribute
+  /// Blockers about constants, void where every reader folded the value.
+  std::vector<std::pair<std::string, Finding>> deferred;
   std::vector<DomainVersion> added_imports;
   std::optional<std::unordered_map<std::string_view, int>> uses;
 

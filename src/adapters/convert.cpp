@@ -1,8 +1,9 @@
 #include "adapters/convert.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <functional>
 
-#include <deque>
+#include <fmt/format.h>
 
 #include "adapters/context.h"
 #include "adapters/engine.h"
@@ -21,8 +22,8 @@ Result<void> check_request(const ConversionRequest& request) {
     const std::string_view domain = canonical_domain(wanted.domain);
     const auto newest = newest_opset(domain);
     if (!newest) {
-      return fail(ExitCode::usage, fmt::format("the versions of domain {} are not known",
-                                               display_domain(domain)));
+      return fail(ExitCode::usage,
+                  fmt::format("the versions of domain {} are not known", display_domain(domain)));
     }
     if (wanted.version < 1 || wanted.version > *newest) {
       return fail(ExitCode::usage, fmt::format("opset {} of {} does not exist; the newest is {}",
@@ -51,11 +52,7 @@ std::vector<DomainVersion> changes(const ConversionRequest& request,
   return targets;
 }
 
-}  // namespace
-
-Result<Conversion> convert(const Model& model, const ConversionRequest& request) {
-  if (auto checked = check_request(request); !checked) return std::unexpected(checked.error());
-
+Conversion run(const Model& model, const ConversionRequest& request) {
   Context context(model, request);
   Model result = model.clone();
   ModelEditor editor(result);
@@ -66,7 +63,7 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
   std::vector<DomainVersion> added_to_model;
 
   const auto start = [&](BodyEditor body_editor, const Body& body) {
-    return Root{&body, body_editor, {}, {}, {}, {}, {}};
+    return Root{&body, body_editor, {}, {}, {}, {}, {}, {}};
   };
   const auto run_graph = [&](std::string root_name, GraphView graph, BodyEditor body_editor) {
     Body body;
@@ -95,8 +92,7 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
   }
   for (int i = 0; i < model.functions().size(); ++i) {
     const FunctionView function = model.functions()[i];
-    const auto targets =
-        changes(request, [&](std::string_view d) { return function.opset(d); });
+    const auto targets = changes(request, [&](std::string_view d) { return function.opset(d); });
     if (targets.empty()) continue;
     changed = true;
     Body body;
@@ -124,6 +120,31 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
   conversion.notes = std::move(context.notes);
   if (conversion.blockers.empty()) conversion.model = std::move(result);
   return conversion;
+}
+
+/// Was anything refused inside a function, where a caller would know more: types, the values of
+/// parameters?
+bool function_refused(const Conversion& conversion) {
+  return std::ranges::any_of(conversion.blockers, [](const Finding& f) {
+    return f.location.path.starts_with("function ");
+  });
+}
+
+}  // namespace
+
+Result<Conversion> convert(const Model& model, const ConversionRequest& request) {
+  if (auto checked = check_request(request); !checked) return std::unexpected(checked.error());
+  Conversion conversion = run(model, request);
+  if (conversion.model || !function_refused(conversion)) return conversion;
+  // Each call for itself may go where the function cannot.
+  Context context(model, request);
+  Model inlined = model.clone();
+  adapters::inline_functions(context, inlined);
+  if (!context.blockers.empty()) return conversion;
+  Conversion again = run(inlined, request);
+  if (!again.model) return conversion;
+  again.steps.insert(again.steps.begin(), context.steps.begin(), context.steps.end());
+  return again;
 }
 
 }  // namespace onnxcompat

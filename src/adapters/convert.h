@@ -42,23 +42,24 @@ std::string_view name_of(Authority authority);
 /// One node rewritten from one version of its operator to the next, all nodes of an operator that
 /// went through several versions unchanged, or one change for the IR version.
 struct ConversionStep {
-  std::string path;    ///< as Location::path, in the source model; empty for unchanged nodes
+  std::string path;  ///< as Location::path, in the source model; empty for unchanged nodes
   std::string domain;
   std::string op;
-  int from = 0;        ///< version of the operator before; 0 for IR steps
-  int to = 0;          ///< and after; 0 if the operator was expanded into older ones
+  int from = 0;  ///< version of the operator before; 0 for IR steps
+  int to = 0;    ///< and after; 0 if the operator was expanded into older ones
   Authority authority = Authority::derived;
   bool rounding = false;  ///< same real function, but rounding or order of sums may differ
   std::string note;
-  int nodes = 1;       ///< how many nodes this row is about
+  int nodes = 1;  ///< how many nodes this row is about
 };
 
 struct Conversion {
-  std::optional<Model> model;     ///< absent if anything was refused
-  std::int64_t ir_version = 0;    ///< of the result
+  std::optional<Model> model;   ///< absent if anything was refused
+  std::int64_t ir_version = 0;  ///< of the result
   std::vector<ConversionStep> steps;
-  std::vector<Finding> blockers;  ///< every refusal; rule is "Softmax-13-11", "Gelu-20-0", "IR-10-8"
-  std::vector<Finding> notes;     ///< losses that were allowed; text against practice
+  std::vector<Finding>
+      blockers;                ///< every refusal; rule is "Softmax-13-11", "Gelu-20-0", "IR-10-8"
+  std::vector<Finding> notes;  ///< losses that were allowed; text against practice
 };
 
 /// Converts a copy; the model itself is left alone. A refusal is not an error: it is in `blockers`.

@@ -8,14 +8,24 @@
 namespace onnxcompat::adapters {
 namespace {
 
-constexpr std::array kSameShape = {
-    "Abs",     "Cast",     "Ceil",    "Clip",     "Elu",        "Erf",     "Exp",     "Floor",
-    "HardSigmoid", "Identity", "IsInf", "IsNaN",  "Log",        "LogSoftmax", "Neg",  "Not",
-    "Reciprocal", "Relu",  "Round",   "Sigmoid",  "Sign",       "Softmax", "Softplus", "Sqrt",
-    "Tanh",    "ScatterElements", "Scatter", "DequantizeLinear", "QuantizeLinear"};
-constexpr std::array kBroadcast = {"Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min",
-                                   "Mod", "Mul", "Or",  "Pow",   "Sub",     "Where", "Xor",
-                                   "GreaterOrEqual", "LessOrEqual"};
+constexpr std::array kSameShape = {"Abs",           "Cast",
+                                   "Ceil",          "Clip",
+                                   "Elu",           "Erf",
+                                   "Exp",           "Floor",
+                                   "HardSigmoid",   "Identity",
+                                   "IsInf",         "IsNaN",
+                                   "Log",           "LogSoftmax",
+                                   "Neg",           "Not",
+                                   "Reciprocal",    "Relu",
+                                   "Round",         "Sigmoid",
+                                   "Sign",          "Softmax",
+                                   "Softplus",      "Sqrt",
+                                   "Tanh",          "ScatterElements",
+                                   "Scatter",       "DequantizeLinear",
+                                   "QuantizeLinear"};
+constexpr std::array kBroadcast = {
+    "Add", "And", "Div", "Equal", "Greater", "Less",           "Max",        "Min", "Mod", "Mul",
+    "Or",  "Pow", "Sub", "Where", "Xor",     "GreaterOrEqual", "LessOrEqual"};
 
 template <std::size_t N>
 bool is_one_of(std::string_view op, const std::array<const char*, N>& names) {
@@ -37,7 +47,8 @@ std::optional<Shape> broadcast(const Emitter& emitter, const NodeView& node) {
       result = other;
       continue;
     }
-    if (other.size() > result.size()) result.insert(result.begin(), other.size() - result.size(), Dim{1, {}});
+    if (other.size() > result.size())
+      result.insert(result.begin(), other.size() - result.size(), Dim{1, {}});
     for (std::size_t k = 0; k < other.size(); ++k) {
       Dim& mine = result[result.size() - 1 - k];
       const Dim& theirs = other[other.size() - 1 - k];
@@ -71,8 +82,19 @@ std::optional<Shape> shape_of(const Emitter& emitter, const NodeView& node) {
   if (op == "Reshape" && node.has_input(1)) {
     if (const auto dims = emitter.ints_of(node.inputs()[1])) {
       Shape shape(dims->size());
+      const auto own = x != nullptr ? x->static_shape() : std::nullopt;
+      std::int64_t rest = 1;
+      for (const std::int64_t d : own.value_or(std::vector<std::int64_t>{})) rest *= d;
       for (std::size_t i = 0; i < dims->size(); ++i) {
         if ((*dims)[i] > 0) shape[i].value = (*dims)[i];
+        // A 0 copies the dim; below allowzero, which adapters write with full shapes only.
+        if ((*dims)[i] == 0 && x != nullptr && x->shape && i < x->shape->size()) {
+          shape[i] = (*x->shape)[i];
+        }
+        if (shape[i].value.value_or(0) > 0) rest /= *shape[i].value;
+      }
+      for (std::size_t i = 0; i < dims->size() && own; ++i) {
+        if ((*dims)[i] == -1) shape[i].value = rest;
       }
       return shape;
     }

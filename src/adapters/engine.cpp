@@ -1,8 +1,8 @@
 #include "adapters/engine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace onnxcompat::adapters {
 namespace {
@@ -27,11 +27,13 @@ void Engine::refuse(const Place& place, std::string rule, std::string reason, st
   context_.blockers.push_back(std::move(finding));
 }
 
-Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int opset, int target) {
-  const auto [it, added] = plans_.try_emplace({std::string(domain), op, opset, target});
+Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int opset, int target,
+                           bool emitted) {
+  const auto [it, added] = plans_.try_emplace({std::string(domain), op, opset, target, emitted});
   Plan& plan = it->second;
   if (!added) return plan;
 
+  plan.emitted = emitted;
   plan.start = find_schema(domain, op, opset);
   plan.end = find_schema(domain, op, target);
   if (plan.start == nullptr) {
@@ -41,38 +43,41 @@ Engine::Plan& Engine::plan(std::string_view domain, const std::string& op, int o
   const auto history = op_history(domain, op);
   const auto at = static_cast<std::size_t>(plan.start - history.data());
   if (target > opset) {
-    for (std::size_t i = at; i + 1 < history.size() && history[i + 1].since_version <= target; ++i) {
-      plan.steps.emplace_back(registry_.find(domain, op, history[i].since_version,
-                                             history[i + 1].since_version),
-                              true);
+    for (std::size_t i = at; i + 1 < history.size() && history[i + 1].since_version <= target;
+         ++i) {
+      plan.steps.emplace_back(
+          registry_.find(domain, op, history[i].since_version, history[i + 1].since_version), true);
     }
   } else {
     for (std::size_t i = at; i > 0 && history[i].since_version > target; --i) {
-      plan.steps.emplace_back(registry_.find(domain, op, history[i - 1].since_version,
-                                             history[i].since_version),
-                              false);
+      plan.steps.emplace_back(
+          registry_.find(domain, op, history[i - 1].since_version, history[i].since_version),
+          false);
     }
     if (plan.end == nullptr) plan.expansion = registry_.expansion(domain, op);
-    // Element types are looked at where the way ends only.
-    const auto compare = [&](bool input, std::span<const FormalParameter> older,
-                             std::span<const FormalParameter> newer) {
-      for (std::size_t i = 0; i < older.size(); ++i) {
-        const auto match = std::ranges::find(newer, older[i].name, &FormalParameter::name);
-        if (match == newer.end()) continue;
-        const auto allowed = plan.end->allowed_types(older[i].type_str);
-        LostTypes lost{input, i, {}};
-        for (const std::string_view type : plan.start->allowed_types(match->type_str)) {
-          if (std::ranges::find(allowed, type) == allowed.end() && context_.may_occur(type)) {
-            lost.types.push_back(type);
-          }
+  }
+  // Element types are looked at where the way ends only. Adapters write nodes in the oldest form
+  // that has the meaning, whatever the types: theirs are held against the newest version.
+  const OpSchema* widest = emitted ? &history.back() : target < opset ? plan.start : plan.end;
+  const auto compare = [&](bool input, std::span<const FormalParameter> older,
+                           std::span<const FormalParameter> newer) {
+    for (std::size_t i = 0; i < older.size(); ++i) {
+      const auto match = std::ranges::find(newer, older[i].name, &FormalParameter::name);
+      if (match == newer.end()) continue;
+      const auto allowed = plan.end->allowed_types(older[i].type_str);
+      LostTypes lost{input, i, {}};
+      for (const std::string_view type : widest->allowed_types(match->type_str)) {
+        if (std::ranges::find(allowed, type) == allowed.end() &&
+            (emitted || context_.may_occur(type))) {
+          lost.types.push_back(type);
         }
-        if (!lost.types.empty()) plan.lost.push_back(std::move(lost));
       }
-    };
-    if (plan.end != nullptr && plan.end != plan.start) {
-      compare(true, plan.end->inputs, plan.start->inputs);
-      compare(false, plan.end->outputs, plan.start->outputs);
+      if (!lost.types.empty()) plan.lost.push_back(std::move(lost));
     }
+  };
+  if (plan.end != nullptr && plan.end != widest) {
+    compare(true, plan.end->inputs, widest->inputs);
+    compare(false, plan.end->outputs, widest->outputs);
   }
   const auto runs_nothing = [](const std::pair<const Transition*, bool>& step) {
     return step.first->has_verdict &&
@@ -88,7 +93,10 @@ void Engine::convert(Root& root) {
   convert_body(root.editor, scope);
   for (const auto& [name, literal] : root.hoisted) root.editor.add_initializer(name, literal);
   log_unchanged();
-  if (!root.folded.empty()) prune(root);
+  const std::unordered_set<std::string> gone = prune(root);
+  for (auto& [name, finding] : root.deferred) {
+    if (!gone.contains(name)) context_.blockers.push_back(std::move(finding));
+  }
 }
 
 void Engine::convert_body(BodyEditor editor, const Scope& scope) {
@@ -102,8 +110,8 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
     const int index = static_cast<int>(i);
     const NodeView source = sources[index];
     convert_subgraphs(nodes[i], source, scope, index);
-    advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here,
-            {scope.body(), index}, out, 0);
+    advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here, {scope.body(), index},
+            out, 0);
   }
   editor.put_nodes(std::move(out));
 }
@@ -137,7 +145,7 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
                     const Place& place, std::vector<OwnedNode>& out,
                     std::vector<std::vector<Added>>& after, int depth) {
   if (edit.refusal_) {
-    refuse(place, fmt::format("{}-{}-{}", edit.op(), edit.from_, edit.to_),
+    refuse(place, fmt::format("{}-{}-{}", edit.original_op_, edit.from_, edit.to_),
            std::move(edit.refusal_->first), std::move(edit.refusal_->second));
     out.push_back(std::move(edit.node_));
     return false;
@@ -145,25 +153,26 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
   ConversionStep step;
   step.path = locate_node(place.body, place.index).path;
   step.domain = edit.node().domain();
-  step.op = edit.op();
+  step.op = edit.original_op_;
   step.from = edit.from_;
   step.to = edit.to_;
   step.authority = authority;
   step.rounding = edit.rounds_;
-  step.note = edit.notes_.empty() ? std::string(remark)
-                                  : fmt::format("{}", fmt::join(edit.notes_, "; "));
+  step.note =
+      edit.notes_.empty() ? std::string(remark) : fmt::format("{}", fmt::join(edit.notes_, "; "));
   context_.steps.push_back(std::move(step));
   for (std::string& text : edit.remarks_) {
     Finding remark_finding;
-    remark_finding.rule = fmt::format("{}-{}-{}", edit.op(), edit.from_, edit.to_);
+    remark_finding.rule = fmt::format("{}-{}-{}", edit.original_op_, edit.from_, edit.to_);
     remark_finding.name = "conversion-remark";
     remark_finding.severity = Severity::info;
     remark_finding.message = std::move(text);
     remark_finding.location = locate_node(place.body, place.index);
     context_.notes.push_back(std::move(remark_finding));
   }
-  const std::size_t before = edit.replaced_ ? edit.added_.size()
-                                            : edit.before_.value_or(edit.added_.size());
+  edit.drop_unused_constants();
+  const std::size_t before =
+      edit.replaced_ ? edit.added_.size() : edit.before_.value_or(edit.added_.size());
   for (std::size_t i = 0; i < before; ++i) {
     advance(std::move(edit.added_[i]), scope, place, out, depth + 1);
   }
@@ -205,9 +214,10 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
   std::vector<std::vector<Added>> after;  // innermost last
   int opset = added.opset;
   bool kept = true;
-  while (kept && opset != target) {
+  const bool emitted = depth > 0;
+  while (kept && (opset != target || emitted)) {
     const std::string op = node.view().op_type();
-    Plan& way = plan(domain, op, opset, target);
+    Plan& way = plan(domain, op, opset, target, emitted);
     if (way.quiet) {
       if (way.start != way.end) ++way.nodes;
       break;
@@ -247,8 +257,8 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
         action(edit);
         if (edit.done()) break;
       }
-      kept = settle(edit, transition->authority, transition->remark, scope, place, out, after,
-                    depth);
+      kept =
+          settle(edit, transition->authority, transition->remark, scope, place, out, after, depth);
       if (!kept) break;
       node = std::move(edit.node_);
       if (edit.becomes_) {
@@ -273,8 +283,8 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       NodeEdit edit(scope, finish, std::move(node), first->since_version, 0,
                     emission_opset(std::max(written, 1)));
       way.expansion->action(edit);
-      kept = settle(edit, Authority::written, way.expansion->remark, scope, place, out, after,
-                    depth);
+      kept =
+          settle(edit, Authority::written, way.expansion->remark, scope, place, out, after, depth);
       if (!kept) break;
       node = std::move(edit.node_);
       if (edit.becomes_) {
@@ -286,7 +296,7 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       break;
     }
     if (!way.lost.empty()) {
-      check_types(way, node, scope, place, finish, out, after, depth);
+      kept = check_types(way, node, scope, place, finish, out, after, depth);
     }
     break;
   }
@@ -296,7 +306,32 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
   }
 }
 
-void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
+namespace {
+
+/// The type of a value as schemas spell it; where nothing is known of it, that of another input or
+/// output that its operator ties to the same type variable.
+std::string type_of(const Scope& scope, const NodeView& node, const OpSchema& schema,
+                    const std::string& value, std::string_view type_str) {
+  const auto known = [&](const std::string& name) {
+    const ValueType* type = name.empty() ? nullptr : scope.type(name);
+    return type != nullptr ? type->str() : std::string{};
+  };
+  if (std::string type = known(value); !type.empty()) return type;
+  for (int i = 0; i < node.inputs().size() + node.outputs().size(); ++i) {
+    const bool input = i < node.inputs().size();
+    const int at = input ? i : i - node.inputs().size();
+    const FormalParameter* formal = input ? schema.input(at) : schema.output(at);
+    if (formal == nullptr || formal->type_str != type_str || !formal->homogeneous) continue;
+    if (std::string type = known(input ? node.inputs()[at] : node.outputs()[at]); !type.empty()) {
+      return type;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
                          const Finish& finish, std::vector<OwnedNode>& out,
                          std::vector<std::vector<Added>>& after, int depth) {
   for (const LostTypes& lost : plan.lost) {
@@ -306,10 +341,10 @@ void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
     for (int i = 0; i < actual.size(); ++i) {
       const FormalParameter* formal = lost.input ? plan.end->input(i) : plan.end->output(i);
       if (formal != &formals[lost.formal] || actual[i].empty()) continue;
-      const ValueType* known = scope.type(actual[i]);
-      const std::string type = known != nullptr ? known->str() : std::string{};
+      const std::string type = type_of(scope, view, *plan.end, actual[i], formal->type_str);
       const char* side = lost.input ? "input" : "output";
       if (type.empty()) {
+        if (plan.emitted) continue;
         refuse(place,
                fmt::format("{}-{}-{}", view.op_type(), plan.start->since_version,
                            plan.end->since_version),
@@ -318,7 +353,7 @@ void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
                            side, i, actual[i], formal->name, fmt::join(lost.types, ", "),
                            view.op_type(), plan.end->since_version),
                "declare the types of the graph's inputs");
-        return;
+        return true;
       }
       if (std::ranges::find(lost.types, type) == lost.types.end()) continue;
       NodeEdit edit(scope, finish, std::move(node), plan.start->since_version,
@@ -328,18 +363,25 @@ void Engine::check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place&
         edit.refusal_->first =
             fmt::format("{} {} (\"{}\") is {}, which {}-{} does not take; {}", side, i, actual[i],
                         type, edit.op(), plan.end->since_version, edit.refusal_->first);
-        refuse(place,
-               fmt::format("{}-{}-{}", edit.op(), plan.start->since_version,
-                           plan.end->since_version),
-               std::move(edit.refusal_->first), std::move(edit.refusal_->second));
+        refuse(
+            place,
+            fmt::format("{}-{}-{}", edit.op(), plan.start->since_version, plan.end->since_version),
+            std::move(edit.refusal_->first), std::move(edit.refusal_->second));
+        if (edit.op() == "Constant") {
+          // Its readers may yet take the value into themselves.
+          scope.root().deferred.emplace_back(edit.output(0), std::move(context_.blockers.back()));
+          context_.blockers.pop_back();
+        }
         node = std::move(edit.node_);
-        return;
+        return true;
       }
-      settle(edit, Authority::written, "element type", scope, place, out, after, depth);
+      const bool kept =
+          settle(edit, Authority::written, "element type", scope, place, out, after, depth);
       node = std::move(edit.node_);
-      return;
+      return kept;
     }
   }
+  return true;
 }
 
 void Engine::log_unchanged() {
@@ -424,7 +466,8 @@ void prune_body(BodyEditor body, const std::unordered_set<std::string>& unused,
 
 }  // namespace
 
-void Engine::prune(Root& root) {
+std::unordered_set<std::string> Engine::prune(Root& root) {
+  if (root.folded.empty()) return {};
   std::unordered_map<std::string, int> uses;
   for (const std::string& name : root.folded) uses.emplace(name, 0);
   if (root.editor.is_function()) {
@@ -446,6 +489,7 @@ void Engine::prune(Root& root) {
     if (count == 0) unused.insert(name);
   }
   if (!unused.empty()) prune_body(root.editor, unused, context_.request.options);
+  return unused;
 }
 
 }  // namespace onnxcompat::adapters

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include "adapters/context.h"
@@ -40,8 +41,9 @@ class Engine {
     const Expansion* expansion = nullptr;
     const Expansion* experimental = nullptr;
     std::vector<LostTypes> lost;
-    bool quiet = false;  ///< nothing to run and nothing to check
-    int nodes = 0;       ///< that went this way unchanged
+    bool emitted = false;  ///< for nodes that adapters add, whatever opset they are written in
+    bool quiet = false;    ///< nothing to run and nothing to check
+    int nodes = 0;         ///< that went this way unchanged
   };
 
   void convert_body(BodyEditor editor, const Scope& scope);
@@ -53,17 +55,19 @@ class Engine {
   bool settle(NodeEdit& edit, Authority authority, std::string_view remark, Scope& scope,
               const Place& place, std::vector<OwnedNode>& out,
               std::vector<std::vector<Added>>& after, int depth);
-  void check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
+  /// False if the node was replaced.
+  bool check_types(Plan& plan, OwnedNode& node, Scope& scope, const Place& place,
                    const Finish& finish, std::vector<OwnedNode>& out,
                    std::vector<std::vector<Added>>& after, int depth);
-  Plan& plan(std::string_view domain, const std::string& op, int opset, int target);
+  Plan& plan(std::string_view domain, const std::string& op, int opset, int target, bool emitted);
   void refuse(const Place& place, std::string rule, std::string reason, std::string hint = {});
   void log_unchanged();
-  void prune(Root& root);
+  /// Removes constants that were folded and that nothing reads any more; returns their names.
+  std::unordered_set<std::string> prune(Root& root);
 
   Context& context_;
   const Registry& registry_;
-  std::map<std::tuple<std::string, std::string, int, int>, Plan> plans_;
+  std::map<std::tuple<std::string, std::string, int, int, bool>, Plan> plans_;
 };
 
 /// Rewrites a node whose element types its operator does not take at the target: it works on a

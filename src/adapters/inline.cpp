@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <map>
+
+#include <fmt/format.h>
 
 #include "adapters/ir_version.h"
 
@@ -9,6 +9,7 @@ namespace {
 
 /// Functions that call each other in a circle have no end; real ones are not this deep.
 constexpr int kMaxDepth = 64;
+constexpr int kMaxCalls = 100'000;
 
 using NameMap = std::map<std::string, std::string, std::less<>>;
 
@@ -28,11 +29,11 @@ class Inliner {
 
   void run() {
     if (library_.functions().empty()) return;
-    body(editor_.graph());
+    body(editor_.graph(), 0);
     for (int i = 0; i < editor_.training_count(); ++i) {
       const TrainingInfoView training = library_.training_infos()[i];
-      if (training.has_initialization()) body(editor_.initialization(i));
-      if (training.has_algorithm()) body(editor_.algorithm(i));
+      if (training.has_initialization()) body(editor_.initialization(i), 0);
+      if (training.has_algorithm()) body(editor_.algorithm(i), 0);
     }
     if (context_.blockers.size() > blocked_) return;
     editor_.drop_functions();
@@ -44,24 +45,22 @@ class Inliner {
   }
 
  private:
-  void body(BodyEditor editor) {
+  void body(BodyEditor editor, int depth) {
     std::vector<OwnedNode> out;
-    for (OwnedNode& node : editor.take_nodes()) {
-      for (const auto& [name, k] : graphs_of(node.view())) body(node.graph(name, k));
-      place(std::move(node), out, 0);
-    }
+    for (OwnedNode& node : editor.take_nodes()) place(std::move(node), out, depth);
     editor.put_nodes(std::move(out));
   }
 
   void place(OwnedNode node, std::vector<OwnedNode>& out, int depth) {
+    for (const auto& [name, k] : graphs_of(node.view())) body(node.graph(name, k), depth);
     const NodeView view = node.view();
     const auto function = library_.function(view.domain(), view.op_type(), view.overload());
     if (!function) {
       out.push_back(std::move(node));
       return;
     }
-    if (depth > kMaxDepth) {
-      block(*function, "calls itself");
+    if (depth > kMaxDepth || calls_ > kMaxCalls) {
+      block(*function, "calls itself, or is called too often");
       out.push_back(std::move(node));
       return;
     }
@@ -173,10 +172,11 @@ class Inliner {
   }
 
   void block(const FunctionView& function, std::string_view why) {
+    if (context_.blockers.size() > blocked_) return;
     Finding finding;
-    finding.rule = fmt::format("IR-{}-{}", context_.source.ir_version(),
-                               context_.request.ir_version.value_or(
-                                   context_.request.max_ir_version.value_or(7)));
+    finding.rule = fmt::format(
+        "IR-{}-{}", context_.source.ir_version(),
+        context_.request.ir_version.value_or(context_.request.max_ir_version.value_or(7)));
     finding.name = "conversion-refused";
     finding.message = fmt::format("function {}:{} cannot be inlined: it {}",
                                   display_domain(function.domain()), function.name(), why);

@@ -1,13 +1,15 @@
 #include "adapters/ir_version.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
 #include <tuple>
 #include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "adapters/ir_features.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -40,122 +42,6 @@ void each_editor(Model& model, const std::function<void(BodyEditor)>& visit) {
   for (int i = 0; i < editor.function_count(); ++i) each_editor(editor.function(i), visit);
 }
 
-/// Something that an IR version brought and older ones do not have.
-struct Feature {
-  int since;
-  std::string what;
-  std::string place;
-};
-
-/// Walks a model and tells of everything that needs an IR version above 3.
-class FeatureScan {
- public:
-  explicit FeatureScan(std::function<void(Feature)> found) : found_(std::move(found)) {}
-
-  void scan(const Model& model) {
-    each_body(model, [&](const Body& body) { this->body(body); });
-    for (const FunctionView f : model.functions()) {
-      const std::string place =
-          fmt::format("function {}:{}", display_domain(f.domain()), f.name());
-      found_({8, "a model-local function", place});
-      if (!f.attribute_protos().empty()) found_({9, "defaults of function parameters", place});
-      if (!f.overload().empty()) found_({10, "a function overload", place});
-      if (!f.value_infos().empty()) found_({10, "value_info in a function", place});
-      if (!f.metadata_props().empty()) found_({10, "metadata_props of a function", place});
-    }
-    if (!model.training_infos().empty()) found_({7, "training information", "training_info"});
-    if (model.device_configuration_count() > 0) {
-      found_({11, "device configurations", "configuration"});
-    }
-  }
-
- private:
-  void type(DataType t, const std::string& place) {
-    if (is_known(t) && first_ir_version(t) > 1) {
-      found_({first_ir_version(t), fmt::format("element type {}", name_of(t)), place});
-    }
-  }
-  void type(const TypeView& t, const std::string& place) {
-    if (t.kind() == TypeView::Kind::optional) found_({8, "an optional type", place});
-    if (t.kind() == TypeView::Kind::sparse_tensor) found_({8, "a sparse tensor type", place});
-    type(t.elem_type(), place);
-    if (const auto inner = t.elem()) type(*inner, place);
-  }
-  void info(const ValueInfoView& v, const Body& body) {
-    const std::string place = locate_value(body, v.name()).path;
-    type(v.type(), place);
-    if (!v.metadata_props().empty()) found_({10, "metadata_props of a value", place});
-  }
-  void tensor(const TensorView& t, const std::string& place) {
-    type(t.data_type(), place);
-    if (!t.metadata_props().empty()) found_({10, "metadata_props of a tensor", place});
-  }
-  void body(const Body& body) {
-    if (body.graph) {
-      const GraphView& g = *body.graph;
-      for (const ValueInfoView v : g.inputs()) info(v, body);
-      for (const ValueInfoView v : g.outputs()) info(v, body);
-      for (const ValueInfoView v : g.value_infos()) info(v, body);
-      std::unordered_set<std::string_view> inputs;
-      for (const ValueInfoView v : g.inputs()) inputs.insert(v.name());
-      for (const TensorView t : g.initializers()) {
-        const std::string place = locate_value(body, t.name()).path;
-        tensor(t, place);
-        if (!inputs.contains(t.name())) {
-          found_({4, "an initializer that is not a graph input", place});
-        }
-      }
-      for (const SparseTensorView t : g.sparse_initializers()) {
-        const std::string place = locate_value(body, t.values().name()).path;
-        found_({6, "a sparse initializer", place});
-        tensor(t.values(), place);
-      }
-      if (!g.quantization_annotations().empty()) {
-        found_({5, "quantization annotations", body.path()});
-      }
-      if (!g.metadata_props().empty()) found_({10, "metadata_props of a graph", body.path()});
-    } else {
-      for (const ValueInfoView v : body.function->value_infos()) info(v, body);
-    }
-    const auto nodes = body.nodes();
-    for (int i = 0; i < nodes.size(); ++i) {
-      const NodeView node = nodes[i];
-      const auto place = [&] { return locate_node(body, i).path; };
-      if (!node.metadata_props().empty()) found_({10, "metadata_props of a node", place()});
-      if (node.device_configuration_count() > 0) {
-        found_({11, "device configurations of a node", place()});
-      }
-      if (!node.overload().empty()) found_({10, "the call of an overload", place()});
-      for (const AttributeView a : node.attributes()) {
-        switch (a.type()) {
-          case AttributeType::tensor:
-            tensor(a.t(), place());
-            break;
-          case AttributeType::tensors:
-            for (const TensorView t : a.tensors()) tensor(t, place());
-            break;
-          case AttributeType::sparse_tensor:
-          case AttributeType::sparse_tensors:
-            found_({6, "a sparse attribute value", place()});
-            break;
-          case AttributeType::type_proto:
-            found_({8, "a type attribute", place()});
-            type(a.tp(), place());
-            break;
-          case AttributeType::int_:
-            if (a.name() == "to" || a.name() == "dtype" || a.name() == "output_dtype") {
-              type(static_cast<DataType>(a.i()), place());
-            }
-            break;
-          default:
-            break;
-        }
-      }
-    }
-  }
-  std::function<void(Feature)> found_;
-};
-
 /// Lowers a model, one IR version after the other from above.
 class Lowering {
  public:
@@ -174,7 +60,6 @@ class Lowering {
     } else if (target_ < 9) {
       materialise_defaults();
     }
-    if (!context_.blockers.empty()) return;
     if (target_ < 7) {
       lose(!model_.training_infos().empty(), "training information",
            [&] { editor_.drop_training(); });
@@ -184,8 +69,11 @@ class Lowering {
     if (target_ < 4) initializers_to_inputs();
     // What is still there has no older form.
     std::set<std::string> said;
-    FeatureScan([&](Feature feature) {
-      if (feature.since <= target_ || !said.insert(feature.what + feature.place).second) return;
+    each_feature(model_, [&](Feature feature) {
+      // What can be dropped was, or has its blocker.
+      if (feature.since <= target_ || feature.droppable() ||
+          !said.insert(feature.what + feature.place).second)
+        return;
       Finding finding;
       finding.rule = fmt::format("IR-{}-{}", from, target_);
       finding.name = "conversion-refused";
@@ -193,7 +81,7 @@ class Lowering {
       finding.hint = fmt::format("convert to IR version {} or newer", feature.since);
       finding.location.path = feature.place;
       context_.blockers.push_back(std::move(finding));
-    }).scan(model_);
+    });
   }
 
  private:
@@ -235,9 +123,9 @@ class Lowering {
   }
 
   void drop_device_configurations() {
-    const bool present =
-        model_.device_configuration_count() > 0 ||
-        any_node([](const NodeView& n) { return n.device_configuration_count() > 0; });
+    const bool present = model_.device_configuration_count() > 0 || any_node([](const NodeView& n) {
+                           return n.device_configuration_count() > 0;
+                         });
     lose(present, "device configurations", [&] {
       editor_.drop_device_configurations();
       each_editor(model_, [](BodyEditor body) {
@@ -251,10 +139,10 @@ class Lowering {
   void drop_metadata() {
     bool metadata = false;
     bool value_infos = false;
-    FeatureScan([&](Feature feature) {
+    each_feature(model_, [&](Feature feature) {
       metadata = metadata || feature.what.starts_with("metadata_props");
       value_infos = value_infos || feature.what == "value_info in a function";
-    }).scan(model_);
+    });
     lose(metadata, "metadata_props below the model",
          [&] { each_editor(model_, [](BodyEditor body) { body.drop_metadata(); }); });
     // Functions that will be inlined take nothing along that needs them.
@@ -281,7 +169,8 @@ class Lowering {
       for (int i = 0; i < body.nodes().size(); ++i) {
         body.edit_node(i, [&](OwnedNode& node) {
           const NodeView view = node.view();
-          const auto it = renamed.find({std::string(view.domain()), view.op_type(), view.overload()});
+          const auto it =
+              renamed.find({std::string(view.domain()), view.op_type(), view.overload()});
           if (it == renamed.end()) return;
           node.set_op(view.raw_domain(), it->second);
           node.set_overload({});
@@ -335,9 +224,9 @@ class Lowering {
 
   void drop_annotations() {
     bool present = false;
-    FeatureScan([&](Feature feature) {
+    each_feature(model_, [&](Feature feature) {
       present = present || feature.what == "quantization annotations";
-    }).scan(model_);
+    });
     lose(present, "quantization annotations", [&] {
       each_editor(model_, [](BodyEditor body) {
         if (!body.is_function()) body.drop_quantization_annotations();
@@ -350,9 +239,7 @@ class Lowering {
   void initializers_to_inputs() {
     bool clash = false;
     std::unordered_set<std::string> names;
-    const auto see = [&](const std::string& name) {
-      clash = clash || !names.insert(name).second;
-    };
+    const auto see = [&](const std::string& name) { clash = clash || !names.insert(name).second; };
     bool nested = false;
     each_body(model_, [&](const Body& body) {
       if (!body.graph || !body.outermost().root.starts_with("graph")) return;
@@ -365,7 +252,8 @@ class Lowering {
       // A name that several subgraphs use for different values cannot move to one place.
       each_body(model_, [&](const Body& body) {
         if (!body.graph) return;
-        for (const ValueInfoView v : body.graph->inputs()) clash = clash || names.contains(v.name());
+        for (const ValueInfoView v : body.graph->inputs())
+          clash = clash || names.contains(v.name());
         for (const NodeView n : body.nodes()) {
           for (const std::string& o : n.outputs()) clash = clash || names.contains(o);
         }
@@ -378,8 +266,9 @@ class Lowering {
         Finding finding;
         finding.rule = fmt::format("IR-{}-3", context_.source.ir_version());
         finding.name = "conversion-refused";
-        finding.message = "initializers of subgraphs share a name with another value and cannot "
-                          "move to the main graph";
+        finding.message =
+            "initializers of subgraphs share a name with another value and cannot "
+            "move to the main graph";
         finding.location.path = "graph";
         context_.blockers.push_back(std::move(finding));
         return;
@@ -426,12 +315,11 @@ void settle_ir_version(Context& context, Model& result, bool opsets_changed) {
   const int own = static_cast<int>(result.ir_version());
   int paired = 3;
   for (const OpsetImportView import : result.opset_imports()) {
-    paired = std::max(
-        paired, ir_version_for_opset(import.domain(), static_cast<int>(import.version())));
+    paired =
+        std::max(paired, ir_version_for_opset(import.domain(), static_cast<int>(import.version())));
   }
   int needed = 3;
-  FeatureScan([&](const Feature& feature) { needed = std::max(needed, feature.since); })
-      .scan(result);
+  each_feature(result, [&](const Feature& feature) { needed = std::max(needed, feature.since); });
 
   int chosen = own;
   if (opsets_changed) chosen = std::max({own, paired, needed});

@@ -1,8 +1,10 @@
 #include "adapters/node_edit.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <functional>
+#include <unordered_set>
+
+#include <fmt/format.h>
 
 #include "adapters/emitted_types.h"
 
@@ -177,17 +179,16 @@ void Emitter::set_type(const Value& value, ValueType type) {
 }
 
 void Emitter::set_type(const Value& value, DataType elem, std::optional<int> rank) {
-  set_type(value, ValueType::tensor(
-                      elem, rank ? std::optional(Shape(static_cast<std::size_t>(*rank)))
-                                 : std::nullopt));
+  set_type(value,
+           ValueType::tensor(
+               elem, rank ? std::optional(Shape(static_cast<std::size_t>(*rank))) : std::nullopt));
 }
 
 // ---- Subgraph
 
 Subgraph::Subgraph(const Emitter& outer, std::string_view name)
     : Emitter(outer.scope_, outer.finish_, outer.base_ + "_" + std::string(name),
-              outer.node_base_.empty() ? std::string{}
-                                       : outer.node_base_ + "_" + std::string(name),
+              outer.node_base_.empty() ? std::string{} : outer.node_base_ + "_" + std::string(name),
               outer.opset_),
       graph_(scope_.context().fresh_name(base_)) {}
 
@@ -224,6 +225,7 @@ NodeEdit::NodeEdit(Scope& scope, const Finish& finish, OwnedNode node, int from,
       node_(std::move(node)),
       from_(from),
       to_(to) {
+  original_op_ = node_.view().op_type();
   original_outputs_ = outputs();
   for (const Value& name : original_outputs_) {
     if (base_.empty()) base_ = name;
@@ -338,9 +340,12 @@ DataType NodeEdit::need_dtype(int i) {
 std::optional<Ints> NodeEdit::need_ints(int i) {
   auto known = const_ints(i);
   if (!known) {
-    refuse(fmt::format("input {} (\"{}\") is computed at run time or may be overridden by the "
-                       "caller; opset {} needs its value in an attribute",
-                       i, input(i), to_));
+    const std::string needs = to_ > 0 ? fmt::format("{}-{} has it in an attribute", op(), to_)
+                                      : std::string("older operators need its value");
+    refuse(
+        fmt::format("input {} (\"{}\") is computed at run time or may be overridden by the "
+                    "caller, and {}",
+                    i, input(i), needs));
   }
   return known;
 }
@@ -395,6 +400,8 @@ void NodeEdit::produce(int i, const Value& value) {
 
 void NodeEdit::replace(const std::vector<Value>& values) {
   if (refused()) return;
+  // Constants that only this node read go with it.
+  for (const Value& name : inputs()) scope_.root().folded.insert(name);
   bool adopted = false;
   for (std::size_t i = 0; i < original_outputs_.size() && i < values.size(); ++i) {
     const Value& original = original_outputs_[i];
@@ -420,6 +427,34 @@ void NodeEdit::to_initializer(TensorLiteral literal) {
   }
   hoisted.emplace_back(name, std::move(literal));
   replaced_ = true;
+}
+
+void NodeEdit::drop_unused_constants() {
+  std::unordered_set<std::string> used;
+  const std::function<void(const NodeView&)> collect = [&](const NodeView& view) {
+    used.insert(view.inputs().begin(), view.inputs().end());
+    for (const AttributeView a : view.attributes()) {
+      if (a.type() != AttributeType::graph) continue;
+      for (const NodeView inner : a.g().nodes()) collect(inner);
+      for (const ValueInfoView output : a.g().outputs()) used.insert(output.name());
+    }
+  };
+  if (!replaced_) collect(node());
+  for (const Added& added : added_) collect(added.node.view());
+  std::size_t kept = 0;
+  const std::size_t before = before_.value_or(added_.size());
+  std::size_t kept_before = 0;
+  for (std::size_t i = 0; i < added_.size(); ++i) {
+    const NodeView view = added_[i].node.view();
+    const bool original =
+        std::ranges::find(original_outputs_, view.outputs()[0]) != original_outputs_.end();
+    if (view.op_type() == "Constant" && !original && !used.contains(view.outputs()[0])) continue;
+    if (kept != i) added_[kept] = std::move(added_[i]);
+    ++kept;
+    if (i < before) kept_before = kept;
+  }
+  added_.erase(added_.begin() + static_cast<std::ptrdiff_t>(kept), added_.end());
+  if (before_) before_ = kept_before;
 }
 
 void NodeEdit::refuse(std::string reason, std::string hint) {

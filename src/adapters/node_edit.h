@@ -32,9 +32,9 @@ class Subgraph;
 
 /// An attribute to be written.
 struct Attr {
-  using Content = std::variant<std::int64_t, float, std::string, Ints, Floats,
-                               std::vector<std::string>, TensorLiteral, ParameterReference,
-                               std::shared_ptr<OwnedGraph>>;
+  using Content =
+      std::variant<std::int64_t, float, std::string, Ints, Floats, std::vector<std::string>,
+                   TensorLiteral, ParameterReference, std::shared_ptr<OwnedGraph>>;
   std::string name;
   Content value;
 
@@ -224,6 +224,9 @@ class NodeEdit : public Emitter {
   friend class Engine;
   /// Renames `value`, which an added node produces, to `name`; false if none does.
   bool rename_added(const Value& value, const Value& name, bool adopt);
+  /// Constants that were emitted on the way and came to no use.
+  void drop_unused_constants();
+  std::string original_op_;
   OwnedNode node_;
   int from_;
   int to_;

@@ -1,8 +1,8 @@
 #include "adapters/registry.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "adapters/blocks.h"
 
@@ -66,9 +66,10 @@ std::string shown(const AttributeView& a) {
   }
 }
 
-/// The value in force where the attribute is absent: the default of the schema it is written in.
-bool default_is(const NodeEdit& e, std::string_view attribute, const Was& value, int version) {
-  const OpSchema* schema = find_schema(e.node().domain(), e.op(), version);
+/// Is this the value in force where the attribute is absent, by the schema of that version?
+bool default_is(std::string_view domain, std::string_view op, int version,
+                std::string_view attribute, const Was& value) {
+  const OpSchema* schema = find_schema(domain, op, version);
   const AttributeSchema* a = schema != nullptr ? schema->attribute(attribute) : nullptr;
   if (a == nullptr || a->default_value.type == AttributeType::undefined) return true;
   if (const auto* i = std::get_if<std::int64_t>(&value)) return a->default_value.i == *i;
@@ -85,14 +86,20 @@ void refuse_attribute(NodeEdit& e, std::string_view attribute) {
 }  // namespace
 
 Transition& Transition::added(std::string_view attribute, Was old, Action otherwise) {
-  up_actions.push_back([attribute, old](NodeEdit& e) {
-    if (e.has(attribute) || default_is(e, attribute, old, e.to())) return;
-    std::visit([&](const auto& value) { e.set({std::string(attribute), Attr::Content(value)}); },
-               old);
-  });
-  down_actions.push_back([attribute, old, otherwise = std::move(otherwise)](NodeEdit& e) {
+  const bool is_default = default_is(domain, op, to, attribute, old);
+  if (!is_default) {
+    up_actions.push_back([attribute, old](NodeEdit& e) {
+      if (e.has(attribute)) return;
+      std::visit(
+          [&](const auto& value) {
+            e.set({std::string(attribute), Attr::Content(value)});
+          },
+          old);
+    });
+  }
+  down_actions.push_back([=, otherwise = std::move(otherwise)](NodeEdit& e) {
     if (!e.has(attribute)) {
-      if (default_is(e, attribute, old, e.from())) return;
+      if (is_default) return;
     } else if (holds(e, attribute, old)) {
       e.drop(attribute);
       return;
@@ -127,7 +134,8 @@ Transition& Transition::dropped(std::string_view attribute) {
 }
 
 Transition& Transition::attr_to_input(std::string_view attribute, int index, Action otherwise) {
-  up_actions.push_back([attribute, index](NodeEdit& e) { attribute_to_input(e, attribute, index); });
+  up_actions.push_back(
+      [attribute, index](NodeEdit& e) { attribute_to_input(e, attribute, index); });
   down_actions.push_back([attribute, index, otherwise = std::move(otherwise)](NodeEdit& e) {
     if (!e.has_input(index)) return;
     const auto values = e.const_ints(index);
@@ -137,8 +145,8 @@ Transition& Transition::attr_to_input(std::string_view attribute, int index, Act
     const AttributeSchema* a = schema != nullptr ? schema->attribute(attribute) : nullptr;
     if (a != nullptr && a->type == AttributeType::int_) {
       if (values->size() != 1) {
-        return e.refuse(fmt::format("input {} must hold one number, not {}", index,
-                                    values->size()));
+        return e.refuse(
+            fmt::format("input {} must hold one number, not {}", index, values->size()));
       }
       e.set({std::string(attribute), values->front()});
     } else {
@@ -248,9 +256,8 @@ Transition& Registry::at_in(std::string_view domain, std::string_view op, int fr
       return *t;
     }
   }
-  mistakes_.push_back(
-      fmt::format("{}:{} has no neighbouring versions {} and {}", display_domain(domain), op, from,
-                  to));
+  mistakes_.push_back(fmt::format("{}:{} has no neighbouring versions {} and {}",
+                                  display_domain(domain), op, from, to));
   // Kept where nobody looks, so that the caller has something to declare on.
   auto& strays = transitions_[{"", ""}];
   strays.push_back(std::make_unique<Transition>(domain, op, from, to));
@@ -395,11 +402,17 @@ std::vector<TransitionRow> transitions_table() {
   const adapters::Registry& registry = adapters::Registry::instance();
   std::vector<TransitionRow> rows;
   for (const adapters::Transition* t : registry.transitions()) {
-    TransitionRow row{std::string(t->domain), std::string(t->op), t->from, t->to, t->authority,
-                      {}, {}, t->remark};
+    TransitionRow row{std::string(t->domain),
+                      std::string(t->op),
+                      t->from,
+                      t->to,
+                      t->authority,
+                      {},
+                      {},
+                      t->remark};
     row.up = !t->has_verdict ? "refused" : t->up_actions.empty() ? "unchanged" : "rewritten";
-    row.down = !t->has_verdict            ? "refused"
-               : !t->down_actions.empty() ? "rewritten"
+    row.down = !t->has_verdict                      ? "refused"
+               : !t->down_actions.empty()           ? "rewritten"
                : t->authority == Authority::derived ? "types checked"
                                                     : "unchanged";
     rows.push_back(std::move(row));

@@ -83,7 +83,7 @@ class Transition {
 struct Expansion {
   std::string_view domain;
   std::string_view op;
-  int since = 0;   ///< the operator's first version
+  int since = 0;  ///< the operator's first version
   Action action;
   std::string remark;
 };

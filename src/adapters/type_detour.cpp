@@ -1,7 +1,7 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 #include "adapters/blocks.h"
 #include "adapters/engine.h"
@@ -11,16 +11,64 @@ namespace {
 
 /// Operators whose results are elements of their inputs, or follow from comparing them: the same on
 /// any wider type.
-constexpr std::array kSelect = {
-    "Identity", "Reshape",   "Transpose", "Flatten",  "Squeeze",        "Unsqueeze",  "Pad",
-    "Concat",   "Split",     "Slice",     "Gather",   "GatherElements", "GatherND",   "Tile",
-    "Expand",   "Where",     "Max",       "Min",      "Clip",           "Equal",      "Greater",
-    "Less",     "GreaterOrEqual", "LessOrEqual", "Neg", "Abs",          "Relu",       "ReduceMax",
-    "ReduceMin", "MaxPool",  "DepthToSpace", "SpaceToDepth", "Compress", "TopK",      "ArgMax",
-    "ArgMin",   "NonZero",   "OneHot",    "ScatterElements", "ScatterND", "Scatter",  "Shape",
-    "Size",     "Round",     "Floor",     "Ceil",     "Sign",           "IsNaN",      "IsInf",
-    "Resize",   "Upsample",  "GlobalMaxPool", "MaxRoiPool", "MaxUnpool", "ReverseSequence", "Trilu",
-    "CenterCropPad", "Unique"};
+constexpr std::array kSelect = {"Identity",
+                                "Reshape",
+                                "Transpose",
+                                "Flatten",
+                                "Squeeze",
+                                "Unsqueeze",
+                                "Pad",
+                                "Concat",
+                                "Split",
+                                "Slice",
+                                "Gather",
+                                "GatherElements",
+                                "GatherND",
+                                "Tile",
+                                "Expand",
+                                "Where",
+                                "Max",
+                                "Min",
+                                "Clip",
+                                "Equal",
+                                "Greater",
+                                "Less",
+                                "GreaterOrEqual",
+                                "LessOrEqual",
+                                "Neg",
+                                "Abs",
+                                "Relu",
+                                "ReduceMax",
+                                "ReduceMin",
+                                "MaxPool",
+                                "DepthToSpace",
+                                "SpaceToDepth",
+                                "Compress",
+                                "TopK",
+                                "ArgMax",
+                                "ArgMin",
+                                "NonZero",
+                                "OneHot",
+                                "ScatterElements",
+                                "ScatterND",
+                                "Scatter",
+                                "Shape",
+                                "Size",
+                                "Round",
+                                "Floor",
+                                "Ceil",
+                                "Sign",
+                                "IsNaN",
+                                "IsInf",
+                                "Resize",
+                                "Upsample",
+                                "GlobalMaxPool",
+                                "MaxRoiPool",
+                                "MaxUnpool",
+                                "ReverseSequence",
+                                "Trilu",
+                                "CenterCropPad",
+                                "Unique"};
 
 /// One correctly rounded operation: computed in float32 and rounded again to 16 bits it gives the
 /// same bits, as 24 >= 2*11+2.
@@ -41,8 +89,8 @@ bool is_small_int(DataType t) {
 bool is_int32(DataType t) { return t == DataType::int32 || t == DataType::uint32; }
 bool is_tiny_float(DataType t) {
   return t == DataType::float8e4m3fn || t == DataType::float8e4m3fnuz ||
-         t == DataType::float8e5m2 || t == DataType::float8e5m2fnuz ||
-         t == DataType::float4e2m1 || t == DataType::float8e8m0;
+         t == DataType::float8e5m2 || t == DataType::float8e5m2fnuz || t == DataType::float4e2m1 ||
+         t == DataType::float8e8m0;
 }
 
 /// Types that hold every value of `t`, the best first.
@@ -79,7 +127,53 @@ bool takes(const OpSchema& schema, std::string_view type_str, DataType type) {
 
 }  // namespace
 
+namespace {
+
+/// Max, Min and Clip of types that no wider one holds: comparisons and Where [Where-9].
+bool by_comparison(NodeEdit& e) {
+  const std::string& op = e.op();
+  if (e.target() < 9 || (op != "Max" && op != "Min" && op != "Clip")) return false;
+  const DataType type = e.dtype(0);
+  if (type != DataType::int64 && type != DataType::uint64) return false;
+  const auto pick = [&](const Value& a, const Value& b, bool larger) {
+    return where(e, binary(e, "Less", a, b), larger ? b : a, larger ? a : b);
+  };
+  Value result = e.input(0);
+  for (int i = 1; i < e.input_count(); ++i) {
+    if (!e.has_input(i)) continue;
+    result = pick(result, e.input(i), op == "Max" || (op == "Clip" && i == 1));
+  }
+  e.replace({result});
+  return true;
+}
+
+/// [Less-7] of 64-bit integers: high and low halves, whose differences double holds exactly.
+bool by_halves(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  if (e.op() != "Less" && e.op() != "Greater") return false;
+  if (type != DataType::int64 && type != DataType::uint64) return false;
+  if (e.target() < 7) return false;
+  const Value unit = e.number(2147483648.0, type, "unit");
+  const auto halves = [&](const Value& x) {
+    const Value high = binary(e, "Div", x, unit);
+    const Value low = binary(e, "Sub", x, binary(e, "Mul", high, unit));
+    return std::pair{cast(e, high, DataType::float64), cast(e, low, DataType::float64)};
+  };
+  const auto [a_high, a_low] = halves(e.input(0));
+  const auto [b_high, b_low] = halves(e.input(1));
+  // The high halves outweigh whatever the low ones differ by.
+  const Value weight = e.number(8589934592.0, DataType::float64, "weight");
+  const Value apart = binary(e, "Mul", binary(e, "Sub", a_high, b_high), weight);
+  const Value difference = binary(e, "Add", apart, binary(e, "Sub", a_low, b_low));
+  const std::string op = e.op();
+  e.replace({binary(e, op, difference, e.number(0, DataType::float64, "zero"))});
+  return true;
+}
+
+}  // namespace
+
 void detour(NodeEdit& e, const OpSchema& schema) {
+  if (by_comparison(e) || by_halves(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);
   if (op == "ScatterElements" && e.string_or("reduction", "none") != "none") {
@@ -122,8 +216,8 @@ void detour(NodeEdit& e, const OpSchema& schema) {
       e.rounds(fmt::format("{} computed in {}", name_of(b.narrow), name_of(b.wide)));
       continue;
     }
-    return e.refuse(fmt::format("computing it in {} does not give the same results",
-                                name_of(b.wide)));
+    return e.refuse(
+        fmt::format("computing it in {} does not give the same results", name_of(b.wide)));
   }
   const auto wide_of = [&](const FormalParameter* formal, DataType narrow) {
     for (const Bound& b : bound) {

@@ -174,7 +174,8 @@ class BodyEditor {
   friend class ModelEditor;
   friend class OwnedNode;
   friend class OwnedGraph;
-  BodyEditor(pb::GraphProto* graph, const Payloads* payloads) : graph_(graph), payloads_(payloads) {}
+  BodyEditor(pb::GraphProto* graph, const Payloads* payloads)
+      : graph_(graph), payloads_(payloads) {}
   BodyEditor(pb::FunctionProto* function, const Payloads* payloads)
       : function_(function), payloads_(payloads) {}
   OwnedNode borrow(int i);
@@ -205,7 +206,7 @@ class ModelEditor {
   void drop_training();
   void drop_device_configurations();  ///< the model's; nodes have their own
   void drop_functions();
-  void rename_function(int i, std::string_view name);   ///< and clears its overload
+  void rename_function(int i, std::string_view name);  ///< and clears its overload
   /// Parameters with a default become plain parameters.
   void drop_parameter_defaults(int function);
 

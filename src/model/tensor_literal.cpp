@@ -1,7 +1,7 @@
-#include <fmt/format.h>
+#include <cstring>
 
 #include <Eigen/Core>
-#include <cstring>
+#include <fmt/format.h>
 
 #include "model/edit.h"
 #include "proto/onnx.pb.h"

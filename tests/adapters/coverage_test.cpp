@@ -16,8 +16,8 @@ TEST_CASE("every transition has a verdict") {
   std::string missing;
   for (const Transition* t : Registry::instance().transitions()) {
     if (!t->has_verdict) {
-      missing += std::string(t->domain) + " " + std::string(t->op) + " " +
-                 std::to_string(t->from) + " " + std::to_string(t->to) + "\n";
+      missing += std::string(t->domain) + " " + std::string(t->op) + " " + std::to_string(t->from) +
+                 " " + std::to_string(t->to) + "\n";
     }
   }
   CHECK(missing == "");
@@ -27,8 +27,8 @@ TEST_CASE("the registry holds exactly the neighbours of the tables") {
   std::size_t expected = 0;
   const OpSchema* previous = nullptr;
   for (const OpSchema& schema : all_schemas()) {
-    const bool follows = previous != nullptr && previous->domain == schema.domain &&
-                         previous->name == schema.name;
+    const bool follows =
+        previous != nullptr && previous->domain == schema.domain && previous->name == schema.name;
     expected += follows ? 1 : 0;
     previous = &schema;
   }

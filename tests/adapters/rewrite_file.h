@@ -10,6 +10,8 @@
 //   a piece of every reason
 //
 // After the opset other domains may follow: `(opset 13, ai.onnx.ml 2, ir 8, strict, allow-loss)`.
+// `not-run` marks a conversion to one side of a case where the texts and what runtimes do part, and
+// the executor is on the other side.
 // A line starting with # is a comment. A file that starts its model with `<` gives its own header.
 // The environment variable ONNXCOMPAT_BLESS writes what the converter makes into the files.
 
@@ -28,6 +30,7 @@ struct Versions {
   std::vector<DomainVersion> opsets;
   int ir = 0;
   ConversionOptions options;
+  bool not_run = false;
 
   static Versions parse(std::string_view text) {
     Versions versions;
@@ -44,6 +47,8 @@ struct Versions {
         versions.ir = number;
       } else if (name == "strict") {
         versions.options.strict_text = true;
+      } else if (name == "not-run") {
+        versions.not_run = true;
       } else if (name == "allow-loss") {
         versions.options.allow_loss = true;
       } else {
@@ -55,10 +60,10 @@ struct Versions {
 };
 
 struct Outcome {
-  std::string title;    ///< the line after `--- `, without "refused"
+  std::string title;  ///< the line after `--- `, without "refused"
   Versions versions;
   bool refused = false;
-  std::string text;     ///< expected graph, or pieces of reasons, one a line
+  std::string text;  ///< expected graph, or pieces of reasons, one a line
 };
 
 struct Case {
@@ -86,8 +91,9 @@ struct RewriteFile {
       }
       const std::string title = line.substr(4);
       const auto open = title.rfind('(');
-      if (open != std::string::npos && !title.starts_with("opset") && !title.starts_with("ir")) {
-        file.cases.push_back({title, title.substr(0, open - 1),
+      if (open != std::string::npos) {
+        file.cases.push_back({title,
+                              title.substr(0, open - 1),
                               Versions::parse(title.substr(open + 1, title.size() - open - 2)),
                               {},
                               {}});
@@ -128,11 +134,10 @@ inline std::string with_header(const Case& c) {
   int opset = 0;
   for (const DomainVersion& d : c.versions.opsets) {
     if (d.domain.empty()) opset = d.version;
-    imports += (imports.empty() ? "" : ", ") + ("\"" + d.domain + "\" : ") +
-               std::to_string(d.version);
+    imports +=
+        (imports.empty() ? "" : ", ") + ("\"" + d.domain + "\" : ") + std::to_string(d.version);
   }
-  const int ir = c.versions.ir != 0 ? c.versions.ir
-                                    : std::max(8, ir_version_for_opset("", opset));
+  const int ir = c.versions.ir != 0 ? c.versions.ir : std::max(8, ir_version_for_opset("", opset));
   return "<ir_version: " + std::to_string(ir) + ", opset_import: [" + imports + "]>\n" + body;
 }
 

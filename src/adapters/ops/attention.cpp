@@ -76,8 +76,8 @@ void short_mask_down(NodeEdit& e) {
 Value shared_heads(Emitter& e, const Value& x, std::int64_t repeat, std::int64_t heads) {
   if (repeat == 1) return x;
   const Value wide = expand(e, unsqueeze(e, x, {2}), e.ints({1, 1, repeat, 1, 1}, "repeat"));
-  return reshape(e, wide,
-                 concat(e, {dims_of(e, x, 0, 1), e.ints({heads}, "heads"), dims_of(e, x, 2, 4)}, 0));
+  return reshape(
+      e, wide, concat(e, {dims_of(e, x, 0, 1), e.ints({heads}, "heads"), dims_of(e, x, 2, 4)}, 0));
 }
 
 void spelled_out(NodeEdit& e) {
@@ -126,11 +126,11 @@ void spelled_out(NodeEdit& e) {
     const Value known = cast(e, dim_scalar(e, q, 3), DataType::float32);
     root = cast(e, unary(e, "Sqrt", unary(e, "Reciprocal", unary(e, "Sqrt", known))), type);
   }
-  Value scores = e.emit_in({}, 1, "MatMul",
-                           {binary(e, "Mul", q, root),
-                            transpose(e, binary(e, "Mul", k, root), {0, 1, 3, 2})},
-                           1, {})
-                     .front();
+  Value scores =
+      e.emit_in({}, 1, "MatMul",
+                {binary(e, "Mul", q, root), transpose(e, binary(e, "Mul", k, root), {0, 1, 3, 2})},
+                1, {})
+          .front();
   e.set_type(scores, type, 4);
   Value shown = scores;
   if (softcap != 0) {
@@ -152,8 +152,8 @@ void spelled_out(NodeEdit& e) {
     Value last = row;
     if (e.has_input(4)) last = binary(e, "Add", row, dim_scalar(e, e.input(4), 2));
     const Value column = positions(e, dim_scalar(e, k, 2), 3);
-    scores = binary(e, "Add", scores,
-                    masked_out(unary(e, "Not", binary(e, "Greater", column, last))));
+    scores =
+        binary(e, "Add", scores, masked_out(unary(e, "Not", binary(e, "Greater", column, last))));
   }
   if (mode == 2) shown = scores;
   e.set_type(scores, type, 4);

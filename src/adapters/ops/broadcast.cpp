@@ -42,18 +42,8 @@ std::optional<Ints> broadcast_shape(const NodeEdit& e) {
   return full;
 }
 
-/// Stretches input i to a static shape with Tile.
 Value tiled(NodeEdit& e, int i, const Ints& full) {
-  Ints own = *e.shape(i);
-  Value x = e.input(i);
-  if (own == full) return x;
-  if (own.size() < full.size()) {
-    own.insert(own.begin(), full.size() - own.size(), 1);
-    x = reshape(e, x, own);
-  }
-  Ints repeats;
-  for (std::size_t k = 0; k < full.size(); ++k) repeats.push_back(own[k] == full[k] ? 1 : full[k]);
-  return e.emit_in({}, 6, "Tile", {x, e.ints(repeats, "repeats")}, 1, {}).front();
+  return tile_to(e, e.input(i), *e.shape(i), full);
 }
 
 /// broadcast=1 lets B be one element, or a block of A's shape that starts at `axis` (absent: its
@@ -81,7 +71,10 @@ void legacy_up(NodeEdit& e) {
     return;
   }
   const Value a_rank = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(axis, "axis"));
-  const Value missing = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
+  const Value apart = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
+  // One element may have more dims than are left for it.
+  const Value none = e.scalar(0);
+  const Value missing = where(e, binary(e, "Less", apart, none), none, apart);
   const Value ones = filled(e, unsqueeze(e, missing, {0}), 1, DataType::int64);
   e.set_input(1, reshape_to(e, e.input(1), concat(e, {shape_of(e, e.input(1)), ones}, 0)));
 }
@@ -152,9 +145,10 @@ void legacy_down(NodeEdit& e) {
   }
   const auto full = broadcast_shape(e);
   if (!full) {
-    return e.refuse("the dimensions of its inputs are not all known, and neither input is a block "
-                    "of the other's shape as opset 6 wants it",
-                    "declare the shapes of the graph's inputs");
+    return e.refuse(
+        "the dimensions of its inputs are not all known, and neither input is a block "
+        "of the other's shape as opset 6 wants it",
+        "declare the shapes of the graph's inputs");
   }
   e.set_inputs({tiled(e, 0, *full), tiled(e, 1, *full)});
 }
@@ -237,8 +231,8 @@ void prelu_down(NodeEdit& e) {
   // Relu(x) - slope * Relu(-x)
   e.rounds("zeros may change their sign; an infinite slope gives NaN for positive inputs");
   const Value negative = unary(e, "Relu", unary(e, "Neg", e.input(0)));
-  e.replace({binary(e, "Sub", unary(e, "Relu", e.input(0)),
-                    binary(e, "Mul", e.input(1), negative))});
+  e.replace(
+      {binary(e, "Sub", unary(e, "Relu", e.input(0)), binary(e, "Mul", e.input(1), negative))});
 }
 
 }  // namespace

@@ -11,9 +11,9 @@ namespace onnxcompat::adapters {
 namespace {
 
 /// The names that Cast-1 writes, in the order of TensorProto.DataType from 1 on.
-constexpr std::string_view kTypeNames[] = {
-    "FLOAT", "UINT8",   "INT8",   "UINT16", "INT16",  "INT32",     "INT64",     "STRING",
-    "BOOL",  "FLOAT16", "DOUBLE", "UINT32", "UINT64", "COMPLEX64", "COMPLEX128"};
+constexpr std::string_view kTypeNames[] = {"FLOAT",  "UINT8",  "INT8",   "UINT16",    "INT16",
+                                           "INT32",  "INT64",  "STRING", "BOOL",      "FLOAT16",
+                                           "DOUBLE", "UINT32", "UINT64", "COMPLEX64", "COMPLEX128"};
 
 void type_name_to_number(NodeEdit& e) {
   std::string name = e.string_or("to", "");
@@ -34,29 +34,32 @@ void type_number_to_name(NodeEdit& e) {
   e.set({"to", kTypeNames[number - 1]});
 }
 
-bool is_float8(DataType t) {
-  return t >= DataType::float8e4m3fn && t <= DataType::float8e5m2fnuz;
-}
-bool is_fnuz(DataType t) {
-  return t == DataType::float8e4m3fnuz || t == DataType::float8e5m2fnuz;
-}
+bool is_float8(DataType t) { return t >= DataType::float8e4m3fn && t <= DataType::float8e5m2fnuz; }
+bool is_fnuz(DataType t) { return t == DataType::float8e4m3fnuz || t == DataType::float8e5m2fnuz; }
 
 DataType target_type(NodeEdit& e) {
   if (e.op() == "Cast") return static_cast<DataType>(e.int_or("to", 0));
-  return e.dtype(e.op() == "CastLike" ? 1 : 2);
+  if (e.op() == "CastLike") return e.dtype(1);
+  if (e.has_input(2)) return e.dtype(2);
+  return static_cast<DataType>(e.int_or("output_dtype", 0));
 }
 
 /// [Cast-24] an infinity becomes the largest FNUZ value under saturate=1, where 23 gave NaN. Every
 /// runtime does as 24 says, in all versions.
 void infinity_guard(NodeEdit& e, bool up) {
-  if (!e.options().strict_text || !is_fnuz(target_type(e)) || e.int_or("saturate", 1) == 0) return;
+  if (!is_fnuz(target_type(e)) || e.int_or("saturate", 1) == 0 || e.refused()) return;
+  if (!e.options().strict_text) {
+    return e.remark(
+        "an infinity cast to an FNUZ type gives NaN before 24 and the largest value from "
+        "then on by the texts, and the largest value in practice; --strict-text follows "
+        "the texts");
+  }
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   const Value x = cast(e, e.input(0), DataType::float32);
   const Value infinite = e.emit_in({}, 10, "IsInf", {x}, 1, {}).front();
   if (up) {
-    const Value nan =
-        e.number(std::numeric_limits<double>::quiet_NaN(), type, "nan");
+    const Value nan = e.number(std::numeric_limits<double>::quiet_NaN(), type, "nan");
     e.set_input(0, where(e, infinite, nan, e.input(0)));
   } else {
     const double limit = target_type(e) == DataType::float8e4m3fnuz ? 240 : 57344;
@@ -158,6 +161,10 @@ void register_cast(Registry& t) {
         .down([](NodeEdit& e) { infinity_guard(e, false); })
         .note("an infinity cast to an FNUZ type: NaN before 24 by the text, saturated in practice");
   }
+  // QuantizeLinear saturates by the same table.
+  t.at("QuantizeLinear", 23, 24)
+      .up([](NodeEdit& e) { infinity_guard(e, true); })
+      .down([](NodeEdit& e) { infinity_guard(e, false); });
   t.expand("CastLike", cast_like, "Cast to the type of the second input");
 
   t.at("Constant", 1, 9).down(constant_to_initializer);

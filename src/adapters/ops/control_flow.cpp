@@ -88,8 +88,7 @@ void batch_axis_up(NodeEdit& e) {
   for (const Value& output : batch.emit_in({}, 9, "Scan", slices, results, inner)) {
     batch.output(output);
   }
-  e.replace(e.emit_in({}, 9, "Scan", inputs, results,
-                      {{"body", batch}, {"num_scan_inputs", all}}));
+  e.replace(e.emit_in({}, 9, "Scan", inputs, results, {{"body", batch}, {"num_scan_inputs", all}}));
 }
 
 void batch_axis_down(NodeEdit& e) {
@@ -141,6 +140,17 @@ void batch_axis_down(NodeEdit& e) {
   for (std::size_t i = 0; i < outputs_count; ++i) {
     const auto rank = e.rank(e.output(static_cast<int>(i)));
     Value y = squeeze(e, outputs[i], {0});
+    const ValueType* known = e.type(e.output(static_cast<int>(i)));
+    if (known != nullptr && i >= states && known->shape) {
+      // Its dims, with the scanned one first.
+      ValueType front = *known;
+      const auto axis = static_cast<std::ptrdiff_t>(out_axes[i - states]);
+      if (axis >= 0 && axis < std::ssize(*front.shape)) {
+        std::rotate(front.shape->begin(), front.shape->begin() + axis,
+                    front.shape->begin() + axis + 1);
+        e.set_type(y, front);
+      }
+    }
     if (i >= states) {
       if (out_directions[i - states] != 0) y = reversed(e, y, 0);
       if (out_axes[i - states] != 0) {

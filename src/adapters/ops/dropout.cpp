@@ -19,7 +19,8 @@ void test_mode_up(NodeEdit& e) {
   }
   const Value ratio = e.number(e.float_or("ratio", 0.5F), DataType::float32, "ratio");
   const double yes = 1;
-  const Value training = e.constant(TensorLiteral::of(DataType::boolean, {}, {&yes, 1}), "training");
+  const Value training =
+      e.constant(TensorLiteral::of(DataType::boolean, {}, {&yes, 1}), "training");
   const auto y = e.emit_in({}, 12, "Dropout", {e.input(0), ratio, training}, e.output_count(), {});
   std::vector<Value> results = y;
   if (e.has_output(1)) results[1] = cast(e, y[1], e.need_dtype(0));
@@ -69,9 +70,9 @@ void ratio_down(NodeEdit& e) {
 
 void register_dropout(Registry& t) {
   t.at("Dropout", 6, 7).up(test_mode_up).down([](NodeEdit& e) { e.set({"is_test", 1}); });
-  t.at("Dropout", 7, 10)
-      .up([](NodeEdit& e) { mask_to(e, true); })
-      .down([](NodeEdit& e) { mask_to(e, false); });
+  t.at("Dropout", 7, 10).up([](NodeEdit& e) { mask_to(e, true); }).down([](NodeEdit& e) {
+    mask_to(e, false);
+  });
   t.at("Dropout", 10, 12).up(ratio_up).down(ratio_down);
 }
 

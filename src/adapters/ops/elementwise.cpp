@@ -32,9 +32,9 @@ void clip_up(NodeEdit& e) {
     if (!reference && type != DataType::undefined) {
       e.set_input(index, e.number(e.float_or(attribute, otherwise), type, attribute));
     } else {
-      const Value bound = reference ? e.constant(*reference, attribute)
-                                    : e.number(e.float_or(attribute, otherwise), DataType::float32,
-                                               attribute);
+      const Value bound =
+          reference ? e.constant(*reference, attribute)
+                    : e.number(e.float_or(attribute, otherwise), DataType::float32, attribute);
       if (e.target() >= 15) {
         e.set_input(index, e.emit_in({}, 15, "CastLike", {bound, e.input(0)}, 1, {}).front());
       } else if (type == DataType::undefined) {
@@ -49,8 +49,18 @@ void clip_up(NodeEdit& e) {
   move("max", 2, kFloatMax);
 }
 
+/// Bounds of 64-bit integers, which no floating-point attribute holds [Where-9].
+void clip_integers(NodeEdit& e) {
+  if (e.target() < 9) return e.refuse("64-bit integers: Clip-6 takes floating-point numbers");
+  Value x = e.input(0);
+  if (e.has_input(1)) x = where(e, binary(e, "Less", x, e.input(1)), e.input(1), x);
+  if (e.has_input(2)) x = where(e, binary(e, "Less", e.input(2), x), e.input(2), x);
+  e.replace({x});
+}
+
 void clip_down(NodeEdit& e) {
   const DataType type = e.dtype(0);
+  if (type == DataType::int64 || type == DataType::uint64) return clip_integers(e);
   std::optional<float> bounds[2];
   bool as_attributes = true;
   for (int i = 0; i < 2; ++i) {
@@ -70,8 +80,9 @@ void clip_down(NodeEdit& e) {
   }
   if (!as_attributes) {
     if (e.target() < 8) {
-      return e.refuse("a bound is computed at run time or is no float32 value; Clip-6 has "
-                      "attributes for bounds");
+      return e.refuse(
+          "a bound is computed at run time or is no float32 value; Clip-6 has "
+          "attributes for bounds");
     }
     // Right for min > max too, where the result is max.
     Value x = e.input(0);
@@ -166,9 +177,9 @@ void four_dims(NodeEdit& e) {
 
 void register_elementwise(Registry& t) {
   for (const std::string_view op :
-       {"Abs", "Add", "Ceil", "Div", "Dropout", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu",
-        "Log", "Max", "Mean", "Min", "Mul", "Neg", "PRelu", "Reciprocal", "Relu", "Sigmoid", "Sqrt",
-        "Sub", "Sum", "Tanh"}) {
+       {"Abs",         "Add",        "Ceil", "Div",     "Dropout", "Elu", "Exp", "Floor",
+        "HardSigmoid", "LeakyRelu",  "Log",  "Max",     "Mean",    "Min", "Mul", "Neg",
+        "PRelu",       "Reciprocal", "Relu", "Sigmoid", "Sqrt",    "Sub", "Sum", "Tanh"}) {
     t.at(op, 1, 6).dropped("consumed_inputs");
   }
   t.at("InstanceNormalization", 1, 6).dropped("consumed_inputs").down(four_dims);
@@ -186,12 +197,15 @@ void register_elementwise(Registry& t) {
   // The schema of 6 gives more digits than 1; the documentation of both shows the short ones.
   t.at("Selu", 1, 6)
       .up([](NodeEdit& e) { selu_defaults(e, 1.6732F, 1.0507F); })
-      .down([](NodeEdit& e) { selu_defaults(e, 1.67326319217681884765625F, 1.05070102214813232F); });
+      .down(
+          [](NodeEdit& e) { selu_defaults(e, 1.67326319217681884765625F, 1.05070102214813232F); });
 
-  t.at("Pow", 7, 12).up([](NodeEdit&) {}).down(pow_down);
+  t.at("Pow", 7, 12).down(pow_down);
   t.at("Erf", 9, 13).up(erf_up);
   t.at("Range", 11, 27).added("stash_type", was(1));
-  t.at("NonMaxSuppression", 10, 11).same().note("an overlap equal to the threshold never suppressed");
+  t.at("NonMaxSuppression", 10, 11)
+      .same()
+      .note("an overlap equal to the threshold never suppressed");
   t.at("NegativeLogLikelihoodLoss", 12, 13).same();
 }
 

@@ -42,9 +42,9 @@ void float_equal(NodeEdit& e) {
 
 /// [HardSwish-14] x * HardSigmoid(x).
 void hard_swish(NodeEdit& e) {
-  const Value gate = e.emit_in({}, 6, "HardSigmoid", {e.input(0)}, 1,
-                               {{"alpha", 1.0F / 6.0F}, {"beta", 0.5F}})
-                         .front();
+  const Value gate =
+      e.emit_in({}, 6, "HardSigmoid", {e.input(0)}, 1, {{"alpha", 1.0F / 6.0F}, {"beta", 0.5F}})
+          .front();
   e.rounds();
   e.replace({binary(e, "Mul", e.input(0), gate)});
 }
@@ -77,8 +77,7 @@ void gelu(NodeEdit& e) {
   Value inner;
   if (approximate == "tanh") {
     const Value cube = binary(e, "Mul", binary(e, "Mul", x, x), x);
-    const Value sum =
-        binary(e, "Add", x, binary(e, "Mul", like_input(e, 0.044715, "cubic"), cube));
+    const Value sum = binary(e, "Add", x, binary(e, "Mul", like_input(e, 0.044715, "cubic"), cube));
     inner = unary(e, "Tanh", binary(e, "Mul", like_input(e, std::sqrt(2 / M_PI), "scale"), sum));
   } else {
     inner = unary(e, "Erf", binary(e, "Div", x, like_input(e, std::sqrt(2.0), "root")));
@@ -124,8 +123,7 @@ void shrink(NodeEdit& e) {
   const Value zero = like_input(e, 0, "zero");
   const Value low = like_input(e, -lambda, "low");
   if (e.refused()) return;
-  const Value above =
-      where(e, binary(e, "Greater", x, limit), binary(e, "Sub", x, b), zero);
+  const Value above = where(e, binary(e, "Greater", x, limit), binary(e, "Sub", x, b), zero);
   e.replace({where(e, binary(e, "Less", x, low), binary(e, "Add", x, b), above)});
 }
 
@@ -156,8 +154,9 @@ void is_nan(NodeEdit& e) {
   const Value zero = like_input(e, 0, "zero");
   const Value below = like_input(e, -1, "below");
   if (e.refused()) return;
-  e.replace({unary(e, "Not", binary(e, "Or", binary(e, "Less", e.input(0), zero),
-                                    binary(e, "Greater", e.input(0), below)))});
+  e.replace({unary(e, "Not",
+                   binary(e, "Or", binary(e, "Less", e.input(0), zero),
+                          binary(e, "Greater", e.input(0), below)))});
 }
 
 /// [IsInf-10] beyond the largest finite number.
@@ -196,8 +195,7 @@ void round_half_even(NodeEdit& e) {
   const Value halved = binary(e, "Div", low, two);
   const Value odd = binary(e, "Greater", binary(e, "Sub", halved, unary(e, "Floor", halved)),
                            e.number(0.25, type, "quarter"));
-  const Value not_below =
-      unary(e, "Not", binary(e, "Less", part, half));
+  const Value not_below = unary(e, "Not", binary(e, "Less", part, half));
   const Value above = binary(e, "Greater", part, half);
   const Value up = binary(e, "Or", above, binary(e, "And", not_below, odd));
   const Value rounded = binary(e, "Add", low, cast(e, up, type));
@@ -279,8 +277,10 @@ void bit_cast(NodeEdit& e) {
 }  // namespace
 
 void register_expand_math(Registry& t) {
-  t.expand("GreaterOrEqual", [](NodeEdit& e) { or_equal(e, "Greater"); }, "Or of Greater and Equal");
-  t.expand("LessOrEqual", [](NodeEdit& e) { or_equal(e, "Less"); }, "Or of Less and Equal");
+  t.expand(
+      "GreaterOrEqual", [](NodeEdit& e) { or_equal(e, "Greater"); }, "Or of Greater and Equal");
+  t.expand(
+      "LessOrEqual", [](NodeEdit& e) { or_equal(e, "Less"); }, "Or of Less and Equal");
   t.at("Equal", 7, 11).down(float_equal);
   t.expand("HardSwish", hard_swish, "x * HardSigmoid(x)");
   t.expand("Mish", mish, "x * Tanh(Softplus(x))");

@@ -115,17 +115,14 @@ void rotary_embedding(NodeEdit& e) {
   }
   // Caches as [batch, 1, sequence, turned / 2]: picked by position, or given for each place.
   const auto cache = [&](int i) {
-    const Value rows =
-        e.has_input(3) ? gather(e, e.input(i), e.input(3), 0) : e.input(i);
+    const Value rows = e.has_input(3) ? gather(e, e.input(i), e.input(3), 0) : e.input(i);
     return unsqueeze(e, rows, {1});
   };
   const Value cosine = cache(1);
   const Value sine = cache(2);
   const auto [a, b] = rotated_parts(e, x, turned, interleaved);
-  const Value real =
-      binary(e, "Sub", binary(e, "Mul", cosine, a), binary(e, "Mul", sine, b));
-  const Value imaginary =
-      binary(e, "Add", binary(e, "Mul", sine, a), binary(e, "Mul", cosine, b));
+  const Value real = binary(e, "Sub", binary(e, "Mul", cosine, a), binary(e, "Mul", sine, b));
+  const Value imaginary = binary(e, "Add", binary(e, "Mul", sine, a), binary(e, "Mul", cosine, b));
   Value y;
   if (interleaved) {
     const Value pairs = concat(e, {unsqueeze(e, real, {4}), unsqueeze(e, imaginary, {4})}, 4);
@@ -146,13 +143,15 @@ void dynamic_quantize(NodeEdit& e) {
   const Value zero = e.number(0, DataType::float32, "zero");
   const Value top = e.number(255, DataType::float32, "top");
   const auto extreme = [&](const char* reduction, const char* with) {
-    return e.emit_in({}, 8, with, {reduce(e, reduction, e.input(0), {}, false), zero}, 1, {}).front();
+    return e.emit_in({}, 8, with, {reduce(e, reduction, e.input(0), {}, false), zero}, 1, {})
+        .front();
   };
   const Value high = extreme("ReduceMax", "Max");
   const Value low = extreme("ReduceMin", "Min");
   const Value scale = binary(e, "Div", binary(e, "Sub", high, low), top);
   const Value shift = binary(e, "Div", binary(e, "Sub", zero, low), scale);
-  const Value clipped = e.emit_in({}, 11, "Clip", {unary(e, "Round", shift), zero, top}, 1, {}).front();
+  const Value clipped =
+      e.emit_in({}, 11, "Clip", {unary(e, "Round", shift), zero, top}, 1, {}).front();
   const Value zero_point = cast(e, clipped, DataType::uint8);
   const Value y =
       e.emit_in({}, 10, "QuantizeLinear", {e.input(0), scale, zero_point}, 1, {}).front();
@@ -192,10 +191,11 @@ void integer_product(NodeEdit& e) {
   if (e.refused()) return;
   Value product;
   if (convolution) {
-    product = e.emit_in({}, 1, "Conv", {a, b}, 1,
-                        e.attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads",
-                                      "strides"}))
-                  .front();
+    product =
+        e.emit_in(
+             {}, 1, "Conv", {a, b}, 1,
+             e.attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}))
+            .front();
   } else {
     product = e.emit_in({}, 1, "MatMul", {a, b}, 1, {}).front();
   }
@@ -213,14 +213,13 @@ void causal_conv(NodeEdit& e) {
   const Value x = e.input(0);
   Value state = e.input(3);
   if (state.empty()) {
-    const Value shape =
-        concat(e, {dims_of(e, x, 0, 2), e.ints({kernel - 1}, "state")}, 0);
+    const Value shape = concat(e, {dims_of(e, x, 0, 2), e.ints({kernel - 1}, "state")}, 0);
     state = filled(e, shape, 0, type);
   }
   const Value all = concat(e, {state, x}, 2);
-  Value y = e.emit_in({}, 1, "Conv", {all, e.input(1), e.input(2)}, 1,
-                      {{"group", weights->front()}})
-                .front();
+  Value y =
+      e.emit_in({}, 1, "Conv", {all, e.input(1), e.input(2)}, 1, {{"group", weights->front()}})
+          .front();
   if (activation == "silu" || activation == "swish") {
     y = binary(e, "Mul", y, unary(e, "Sigmoid", y));
   } else if (activation != "none" && !activation.empty()) {

@@ -119,6 +119,13 @@ void given_tensor(NodeEdit& e) {
   e.replace({reshape(e, flat, dims)});
 }
 
+/// ONNX Runtime writes its own LayerNormalization, which became 17's, into models of older opsets.
+void layer_normalization(NodeEdit& e) {
+  e.remark(
+      "LayerNormalization before opset 17 is ONNX Runtime's own, taken for LayerNormalization-17");
+  e.become("LayerNormalization", 17);
+}
+
 void dynamic_slice(NodeEdit& e) { e.become("Slice", 10); }
 
 void fully_connected(NodeEdit& e) {
@@ -128,9 +135,9 @@ void fully_connected(NodeEdit& e) {
   const auto flat = [&](int i, std::int64_t at) {
     return e.emit_in({}, 1, "Flatten", {e.input(i)}, 1, {{"axis", at}}).front();
   };
-  e.replace({e.emit_in({}, 7, "Gemm", {flat(0, axis), flat(1, axis_w), e.input(2)}, 1,
-                       {{"transB", 1}})
-                 .front()});
+  e.replace(
+      {e.emit_in({}, 7, "Gemm", {flat(0, axis), flat(1, axis_w), e.input(2)}, 1, {{"transB", 1}})
+           .front()});
 }
 
 }  // namespace
@@ -138,24 +145,25 @@ void fully_connected(NodeEdit& e) {
 void register_experimental(Registry& t) {
   t.experimental("Affine", affine, "Mul and Add");
   t.experimental("Scale", scale, "Mul");
-  t.experimental("ScaledTanh", [](NodeEdit& e) { scaled(e, "Tanh"); }, "Mul, Tanh, Mul");
-  t.experimental("ParametricSoftplus", [](NodeEdit& e) { scaled(e, "Softplus"); },
-                 "Mul, Softplus, Mul");
+  t.experimental(
+      "ScaledTanh", [](NodeEdit& e) { scaled(e, "Tanh"); }, "Mul, Tanh, Mul");
+  t.experimental(
+      "ParametricSoftplus", [](NodeEdit& e) { scaled(e, "Softplus"); }, "Mul, Softplus, Mul");
   t.experimental("ThresholdedRelu", thresholded_relu, "ThresholdedRelu-10");
   t.experimental("ImageScaler", image_scaler, "Mul and Add");
   t.experimental("Crop", crop, "Slice");
   t.experimental("MeanVarianceNormalization", mean_variance, "ReduceMean, Sub, Div");
   t.experimental("ConstantFill", constant_fill, "ConstantOfShape");
   t.experimental("GivenTensorFill", given_tensor, "Constant and Reshape");
+  t.experimental("LayerNormalization", layer_normalization, "LayerNormalization-17");
   t.experimental("DynamicSlice", dynamic_slice, "Slice-10");
   t.experimental("FC", fully_connected, "Flatten and Gemm");
-  t.experimental("Embedding",
-                 [](NodeEdit& e) { e.replace({gather(e, e.input(1), e.input(0), 0)}); }, "Gather");
+  t.experimental(
+      "Embedding", [](NodeEdit& e) { e.replace({gather(e, e.input(1), e.input(0), 0)}); },
+      "Gather");
   t.experimental(
       "LoopIndexTensor",
-      [](NodeEdit& e) {
-        e.replace({gather(e, e.input(0), e.input(1), e.int_or("axis", 0))});
-      },
+      [](NodeEdit& e) { e.replace({gather(e, e.input(0), e.input(1), e.int_or("axis", 0))}); },
       "Gather");
 }
 

@@ -34,8 +34,8 @@ void negative_indices_down(NodeEdit& e, int data, int input) {
     std::vector<double> positive;
     for (const auto v : *values) positive.push_back(static_cast<double>(v < 0 ? v + *dim : v));
     e.fold_input(input);
-    e.set_input(input, e.constant(TensorLiteral::of(known->type(), known->dims(), positive),
-                                  "indices"));
+    e.set_input(input,
+                e.constant(TensorLiteral::of(known->type(), known->dims(), positive), "indices"));
     return;
   }
   const DataType work = type == DataType::int32 ? DataType::int32 : DataType::int64;
@@ -45,10 +45,17 @@ void negative_indices_down(NodeEdit& e, int data, int input) {
 /// [OneHot-11] negative indices count from the end; the text of 9 makes them all "off", while every
 /// runtime wraps them in 9 too.
 void one_hot_guard(NodeEdit& e, bool up) {
-  if (!e.options().strict_text) return;
   const auto known = e.constant(0);
   const auto values = known ? known->doubles() : std::nullopt;
   if (values && std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; })) return;
+  if (!e.options().strict_text) {
+    if (values) {
+      e.remark(
+          "negative indices are all off by the text of OneHot-9 and count from the end in "
+          "practice; --strict-text follows the text");
+    }
+    return;
+  }
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   const Value depth = cast(e, e.input(1), type);
@@ -108,8 +115,7 @@ void reduction_down(NodeEdit& e) {
     }
     std::sort(rows.begin(), rows.end());
     // A negative index may name the element that a positive one names.
-    distinct = constant.has_value() &&
-               std::adjacent_find(rows.begin(), rows.end()) == rows.end() &&
+    distinct = constant.has_value() && std::adjacent_find(rows.begin(), rows.end()) == rows.end() &&
                std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; });
   } else if (distinct) {
     Ints sorted = *values;
@@ -118,13 +124,14 @@ void reduction_down(NodeEdit& e) {
                (sorted.empty() || sorted.front() >= 0);
   }
   if (!distinct) {
-    return e.refuse("reduction \"" + reduction + "\" over indices that may repeat has no older form",
-                    "convert to opset 16 (add, mul) or 18 (max, min)");
+    return e.refuse(
+        "reduction \"" + reduction + "\" over indices that may repeat has no older form",
+        "convert to opset 16 (add, mul) or 18 (max, min)");
   }
-  const Value old = nd ? e.emit_in({}, 12, "GatherND", {e.input(0), e.input(1)}, 1, {}).front()
-                       : e.emit_in({}, 11, "GatherElements", {e.input(0), e.input(1)}, 1,
-                                   e.attributes({"axis"}))
-                             .front();
+  const Value old =
+      nd ? e.emit_in({}, 12, "GatherND", {e.input(0), e.input(1)}, 1, {}).front()
+         : e.emit_in({}, 11, "GatherElements", {e.input(0), e.input(1)}, 1, e.attributes({"axis"}))
+               .front();
   const int written = combine == "Max" || combine == "Min" ? 12 : 7;
   e.set_input(2, e.emit_in({}, written, combine, {old, e.input(2)}, 1, {}).front());
   e.drop("reduction");

@@ -26,9 +26,10 @@ void gemm_broadcast_down(NodeEdit& e) {
     return;
   }
   if (!result) {
-    return e.refuse("the dimensions of its result are not all known, and C is neither of them nor "
-                    "a row",
-                    "declare the shapes of the graph's inputs");
+    return e.refuse(
+        "the dimensions of its result are not all known, and C is neither of them nor "
+        "a row",
+        "declare the shapes of the graph's inputs");
   }
   Ints repeats;
   for (std::size_t i = 0; i < 2; ++i) repeats.push_back((*c)[i] == 1 ? (*result)[i] : 1);
@@ -47,13 +48,13 @@ void gemm_without_c_down(NodeEdit& e) {
 /// [ConvTranspose-11] where the total padding is odd, the text of 1 puts the smaller half first
 /// unless auto_pad is SAME_UPPER, that of 11 only if it is. Every runtime does as 11 says.
 void odd_padding(NodeEdit& e, bool up) {
-  if (!e.options().strict_text) return;
+  const bool strict = e.options().strict_text;
   const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
   const bool same = auto_pad.starts_with("SAME");
   if (!e.has("output_shape") && !same) return;
-  const auto dims = e.need_shape(0);
-  const auto weights = dims ? e.need_shape(1) : std::nullopt;
-  if (!weights || weights->size() < 3) return;
+  const auto dims = strict ? e.need_shape(0) : e.shape(0);
+  const auto weights = strict && dims ? e.need_shape(1) : e.shape(1);
+  if (!dims || !weights || weights->size() < 3 || dims->size() != weights->size()) return;
   const std::size_t n = weights->size() - 2;
   const Ints kernel = e.int_list_or("kernel_shape", Ints(weights->begin() + 2, weights->end()));
   const Ints strides = e.int_list_or("strides", Ints(n, 1));
@@ -77,6 +78,11 @@ void odd_padding(NodeEdit& e, bool up) {
     ends[i] = total - begins[i];
   }
   if (!odd) return;
+  if (!strict) {
+    return e.remark(
+        "its padding is odd: the texts of ConvTranspose-1 and -11 put the larger half on "
+        "different sides, runtimes never did; --strict-text follows the texts");
+  }
   e.drop("output_shape");
   e.drop("auto_pad");
   begins.insert(begins.end(), ends.begin(), ends.end());

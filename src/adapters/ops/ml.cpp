@@ -76,7 +76,8 @@ void classes_down(NodeEdit& e) {
   e.set({"classes_strings", classes});
 }
 
-/// [LabelEncoder-4] of equal keys the text takes the last; runtimes take the first in every version.
+/// [LabelEncoder-4] of equal keys the text takes the last; runtimes take the first in every
+/// version.
 void duplicate_keys_up(NodeEdit& e) {
   const char* sides[] = {"strings", "int64s", "floats"};
   for (const char* key_side : sides) {
@@ -201,9 +202,8 @@ void tensors_to_lists(NodeEdit& e) {
 
 /// [TreeEnsembleRegressor-3] tensors of double beside the lists of float.
 void double_lists_down(NodeEdit& e, const std::string& votes) {
-  for (const std::string& name :
-       {std::string("base_values"), std::string("nodes_hitrates"), std::string("nodes_values"),
-        votes + "_weights"}) {
+  for (const std::string& name : {std::string("base_values"), std::string("nodes_hitrates"),
+                                  std::string("nodes_values"), votes + "_weights"}) {
     if (!e.has(name + "_as_tensor")) continue;
     const auto values = float_list(e, name);
     if (e.refused() || !values) return;
@@ -229,7 +229,6 @@ std::optional<Value> transformed(NodeEdit& e, const Value& scores, const std::st
   e.refuse("post_transform " + transform + " after base values has no form in TreeEnsemble-5");
   return std::nullopt;
 }
-
 
 /// The votes of a forest summed up by TreeEnsemble-5, as float32.
 std::optional<Value> summed(NodeEdit& e, const Forest& forest, std::int64_t targets,
@@ -257,9 +256,9 @@ std::optional<Value> summed(NodeEdit& e, const Forest& forest, std::int64_t targ
 constexpr const char* kTransforms[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
 
 Value floats(Emitter& e, const std::vector<double>& values, std::string_view suffix) {
-  return e.constant(TensorLiteral::of(DataType::float32,
-                                      {static_cast<std::int64_t>(values.size())}, values),
-                    suffix);
+  return e.constant(
+      TensorLiteral::of(DataType::float32, {static_cast<std::int64_t>(values.size())}, values),
+      suffix);
 }
 
 void regressor_up(NodeEdit& e) {
@@ -278,8 +277,9 @@ void regressor_up(NodeEdit& e) {
   }
   const bool biased = base && std::ranges::any_of(*base, [](double v) { return v != 0; });
   if (biased && number != 0 && targets == 1 && !e.options().strict_text) {
-    return e.refuse("post_transform together with base values for one target: runtimes leave the "
-                    "transform out where the text applies it");
+    return e.refuse(
+        "post_transform together with base values for one target: runtimes leave the "
+        "transform out where the text applies it");
   }
   auto y = summed(e, *forest, targets, function, biased ? 0 : number);
   if (!y) return;
@@ -308,8 +308,9 @@ void classifier_up(NodeEdit& e) {
     }
   }
   if (classes <= 2 && !several) {
-    return e.refuse("a binary classifier whose votes are for one class only: what its scores mean "
-                    "differs between runtimes");
+    return e.refuse(
+        "a binary classifier whose votes are for one class only: what its scores mean "
+        "differs between runtimes");
   }
   auto scores = summed(e, *forest, static_cast<std::int64_t>(classes), 1, 0);
   if (!scores) return;
@@ -317,10 +318,12 @@ void classifier_up(NodeEdit& e) {
     if (base->size() != classes) return e.refuse("base values are not one for each class");
     scores = binary(e, "Add", *scores, floats(e, *base, "base_values"));
   }
-  const Value best = e.emit_in({}, 11, "ArgMax", {*scores}, 1, {{"axis", 1}, {"keepdims", 0}}).front();
+  const Value best =
+      e.emit_in({}, 11, "ArgMax", {*scores}, 1, {{"axis", 1}, {"keepdims", 0}}).front();
   const auto count = static_cast<std::int64_t>(classes);
-  const Value labels = names.empty() ? e.ints(numbers, "labels")
-                                     : e.constant(TensorLiteral::of_strings({count}, names), "labels");
+  const Value labels = names.empty()
+                           ? e.ints(numbers, "labels")
+                           : e.constant(TensorLiteral::of_strings({count}, names), "labels");
   const Value label = gather(e, labels, best, 0);
   const auto z = transformed(e, *scores, transform);
   if (!z) return;

@@ -111,8 +111,8 @@ void mixed_types_down(NodeEdit& e) {
 /// A value for each group, [G], repeated for its channels, [C].
 Value per_channel(Emitter& e, const Value& per_group, const Value& channels, std::int64_t groups) {
   const Value each = binary(e, "Div", channels, e.ints({groups}, "groups"));
-  const Value wide = expand(e, unsqueeze(e, per_group, {1}),
-                            concat(e, {e.ints({groups}, "groups"), each}, 0));
+  const Value wide =
+      expand(e, unsqueeze(e, per_group, {1}), concat(e, {e.ints({groups}, "groups"), each}, 0));
   return reshape(e, wide, Ints{-1});
 }
 
@@ -130,9 +130,7 @@ void group_up(NodeEdit& e) {
 void group_spelled_out(NodeEdit& e, bool scale_per_group) {
   const std::int64_t groups = e.int_or("num_groups", 1);
   const DataType type = e.need_dtype(0);
-  const auto stash = scale_per_group
-                         ? type
-                         : static_cast<DataType>(e.int_or("stash_type", 1));
+  const auto stash = scale_per_group ? type : static_cast<DataType>(e.int_or("stash_type", 1));
   const float epsilon = e.float_or("epsilon", 1e-5F);
   if (e.refused()) return;
   const Value x = cast(e, e.input(0), stash);
@@ -149,8 +147,7 @@ void group_spelled_out(NodeEdit& e, bool scale_per_group) {
   // [C] against [N, C, spatial…]: seen as [N, C, the rest].
   const Value flat = reshape(e, normal, Ints{0, 0, -1});
   const auto parameter = [&](int i) {
-    const Value own =
-        scale_per_group ? per_channel(e, e.input(i), channels, groups) : e.input(i);
+    const Value own = scale_per_group ? per_channel(e, e.input(i), channels, groups) : e.input(i);
     return unsqueeze(e, own, {1});
   };
   const Value scaled = binary(e, "Add", binary(e, "Mul", flat, parameter(1)), parameter(2));
@@ -168,8 +165,9 @@ void register_normalization(Registry& t) {
   t.at("GroupNormalization", 18, 21).up(group_up).down([](NodeEdit& e) {
     group_spelled_out(e, false);
   });
-  t.expand("GroupNormalization", [](NodeEdit& e) { group_spelled_out(e, true); },
-           "mean and variance over each group");
+  t.expand(
+      "GroupNormalization", [](NodeEdit& e) { group_spelled_out(e, true); },
+      "mean and variance over each group");
 }
 
 }  // namespace onnxcompat::adapters

@@ -93,8 +93,9 @@ Value padded(NodeEdit& e, const Window& w, float value) {
   pads.insert(pads.end(), w.begins.begin(), w.begins.end());
   pads.insert(pads.end(), {0, 0});
   pads.insert(pads.end(), w.ends.begin(), w.ends.end());
-  return e.emit_in({}, 2, "Pad", {e.input(0)}, 1,
-                   {{"mode", "constant"}, {"pads", pads}, {"value", value}})
+  return e
+      .emit_in({}, 2, "Pad", {e.input(0)}, 1,
+               {{"mode", "constant"}, {"pads", pads}, {"value", value}})
       .front();
 }
 
@@ -115,8 +116,9 @@ void ceil_mode_down(NodeEdit& e) {
   bool fits = true;
   for (std::size_t i = 0; i < w->rank(); ++i) {
     if (w->degenerate(i) && e.options().strict_text) {
-      return e.refuse("a window of its own would start in the padding at the end, which the texts "
-                      "before 22 keep and every runtime drops");
+      return e.refuse(
+          "a window of its own would start in the padding at the end, which the texts "
+          "before 22 keep and every runtime drops");
     }
     grown[i] += w->missing(i);
     fits = fits && w->missing(i) == 0;
@@ -143,11 +145,11 @@ void dilations_down(NodeEdit& e) {
   }
   const bool max = e.op() == "MaxPool";
   const std::int64_t p = e.int_or("p", 2);
-  const std::string_view reduction = max                ? "ReduceMax"
-                                     : is_average(e)    ? "ReduceMean"
-                                     : p == 1           ? "ReduceL1"
-                                     : p == 2           ? "ReduceL2"
-                                                        : "";
+  const std::string_view reduction = max             ? "ReduceMax"
+                                     : is_average(e) ? "ReduceMean"
+                                     : p == 1        ? "ReduceL1"
+                                     : p == 2        ? "ReduceL2"
+                                                     : "";
   if (reduction.empty()) return e.refuse("dilations with a norm other than 1 or 2");
   Window full = *w;
   if (e.int_or("ceil_mode", 0) != 0) {
@@ -165,15 +167,16 @@ void dilations_down(NodeEdit& e) {
     }
     // Each axis handled so far became two.
     const auto axis = static_cast<std::int64_t>(2 + 2 * i);
-    x = gather(e, x,
-               e.constant(TensorLiteral::of(DataType::int64, {out, full.kernel[i]}, indices),
-                          "window"),
-               axis);
+    x = gather(
+        e, x,
+        e.constant(TensorLiteral::of(DataType::int64, {out, full.kernel[i]}, indices), "window"),
+        axis);
     window_axes.push_back(axis + 1);
   }
   const bool averages_real = is_average(e) && !counts_padding(e);
   bool pads = false;
-  for (std::size_t i = 0; i < full.rank(); ++i) pads = pads || full.begins[i] != 0 || full.ends[i] != 0;
+  for (std::size_t i = 0; i < full.rank(); ++i)
+    pads = pads || full.begins[i] != 0 || full.ends[i] != 0;
   if (!max) e.rounds();
   if (is_average(e) && pads) {
     // Each window is divided by the number of its elements that count.
@@ -183,8 +186,8 @@ void dilations_down(NodeEdit& e) {
     std::vector<double> counts{1};
     for (std::size_t i = 0; i < full.rank(); ++i) {
       const std::int64_t first = averages_real ? full.begins[i] : 0;
-      const std::int64_t last = averages_real ? full.begins[i] + full.dims[i]
-                                              : w->begins[i] + w->dims[i] + w->ends[i];
+      const std::int64_t last =
+          averages_real ? full.begins[i] + full.dims[i] : w->begins[i] + w->dims[i] + w->ends[i];
       std::vector<double> next;
       for (const double outer : counts) {
         for (std::int64_t o = 0; o < full.outputs(i); ++o) {
@@ -214,10 +217,21 @@ void count_padding_down(NodeEdit& e) {
   for (const char* gone : {"count_include_pad", "auto_pad", "pads"}) e.drop(gone);
 }
 
-/// [MaxPool-22] a window that would start in the padding at the end is dropped; the older texts keep
-/// it, and no runtime does.
+bool spatial_dims_known(const NodeEdit& e) {
+  const auto rank = e.rank(0);
+  if (!rank) return false;
+  for (int i = 2; i < *rank; ++i) {
+    if (!e.dim(e.input(0), i)) return false;
+  }
+  return true;
+}
+
+/// [MaxPool-22] a window that would start in the padding at the end is dropped; the older texts
+/// keep it, and no runtime does.
 void degenerate_window(NodeEdit& e, bool up) {
-  if (!e.options().strict_text || e.int_or("ceil_mode", 0) == 0) return;
+  if (e.int_or("ceil_mode", 0) == 0 || e.refused()) return;
+  const bool strict = e.options().strict_text;
+  if (!strict && !spatial_dims_known(e)) return;
   const auto w = window_of(e);
   if (!w) return;
   Ints grown = w->ends;
@@ -233,6 +247,11 @@ void degenerate_window(NodeEdit& e, bool up) {
     grown[i] += w->strides[i] - over;
   }
   if (!any) return;
+  if (!strict) {
+    return e.remark(
+        "a window of ceil_mode starts in the padding at the end: the texts before 22 keep "
+        "it, runtimes drop it; --strict-text follows the texts");
+  }
   if (up) {
     e.drop("ceil_mode");
     e.set({"pads", joined(w->begins, grown)});
@@ -240,7 +259,8 @@ void degenerate_window(NodeEdit& e, bool up) {
   }
   Value y = e.detach_output(0);
   for (std::size_t i = 0; i < w->rank(); ++i) {
-    if (w->degenerate(i)) y = slice(e, y, Ints{0}, Ints{-1}, Ints{static_cast<std::int64_t>(i) + 2});
+    if (w->degenerate(i))
+      y = slice(e, y, Ints{0}, Ints{-1}, Ints{static_cast<std::int64_t>(i) + 2});
   }
   e.produce(0, y);
 }
@@ -282,13 +302,17 @@ void register_pool(Registry& t) {
       .added_ints("dilations", 1, dilations_down)
       .added("ceil_mode", was(0), ceil_mode_down);
   t.at("MaxPool", 10, 11).same();
-  for (const auto& [op, from] : {std::pair{"AveragePool", 19}, std::pair{"MaxPool", 12}}) {
-    t.at(op, from, 22)
-        .up([](NodeEdit& e) { degenerate_window(e, true); })
-        .down([](NodeEdit& e) { degenerate_window(e, false); })
-        .note("a ceil_mode window starting in the end padding: kept before 22 by the text, dropped "
-              "in practice");
-  }
+  t.at("MaxPool", 12, 22)
+      .up([](NodeEdit& e) { degenerate_window(e, true); })
+      .down([](NodeEdit& e) { degenerate_window(e, false); })
+      .note(
+          "a ceil_mode window starting in the end padding: kept before 22 by the text, dropped in "
+          "practice");
+  t.at("AveragePool", 19, 22)
+      .same()
+      .note(
+          "a ceil_mode window without any element, whose average means nothing, is gone from 22 "
+          "on, and was in the text of 19 for one release");
   t.at("MaxUnpool", 9, 11).same();
   t.at("LpPool", 1, 2).up(norm_up).down(norm_down);
   t.at("GlobalLpPool", 1, 2).up(norm_up).down(norm_down);

@@ -60,6 +60,7 @@ std::optional<Value> spread_out(NodeEdit& e, int input) {
   const std::int64_t axis = e.int_or("axis", 1);
   const std::int64_t block = e.int_or("block_size", 0);
   if (e.refused()) return std::nullopt;
+  if (e.to() == 0) return e.input(input);  // below 10 there is one scale for all
   return block > 0 ? along_blocks(e, e.input(input), axis, block)
                    : along_axis(e, e.input(input), axis);
 }
@@ -104,7 +105,6 @@ void quantize_spelled_out(NodeEdit& e) {
   if (e.refused()) return;
   const auto range = range_of(type);
   if (!range) return e.refuse("its result type has no older form");
-  if (e.target() < 11) return e.refuse("Round is needed, which is opset 11's");
   const auto scale = spread_out(e, 1);
   if (!scale) return;
   const DataType work = e.dtype(1) == DataType::undefined ? DataType::float32 : e.dtype(1);
@@ -255,6 +255,8 @@ void register_quantize(Registry& t) {
   for (const std::string_view op : {"QuantizeLinear", "DequantizeLinear"}) {
     t.at(op, 10, 13).down(axis_down);
   }
+  t.expand("QuantizeLinear", quantize_spelled_out, "Div, Round, Add, Clip, Cast");
+  t.expand("DequantizeLinear", dequantize_spelled_out, "Cast, Sub, Mul");
   t.at("QuantizeLinear", 13, 19).up(quantize_int32_up).down(half_scale_down);
   t.at("DequantizeLinear", 13, 19).down(half_scale_down);
   t.at("QuantizeLinear", 19, 21).down(quantize_21_down);

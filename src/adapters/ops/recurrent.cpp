@@ -14,9 +14,7 @@ void output_sequence_up(NodeEdit& e) {
   if (!wanted && e.has_output(0) && !e.output_used(0)) e.set_output(0, {});
 }
 
-void output_sequence_down(NodeEdit& e) {
-  e.set({"output_sequence", e.has_output(0) ? 1 : 0});
-}
+void output_sequence_down(NodeEdit& e) { e.set({"output_sequence", e.has_output(0) ? 1 : 0}); }
 
 /// [LSTM-14] layout=1: batch first.
 void layout_down(NodeEdit& e) {
@@ -53,13 +51,10 @@ void register_recurrent(Registry& t) {
   t.at("RNN", 1, 7).up(output_sequence_up).down(output_sequence_down);
   t.at("LSTM", 1, 7).up(output_sequence_up).down(output_sequence_down);
   t.at("GRU", 3, 7).up(output_sequence_up).down(output_sequence_down);
-  t.at("GRU", 1, 3)
-      .up(direction_up)
-      .added("linear_before_reset", was(0))
-      .down([](NodeEdit& e) {
-        if (!e.has("direction")) e.set({"direction", "forward"});
-        if (!e.has_output(1)) e.set_output(1, e.fresh("Y_h"));
-      });
+  t.at("GRU", 1, 3).up(direction_up).added("linear_before_reset", was(0)).down([](NodeEdit& e) {
+    if (!e.has("direction")) e.set({"direction", "forward"});
+    if (!e.has_output(1)) e.set_output(1, e.fresh("Y_h"));
+  });
   for (const auto& [op, from] : {std::pair{"RNN", 7}, std::pair{"GRU", 7}, std::pair{"LSTM", 7}}) {
     t.at(op, from, 14).added("layout", was(0), layout_down);
   }

@@ -39,8 +39,7 @@ void dynamic_axes_by_sum(NodeEdit& e) {
   const Decomposed parts = decomposed(e.op() == "ReduceMean" ? "ReduceSum" : e.op());
   const Attrs attributes = e.attributes({"keepdims", "noop_with_empty_axes"});
   const Value x = apply(e, parts.before, e.input(0));
-  const Value sum =
-      e.emit_in({}, 13, "ReduceSum", {x, e.input(1)}, 1, attributes).front();
+  const Value sum = e.emit_in({}, 13, "ReduceSum", {x, e.input(1)}, 1, attributes).front();
   if (e.op() == "ReduceMean") {
     const DataType type = e.need_dtype(0);
     if (e.refused()) return;
@@ -109,7 +108,10 @@ void axes_down(NodeEdit& e) {
   const std::int64_t noop = e.int_or("noop_with_empty_axes", 0);
   if (e.refused()) return;
   if (!e.has_input(1) || (axes && axes->empty())) {
-    if (noop != 0) return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+    if (noop != 0) {
+      if (e.op() == "ReduceLogSum") e.rounds();
+      return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+    }
     e.drop("noop_with_empty_axes");
     e.fold_input(1);
     return;

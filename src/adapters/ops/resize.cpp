@@ -30,9 +30,9 @@ std::optional<Floats> const_floats(const NodeEdit& e, int i) {
 
 Value floats(Emitter& e, const Floats& values, std::string_view suffix) {
   const std::vector<double> wide(values.begin(), values.end());
-  return e.constant(TensorLiteral::of(DataType::float32,
-                                      {static_cast<std::int64_t>(values.size())}, wide),
-                    suffix);
+  return e.constant(
+      TensorLiteral::of(DataType::float32, {static_cast<std::int64_t>(values.size())}, wide),
+      suffix);
 }
 
 /// Everything static: what each axis is resized to and from, and by which scale.
@@ -103,8 +103,7 @@ void spelled_out(NodeEdit& e) {
     const DataType type = e.need_dtype(0);
     if (e.refused()) return;
     const auto matrix = interpolation_weights(how, a);
-    const Value weights =
-        e.constant(TensorLiteral::of(type, {a.to, a.from}, matrix), "weights");
+    const Value weights = e.constant(TensorLiteral::of(type, {a.to, a.from}, matrix), "weights");
     if (a.axis == rank - 2) {
       x = e.emit_in({}, 1, "MatMul", {weights, x}, 1, {}).front();
     } else {
@@ -170,10 +169,11 @@ void coordinates_up(NodeEdit& e) {
     down = e.emit_in({}, 8, "Min", {scales, one}, 1, {}).front();
   }
   const auto stage = [&](const Value& input, const Value& by, const char* rounding) {
-    return e.emit_in({}, 11, "Resize", {input, roi, by}, 1,
-                     {{"coordinate_transformation_mode", "asymmetric"},
-                      {"mode", "nearest"},
-                      {"nearest_mode", rounding}})
+    return e
+        .emit_in({}, 11, "Resize", {input, roi, by}, 1,
+                 {{"coordinate_transformation_mode", "asymmetric"},
+                  {"mode", "nearest"},
+                  {"nearest_mode", rounding}})
         .front();
   };
   e.replace({stage(stage(x, up, "floor"), down, "ceil")});
@@ -181,16 +181,15 @@ void coordinates_up(NodeEdit& e) {
 
 void coordinates_down(NodeEdit& e) {
   const std::string mode = e.string_or("mode", "nearest");
-  const std::string coordinates =
-      e.string_or("coordinate_transformation_mode", "half_pixel");
+  const std::string coordinates = e.string_or("coordinate_transformation_mode", "half_pixel");
   const std::string rounding = e.string_or("nearest_mode", "round_prefer_floor");
   if (e.refused()) return;
   const bool by_scales = known_empty(e, kSizes);
   const auto known = const_floats(e, kScales);
   const auto all = [&](auto holds) { return known && std::ranges::all_of(*known, holds); };
-  const bool nearest = mode == "nearest" &&
-                       ((rounding == "floor" && all([](float s) { return s >= 1; })) ||
-                        (rounding == "ceil" && all([](float s) { return s <= 1; })));
+  const bool nearest =
+      mode == "nearest" && ((rounding == "floor" && all([](float s) { return s >= 1; })) ||
+                            (rounding == "ceil" && all([](float s) { return s <= 1; })));
   if (coordinates == "asymmetric" && by_scales && (mode == "linear" || nearest)) {
     for (const char* gone : {"coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside",
                              "extrapolation_value", "nearest_mode"}) {
@@ -207,8 +206,7 @@ void coordinates_down(NodeEdit& e) {
 
 /// [Resize-13] roi and scales may be left out; tf_half_pixel_for_nn is gone.
 void optional_inputs_up(NodeEdit& e) {
-  const std::string coordinates =
-      e.string_or("coordinate_transformation_mode", "half_pixel");
+  const std::string coordinates = e.string_or("coordinate_transformation_mode", "half_pixel");
   const std::string mode = e.string_or("mode", "nearest");
   const std::string rounding = e.string_or("nearest_mode", "round_prefer_floor");
   if (e.refused()) return;
@@ -233,8 +231,8 @@ void optional_inputs_up(NodeEdit& e) {
 void optional_inputs_down(NodeEdit& e) {
   for (const int i : {kRoi, kScales}) {
     if (e.has_input(i)) continue;
-    e.set_input(i, e.constant(TensorLiteral::zeros(DataType::float32, {0}),
-                              i == kRoi ? "roi" : "scales"));
+    e.set_input(
+        i, e.constant(TensorLiteral::zeros(DataType::float32, {0}), i == kRoi ? "roi" : "scales"));
   }
 }
 
@@ -264,7 +262,8 @@ void axes_down(NodeEdit& e) {
   if (known && known->size() == axes->size()) {
     Floats full(static_cast<std::size_t>(*rank), 1.0F);
     for (std::int64_t i = 0; i < *rank; ++i) {
-      if (place(i) >= 0) full[static_cast<std::size_t>(i)] = (*known)[static_cast<std::size_t>(place(i))];
+      if (place(i) >= 0)
+        full[static_cast<std::size_t>(i)] = (*known)[static_cast<std::size_t>(place(i))];
     }
     e.fold_input(kScales);
     e.set_input(kScales, floats(e, full, "scales"));

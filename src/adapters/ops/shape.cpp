@@ -1,8 +1,7 @@
-// Operators that move elements about: Reshape, Squeeze, Unsqueeze, Flatten, Concat, Split, Slice,
-// Tile, Pad, DepthToSpace.
+// Operators that move elements about: Reshape, Squeeze, Unsqueeze, Flatten, Concat, Tile,
+// DepthToSpace.
 
-#include <limits>
-#include <numeric>
+#include <algorithm>
 
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
@@ -113,195 +112,6 @@ void concat_any_rank(NodeEdit& e) {
   e.replace({reshape(e, joined, concat(e, shape, 0))});
 }
 
-// ---- Split
-
-/// [Split-1] the sizes may come as a second input, of the type of the first.
-void split_input_to_attribute(NodeEdit& e) {
-  if (e.has_input(1)) {
-    const auto known = e.constant(1);
-    const auto values = known ? known->doubles() : std::nullopt;
-    if (!values) return e.refuse("the sizes (input 1) are computed at run time");
-    Ints sizes;
-    for (const double v : *values) sizes.push_back(static_cast<std::int64_t>(v));
-    e.set({"split", sizes});
-    e.fold_input(1);
-  }
-  if (!e.has("axis")) e.set({"axis", 0});
-}
-
-/// Sizes that are known at run time only: one Slice an output.
-void split_to_slices(NodeEdit& e, const std::vector<std::pair<Value, Value>>& bounds) {
-  std::vector<Value> parts;
-  const Value axis = e.ints({e.int_or("axis", 0)}, "axis");
-  for (const auto& [start, end] : bounds) {
-    parts.push_back(slice(e, e.input(0), start, end, axis));
-  }
-  e.replace(parts);
-}
-
-void dynamic_split_down(NodeEdit& e) {
-  if (e.target() < 10) return static_cast<void>(e.need_ints(1));
-  std::vector<std::pair<Value, Value>> bounds;
-  Value start = e.ints({0}, "start");
-  for (int i = 0; i < e.output_count(); ++i) {
-    const Value size = slice(e, e.input(1), Ints{i}, Ints{i + 1}, Ints{0});
-    const Value end = binary(e, "Add", start, size);
-    bounds.emplace_back(start, end);
-    start = end;
-  }
-  split_to_slices(e, bounds);
-}
-
-/// [Split-18] num_outputs, the last part smaller where the dim does not divide.
-void num_outputs_up(NodeEdit& e) {
-  if (e.has_input(1)) return;
-  e.set({"num_outputs", e.output_count()});
-}
-
-void num_outputs_down(NodeEdit& e) {
-  if (!e.has("num_outputs")) return;
-  const std::int64_t n = e.int_or("num_outputs", 1);
-  const std::int64_t axis = e.int_or("axis", 0);
-  if (e.refused()) return;
-  if (n < 1 || n != e.output_count()) return e.refuse("num_outputs is not the number of outputs");
-  e.drop("num_outputs");
-  if (const auto dim = e.dim(e.input(0), static_cast<int>(axis))) {
-    if (*dim % n == 0) return;
-    const std::int64_t chunk = (*dim + n - 1) / n;
-    if ((n - 1) * chunk > *dim) return e.refuse("so many parts leave a negative size for the last");
-    Ints sizes(static_cast<std::size_t>(n), chunk);
-    sizes.back() = *dim - (n - 1) * chunk;
-    e.set_input(1, e.ints(sizes, "split"));
-    return;
-  }
-  // chunk = ceil(dim / n)
-  const Value dim = dim_of(e, e.input(0), axis);
-  const Value chunk =
-      binary(e, "Div", binary(e, "Add", dim, e.ints({n - 1})), e.ints({n}));
-  if (e.target() >= 13) {
-    const Value last = binary(e, "Sub", dim, binary(e, "Mul", chunk, e.ints({n - 1})));
-    std::vector<Value> sizes(static_cast<std::size_t>(n), chunk);
-    sizes.back() = last;
-    e.set_input(1, concat(e, sizes, 0));
-    return;
-  }
-  if (e.target() < 10) {
-    return e.refuse("the dimension to split is not known",
-                    "declare the shapes of the graph's inputs");
-  }
-  std::vector<std::pair<Value, Value>> bounds;
-  for (std::int64_t i = 0; i < n; ++i) {
-    bounds.emplace_back(binary(e, "Mul", chunk, e.ints({i})),
-                        binary(e, "Mul", chunk, e.ints({i + 1})));
-  }
-  split_to_slices(e, bounds);
-}
-
-// ---- Slice
-
-void slice_up(NodeEdit& e) {
-  attribute_to_input(e, "starts", 1);
-  attribute_to_input(e, "ends", 2);
-  attribute_to_input(e, "axes", 3);
-}
-
-/// What Slice-1 cannot say: a Gather along each axis, at indices computed from the bounds.
-void slice_by_gather(NodeEdit& e) {
-  const auto starts = e.need_ints(1);
-  const auto ends = starts ? e.need_ints(2) : std::nullopt;
-  if (!ends) return;
-  Ints axes(starts->size());
-  std::iota(axes.begin(), axes.end(), 0);
-  Ints steps(starts->size(), 1);
-  if (e.has_input(3)) {
-    const auto given = e.need_ints(3);
-    if (!given) return;
-    axes = *given;
-  }
-  if (e.has_input(4)) {
-    const auto given = e.need_ints(4);
-    if (!given) return;
-    steps = *given;
-  }
-  if (ends->size() != starts->size() || axes.size() != starts->size() ||
-      steps.size() != starts->size()) {
-    return e.refuse("its bounds, axes and steps differ in number");
-  }
-  Value x = e.input(0);
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    if (steps[i] == 1) {
-      x = slice(e, x, Ints{(*starts)[i]}, Ints{(*ends)[i]}, Ints{axes[i]});
-      continue;
-    }
-    const auto dim = e.dim(e.input(0), static_cast<int>(axes[i]));
-    if (!dim || steps[i] == 0) {
-      return e.refuse("a step other than 1 along a dimension that is not known",
-                      "declare the shapes of the graph's inputs");
-    }
-    const std::int64_t d = *dim;
-    const auto clamp = [&](std::int64_t v, std::int64_t low, std::int64_t high) {
-      if (v < 0) v = v < -d ? -1 : v + d;  // what stays negative lies before the first element
-      return std::clamp(v, low, high);
-    };
-    Ints indices;
-    if (steps[i] > 0) {
-      const std::int64_t end = clamp((*ends)[i], 0, d);
-      for (std::int64_t k = clamp((*starts)[i], 0, d); k < end; k += steps[i]) indices.push_back(k);
-    } else {
-      const std::int64_t end = clamp((*ends)[i], -1, d - 1);
-      for (std::int64_t k = clamp((*starts)[i], -1, d - 1); k > end; k += steps[i]) {
-        indices.push_back(k);
-      }
-    }
-    x = gather(e, x, e.ints(indices, "indices"), axes[i]);
-  }
-  e.replace({x});
-}
-
-void slice_down(NodeEdit& e) {
-  const auto starts = e.const_ints(1);
-  const auto ends = e.const_ints(2);
-  const auto axes = e.const_ints(3);
-  const auto steps = e.const_ints(4);
-  const bool ones =
-      !e.has_input(4) || (steps && std::all_of(steps->begin(), steps->end(),
-                                               [](std::int64_t s) { return s == 1; }));
-  if (!starts || !ends || (e.has_input(3) && !axes) || !ones) return slice_by_gather(e);
-  e.set({"starts", *starts});
-  e.set({"ends", *ends});
-  if (axes) {
-    Ints positive = *axes;
-    for (auto& axis : positive) {
-      if (axis >= 0) continue;
-      const auto rank = e.need_rank(0);
-      if (!rank) return;
-      axis += *rank;
-    }
-    e.set({"axes", positive});
-  }
-  for (int i = 4; i >= 1; --i) e.fold_input(i);
-}
-
-/// [Slice-11] axes may be negative.
-void slice_axes_down(NodeEdit& e) {
-  if (!e.has_input(3) || e.target() < 10) return;  // Slice-1 takes them as attributes
-  if (const auto axes = e.const_ints(3)) {
-    if (std::all_of(axes->begin(), axes->end(), [](auto a) { return a >= 0; })) return;
-    if (const auto rank = e.rank(0)) {
-      Ints positive = *axes;
-      for (auto& axis : positive) axis += axis < 0 ? *rank : 0;
-      e.set_input(3, e.ints(positive, "axes"));
-      return;
-    }
-  }
-  const Value axes = cast(e, e.input(3), DataType::int64);
-  const Value rank = rank_of(e, e.input(0));
-  const Value wrapped =
-      where(e, binary(e, "Less", axes, e.scalar(0)), binary(e, "Add", axes, rank), axes);
-  const DataType type = e.dtype(1);
-  e.set_input(3, type == DataType::int32 ? cast(e, wrapped, type) : wrapped);
-}
-
 // ---- Tile
 
 /// [Tile-1] one axis, both its number and the count of tiles as inputs of any type.
@@ -346,107 +156,6 @@ void tile_down(NodeEdit& e) {
   e.replace({x});
 }
 
-// ---- Pad
-
-void pad_up(NodeEdit& e) {
-  const std::string mode = e.string_or("mode", "constant");
-  if (e.refused()) return;
-  attribute_to_input(e, "pads", 1);
-  if (mode == "constant" && e.has("value")) {
-    const auto reference = e.reference("value");
-    const float value = reference ? 0 : e.float_or("value", 0);
-    if (reference || value != 0) {
-      const DataType type = e.need_dtype(0);
-      if (e.refused()) return;
-      e.set_input(2, reference ? cast(e, e.constant(*reference, "value"), type)
-                               : e.number(value, type, "value"));
-    }
-  }
-  e.drop("value");
-}
-
-void pad_down(NodeEdit& e) {
-  const auto pads = e.need_ints(1);
-  if (!pads) return;
-  if (e.has_input(2) && e.string_or("mode", "constant") == "constant") {
-    const auto known = e.constant(2);
-    const auto values = known ? known->doubles() : std::nullopt;
-    if (!values || values->size() != 1) {
-      return e.refuse("the value to pad with is computed at run time; Pad-2 has an attribute");
-    }
-    const auto value = static_cast<float>(values->front());
-    if (static_cast<double>(value) != values->front() && values->front() == values->front()) {
-      return e.refuse("the value to pad with is no float32 value; Pad-2 has a float attribute");
-    }
-    if (value != 0) e.set({"value", value});
-  }
-  e.fold_input(2);
-  e.set({"pads", *pads});
-  e.fold_input(1);
-}
-
-/// [Pad-18] axes: pads for some dims only.
-void pad_axes_down(NodeEdit& e) {
-  const auto axes = e.const_ints(3);
-  const auto rank = e.rank(0);
-  const auto pads = e.const_ints(1);
-  if (axes && rank && pads && pads->size() == 2 * axes->size()) {
-    Ints full(static_cast<std::size_t>(2 * *rank), 0);
-    for (std::size_t i = 0; i < axes->size(); ++i) {
-      const std::int64_t axis = (*axes)[i] < 0 ? (*axes)[i] + *rank : (*axes)[i];
-      if (axis < 0 || axis >= *rank) return e.refuse("an axis is out of range");
-      full[static_cast<std::size_t>(axis)] = (*pads)[i];
-      full[static_cast<std::size_t>(axis + *rank)] = (*pads)[i + axes->size()];
-    }
-    e.fold_input(3);
-    e.fold_input(1);
-    e.set_input(1, e.ints(full, "pads"));
-    return;
-  }
-  if (e.target() < 11) return static_cast<void>(e.need_ints(3));
-  const Value given = cast(e, e.input(3), DataType::int64);
-  const Value r = rank_of(e, e.input(0));
-  const Value wrapped = where(e, binary(e, "Less", given, e.scalar(0)), binary(e, "Add", given, r),
-                              given);
-  const Value count = e.emit_in({}, 1, "Shape", {given}, 1, {}).front();
-  const Value zeros = filled(e, unsqueeze(e, r, {0}), 0, DataType::int64);
-  const Value begins = slice(e, e.input(1), e.ints({0}), count, e.ints({0}));
-  const Value ends = slice(e, e.input(1), count, e.ints({kEnd}), e.ints({0}));
-  const auto scatter = [&](const Value& updates) {
-    return e.emit_in({}, 11, "ScatterElements", {zeros, wrapped, updates}, 1, {{"axis", 0}}).front();
-  };
-  const Value all_begins = scatter(begins);
-  e.set_input(1, concat(e, {all_begins, scatter(ends)}, 0));
-  e.set_input(3, {});
-}
-
-/// [Pad-19] mode wrap: indices modulo the dim, for any number of turns.
-void pad_wrap_down(NodeEdit& e) {
-  if (e.string_or("mode", "constant") != "wrap") return;
-  const auto pads = e.need_ints(1);
-  const auto rank = e.need_rank(0);
-  if (!pads || !rank) return;
-  Ints axes(static_cast<std::size_t>(*rank));
-  std::iota(axes.begin(), axes.end(), 0);
-  if (e.has_input(3)) {
-    const auto given = e.need_ints(3);
-    if (!given) return;
-    axes = *given;
-  }
-  if (pads->size() != 2 * axes.size()) return e.refuse("pads and axes differ in number");
-  Value x = e.input(0);
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::int64_t begin = (*pads)[i];
-    const std::int64_t end = (*pads)[i + axes.size()];
-    if (begin == 0 && end == 0) continue;
-    const Value dim = dim_scalar(e, e.input(0), axes[i]);
-    const Value length = binary(e, "Add", dim, e.scalar(begin + end));
-    const Value shifted = binary(e, "Sub", arange(e, length), e.scalar(begin));
-    x = gather(e, x, e.emit_in({}, 10, "Mod", {shifted, dim}, 1, {}).front(), axes[i]);
-  }
-  e.replace({x});
-}
-
 /// [DepthToSpace-11] mode CRD: depth is the outer part of a channel, not the inner one.
 void depth_to_space_crd(NodeEdit& e) {
   if (e.string_or("mode", "DCR") != "CRD") return e.refuse("mode is neither DCR nor CRD");
@@ -462,8 +171,7 @@ void depth_to_space_crd(NodeEdit& e) {
   const Value moved = transpose(e, six, {0, 1, 4, 2, 5, 3});
   const Value side = e.ints({b}, "side");
   e.replace({reshape_to(
-      e, moved,
-      concat(e, {n, c, binary(e, "Mul", h, side), binary(e, "Mul", w, side)}, 0))});
+      e, moved, concat(e, {n, c, binary(e, "Mul", h, side), binary(e, "Mul", w, side)}, 0))});
 }
 
 }  // namespace
@@ -484,25 +192,11 @@ void register_shape(Registry& t) {
   });
   t.at("Unsqueeze", 11, 13).attr_to_input("axes", 1, dynamic_unsqueeze_down);
   t.at("Flatten", 9, 11).negative_axis("axis", 0, 0, flatten_any_rank);
-  t.at("Concat", 1, 4)
-      .up([](NodeEdit& e) {
-        if (!e.has("axis")) e.set({"axis", 1});
-      });
+  t.at("Concat", 1, 4).up([](NodeEdit& e) {
+    if (!e.has("axis")) e.set({"axis", 1});
+  });
   t.at("Concat", 4, 11).negative_axis("axis", 0, 0, concat_any_rank);
-  t.at("Split", 1, 2).up(split_input_to_attribute);
-  t.at("Split", 2, 11).negative_axis("axis");
-  t.at("Split", 11, 13).attr_to_input("split", 1, dynamic_split_down);
-  t.at("Split", 13, 18).up(num_outputs_up).down(num_outputs_down);
-  t.at("Slice", 1, 10).up(slice_up).down(slice_down);
-  t.at("Slice", 10, 11).down(slice_axes_down);
   t.at("Tile", 1, 6).up(tile_up).down(tile_down);
-  t.at("Pad", 1, 2)
-      .up([](NodeEdit& e) { e.rename("paddings", "pads"); })
-      .down([](NodeEdit& e) { e.rename("pads", "paddings"); })
-      .note("begins before ends, as the text of 1 says and its example does not");
-  t.at("Pad", 2, 11).up(pad_up).down(pad_down);
-  t.at("Pad", 13, 18).added_input(3, pad_axes_down);
-  t.at("Pad", 18, 19).down(pad_wrap_down);
   t.at("DepthToSpace", 1, 11).added("mode", was("DCR"), depth_to_space_crd);
 }
 

@@ -14,6 +14,7 @@ void one_axis_up(NodeEdit& e) {
   if (axis == -1) return e.set({"axis", -1});
   if (rank) {
     const std::int64_t a = axis < 0 ? axis + *rank : axis;
+    if (a < 0 || a > *rank) return e.refuse("its axis is out of range");
     bool one_axis = a < *rank;
     for (std::int64_t i = a + 1; i < *rank; ++i) {
       one_axis = one_axis && e.dim(e.input(0), static_cast<int>(i)) == 1;
@@ -37,6 +38,7 @@ void one_axis_down(NodeEdit& e) {
   const auto rank = e.rank(0);
   if (rank) {
     const std::int64_t a = axis < 0 ? axis + *rank : axis;
+    if (a < 0 || a >= *rank) return e.refuse("its axis is out of range");
     bool last = true;
     for (std::int64_t i = a + 1; i < *rank; ++i) {
       last = last && e.dim(x, static_cast<int>(i)) == 1;

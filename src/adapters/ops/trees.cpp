@@ -1,10 +1,10 @@
 #include "adapters/ops/trees.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 #include <set>
+
+#include <fmt/format.h>
 
 namespace onnxcompat::adapters {
 namespace {
@@ -190,8 +190,8 @@ class EnsembleBuilder {
       const Pending next = stack.back();
       stack.pop_back();
       const bool leaf = forest_.nodes[next.source].mode == "LEAF";
-      const auto to = leaf ? add_leaf(next.source, target)
-                           : static_cast<std::int64_t>(features_.size());
+      const auto to =
+          leaf ? add_leaf(next.source, target) : static_cast<std::int64_t>(features_.size());
       (next.on_true ? true_leafs_ : false_leafs_)[next.parent] = leaf ? 1 : 0;
       (next.on_true ? true_ids_ : false_ids_)[next.parent] = to;
       if (!leaf && !visit(next.source)) return false;
@@ -250,8 +250,7 @@ std::optional<Forest> read_tree_ensemble(NodeEdit& e) {
   const Ints false_ids = e.int_list_or("nodes_falsenodeids", {});
   const Ints true_leafs = e.int_list_or("nodes_trueleafs", {});
   const Ints false_leafs = e.int_list_or("nodes_falseleafs", {});
-  const Ints missing =
-      e.int_list_or("nodes_missing_value_tracks_true", Ints(features.size(), 0));
+  const Ints missing = e.int_list_or("nodes_missing_value_tracks_true", Ints(features.size(), 0));
   const Ints targets = e.int_list_or("leaf_targetids", {});
   const auto numbers = [&](const char* name) -> std::vector<double> {
     const auto a = e.attribute(name);

@@ -20,7 +20,7 @@ struct Forest {
     std::string mode;  ///< "LEAF", "BRANCH_LEQ"…
     double value = 0;
     double hitrate = 0;
-    std::int64_t if_true = 0;   ///< node id
+    std::int64_t if_true = 0;  ///< node id
     std::int64_t if_false = 0;
     bool missing_goes_true = false;
   };
@@ -38,9 +38,9 @@ struct Forest {
 /// Reads the attributes; `votes` is "target" or "class". Refuses what does not hang together.
 std::optional<Forest> read_forest(NodeEdit& e, const std::string& votes);
 
-/// The attributes of TreeEnsemble-5 [TreeEnsemble-5]. Elements of tensors are of `type`. A leaf that
-/// votes for several targets makes one tree for each of them, which adds up the same; `sums` says
-/// whether that is how trees are put together. nullopt with a reason if it is not.
+/// The attributes of TreeEnsemble-5 [TreeEnsemble-5]. Elements of tensors are of `type`. A leaf
+/// that votes for several targets makes one tree for each of them, which adds up the same; `sums`
+/// says whether that is how trees are put together. nullopt with a reason if it is not.
 std::optional<Attrs> tree_ensemble(const Forest& forest, DataType type, bool sums,
                                    std::string& reason);
 

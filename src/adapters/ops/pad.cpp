@@ -1,0 +1,123 @@
+// Pad: the order of pads, inputs instead of attributes, axes, wrap.
+
+#include <numeric>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+void pad_up(NodeEdit& e) {
+  const std::string mode = e.string_or("mode", "constant");
+  if (e.refused()) return;
+  attribute_to_input(e, "pads", 1);
+  if (mode == "constant" && e.has("value")) {
+    const auto reference = e.reference("value");
+    const float value = reference ? 0 : e.float_or("value", 0);
+    if (reference || value != 0) {
+      const DataType type = e.need_dtype(0);
+      if (e.refused()) return;
+      e.set_input(2, reference ? cast(e, e.constant(*reference, "value"), type)
+                               : e.number(value, type, "value"));
+    }
+  }
+  e.drop("value");
+}
+
+void pad_down(NodeEdit& e) {
+  const auto pads = e.need_ints(1);
+  if (!pads) return;
+  if (e.has_input(2) && e.string_or("mode", "constant") == "constant") {
+    const auto known = e.constant(2);
+    const auto values = known ? known->doubles() : std::nullopt;
+    if (!values || values->size() != 1) {
+      return e.refuse("the value to pad with is computed at run time; Pad-2 has an attribute");
+    }
+    const auto value = static_cast<float>(values->front());
+    if (static_cast<double>(value) != values->front() && values->front() == values->front()) {
+      return e.refuse("the value to pad with is no float32 value; Pad-2 has a float attribute");
+    }
+    if (value != 0) e.set({"value", value});
+  }
+  e.fold_input(2);
+  e.set({"pads", *pads});
+  e.fold_input(1);
+}
+
+/// [Pad-18] axes: pads for some dims only.
+void pad_axes_down(NodeEdit& e) {
+  const auto axes = e.const_ints(3);
+  const auto rank = e.rank(0);
+  const auto pads = e.const_ints(1);
+  if (axes && rank && pads && pads->size() == 2 * axes->size()) {
+    Ints full(static_cast<std::size_t>(2 * *rank), 0);
+    for (std::size_t i = 0; i < axes->size(); ++i) {
+      const std::int64_t axis = (*axes)[i] < 0 ? (*axes)[i] + *rank : (*axes)[i];
+      if (axis < 0 || axis >= *rank) return e.refuse("an axis is out of range");
+      full[static_cast<std::size_t>(axis)] = (*pads)[i];
+      full[static_cast<std::size_t>(axis + *rank)] = (*pads)[i + axes->size()];
+    }
+    e.fold_input(3);
+    e.fold_input(1);
+    e.set_input(1, e.ints(full, "pads"));
+    return;
+  }
+  if (e.target() < 11) return static_cast<void>(e.need_ints(3));
+  const Value given = cast(e, e.input(3), DataType::int64);
+  const Value r = rank_of(e, e.input(0));
+  const Value wrapped =
+      where(e, binary(e, "Less", given, e.scalar(0)), binary(e, "Add", given, r), given);
+  const Value count = e.emit_in({}, 1, "Shape", {given}, 1, {}).front();
+  const Value zeros = filled(e, unsqueeze(e, r, {0}), 0, DataType::int64);
+  const Value begins = slice(e, e.input(1), e.ints({0}), count, e.ints({0}));
+  const Value ends = slice(e, e.input(1), count, e.ints({kEnd}), e.ints({0}));
+  const auto scatter = [&](const Value& updates) {
+    return e.emit_in({}, 11, "ScatterElements", {zeros, wrapped, updates}, 1, {{"axis", 0}})
+        .front();
+  };
+  const Value all_begins = scatter(begins);
+  e.set_input(1, concat(e, {all_begins, scatter(ends)}, 0));
+  e.set_input(3, {});
+}
+
+/// [Pad-19] mode wrap: indices modulo the dim, for any number of turns.
+void pad_wrap_down(NodeEdit& e) {
+  if (e.string_or("mode", "constant") != "wrap") return;
+  const auto pads = e.need_ints(1);
+  const auto rank = e.need_rank(0);
+  if (!pads || !rank) return;
+  Ints axes(static_cast<std::size_t>(*rank));
+  std::iota(axes.begin(), axes.end(), 0);
+  if (e.has_input(3)) {
+    const auto given = e.need_ints(3);
+    if (!given) return;
+    axes = *given;
+  }
+  if (pads->size() != 2 * axes.size()) return e.refuse("pads and axes differ in number");
+  Value x = e.input(0);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::int64_t begin = (*pads)[i];
+    const std::int64_t end = (*pads)[i + axes.size()];
+    if (begin == 0 && end == 0) continue;
+    const Value dim = dim_scalar(e, e.input(0), axes[i]);
+    const Value length = binary(e, "Add", dim, e.scalar(begin + end));
+    const Value shifted = binary(e, "Sub", arange(e, length), e.scalar(begin));
+    x = gather(e, x, e.emit_in({}, 10, "Mod", {shifted, dim}, 1, {}).front(), axes[i]);
+  }
+  e.replace({x});
+}
+
+}  // namespace
+
+void register_pad(Registry& t) {
+  t.at("Pad", 1, 2)
+      .up([](NodeEdit& e) { e.rename("paddings", "pads"); })
+      .down([](NodeEdit& e) { e.rename("pads", "paddings"); })
+      .note("begins before ends, as the text of 1 says and its example does not");
+  t.at("Pad", 2, 11).up(pad_up).down(pad_down);
+  t.at("Pad", 13, 18).added_input(3, pad_axes_down);
+  t.at("Pad", 18, 19).down(pad_wrap_down);
+}
+
+}  // namespace onnxcompat::adapters
