@@ -1,12 +1,12 @@
 #include "executor/blas.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <limits>
 #include <thread>
 #include <type_traits>
 #include <vector>
+
+#include <dlfcn.h>
 
 namespace onnxcompat::executor {
 namespace {

@@ -1,9 +1,9 @@
 #include "model/extract.h"
 
-#include <fmt/format.h>
-
 #include <set>
 #include <unordered_map>
+
+#include <fmt/format.h>
 
 #include "model/model_impl.h"
 
@@ -140,7 +140,8 @@ Result<Model> ModelExtractor::extract(const Body& body, int node_index, const Ty
       *graph.add_node() = *binding.constant;
     } else {
       const auto type = type_of(name);
-      if (!type) return fail(ExitCode::refused, fmt::format("the type of \"{}\" is not known", name));
+      if (!type)
+        return fail(ExitCode::refused, fmt::format("the type of \"{}\" is not known", name));
       declare(*graph.add_input(), name, *type);
     }
   }

@@ -20,8 +20,8 @@ struct Setting {
 };
 
 /// Scaled dot products, softmax over what is seen, weighted sum.
-std::vector<double> attend(const Setting& s, const std::vector<float>& q, const std::vector<float>& k,
-                           const std::vector<float>& v) {
+std::vector<double> attend(const Setting& s, const std::vector<float>& q,
+                           const std::vector<float>& k, const std::vector<float>& v) {
   std::vector<double> y;
   const auto at = [](const std::vector<float>& list, std::int64_t i) {
     return static_cast<double>(list[static_cast<std::size_t>(i)]);
@@ -61,10 +61,11 @@ void require_attention(const Setting& s, const std::string& formal, const std::s
   more["q"] = floats({1, kHeads, s.queries, kSize}, q);
   more["k"] = floats({1, kHeads, s.keys, kSize}, k);
   more["v"] = floats({1, kHeads, s.keys, kSize}, v);
-  const auto y = run(onnx(s.version),
-                     "g (float[] q, float[] k, float[] v" + formal + ") => (float[] y) { y = Attention" +
-                         s.attributes + "(q, k, v" + actual + ") }",
-                     more);
+  const auto y =
+      run(onnx(s.version),
+          "g (float[] q, float[] k, float[] v" + formal + ") => (float[] y) { y = Attention" +
+              s.attributes + "(q, k, v" + actual + ") }",
+          more);
   require_near(y[0], {1, kHeads, s.queries, kSize}, attend(s, q, k, v));
 }
 
@@ -122,14 +123,15 @@ TEST_CASE("Past keys come before the new ones") {
     }
     return floats({1, kHeads, 2, kSize}, result);
   };
-  const auto y = run(onnx(23),
-                     "g (float[] q, float[] k, float[] v, float[] pk, float[] pv) => (float[] y, "
-                     "float[] nk, float[] nv) { y, nk, nv = Attention<is_causal = 1>(q, k, v, , pk, pv) }",
-                     {{"q", floats({1, kHeads, 2, kSize}, q)},
-                      {"k", part(k, 2)},
-                      {"v", part(v, 2)},
-                      {"pk", part(k, 0)},
-                      {"pv", part(v, 0)}});
+  const auto y =
+      run(onnx(23),
+          "g (float[] q, float[] k, float[] v, float[] pk, float[] pv) => (float[] y, "
+          "float[] nk, float[] nv) { y, nk, nv = Attention<is_causal = 1>(q, k, v, , pk, pv) }",
+          {{"q", floats({1, kHeads, 2, kSize}, q)},
+           {"k", part(k, 2)},
+           {"v", part(v, 2)},
+           {"pk", part(k, 0)},
+           {"pv", part(v, 0)}});
   Setting setting{.attributes = "", .queries = 2, .keys = 4};
   setting.sees = [](auto i, auto j) { return j <= i + 2; };
   require_near(y[0], {1, kHeads, 2, kSize}, attend(setting, q, k, v));
@@ -152,15 +154,19 @@ TEST_CASE("RotaryEmbedding turns pairs") {
 
 TEST_CASE("LinearAttention is its recurrence") {
   // One head, sizes 1: the state is a number.
-  const NamedValues inputs = {{"q", floats({1, 2, 1}, {1, 1})}, {"k", floats({1, 2, 1}, {2, 3})},
-                              {"v", floats({1, 2, 1}, {5, 7})}, {"g", floats({1, 2, 1}, {0, std::log(0.5F)})},
+  const NamedValues inputs = {{"q", floats({1, 2, 1}, {1, 1})},
+                              {"k", floats({1, 2, 1}, {2, 3})},
+                              {"v", floats({1, 2, 1}, {5, 7})},
+                              {"g", floats({1, 2, 1}, {0, std::log(0.5F)})},
                               {"b", floats({1, 2, 1}, {1, 0.5F})}};
   const auto attend_by = [&](const std::string& rule) {
-    return run(onnx(27),
-               "g (float[] q, float[] k, float[] v, float[] g, float[] b) => (float[] y, float[] s) "
-               "{ y, s = LinearAttention<q_num_heads = 1, kv_num_heads = 1, scale = 1.0, update_rule = "
-               "\"" + rule + "\">(q, k, v, , g, b) }",
-               inputs);
+    return run(
+        onnx(27),
+        "g (float[] q, float[] k, float[] v, float[] g, float[] b) => (float[] y, float[] s) "
+        "{ y, s = LinearAttention<q_num_heads = 1, kv_num_heads = 1, scale = 1.0, update_rule = "
+        "\"" +
+            rule + "\">(q, k, v, , g, b) }",
+        inputs);
   };
   require_near(attend_by("linear")[0], {1, 2, 1}, {10, 31});
   require_near(attend_by("gated")[0], {1, 2, 1}, {10, 5 + 21});
@@ -185,10 +191,11 @@ TEST_CASE("Losses weigh and ignore classes") {
                               {"t", ints({3}, {0, 1, 1})},
                               {"w", floats({2}, {10, 1})}};
   const auto loss = [&](const std::string& attributes) {
-    return run(onnx(13),
-               "g (float[] x, int64[] t, float[] w) => (float[] y) { y = NegativeLogLikelihoodLoss" +
-                   attributes + "(x, t, w) }",
-               inputs)[0];
+    return run(
+        onnx(13),
+        "g (float[] x, int64[] t, float[] w) => (float[] y) { y = NegativeLogLikelihoodLoss" +
+            attributes + "(x, t, w) }",
+        inputs)[0];
   };
   require_near(loss("<reduction = \"none\">"), {3}, {-10, -5, -9});
   require_near(loss("<reduction = \"sum\">"), {}, {-24});

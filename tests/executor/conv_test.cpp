@@ -53,8 +53,8 @@ std::pair<Dims, std::vector<double>> convolve_by_definition(const Case& c,
             std::int64_t wi = m * c.w[1] + ci;
             bool inside = true;
             for (std::size_t i = 0; i < rank; ++i) {
-              const std::int64_t place = p[i] * at(c.strides, i, 1) - at(c.pads, i, 0) +
-                                         k[i] * at(c.dilations, i, 1);
+              const std::int64_t place =
+                  p[i] * at(c.strides, i, 1) - at(c.pads, i, 0) + k[i] * at(c.dilations, i, 1);
               inside = inside && place >= 0 && place < c.x[i + 2];
               xi = xi * c.x[i + 2] + place;
               wi = wi * kernel[i] + k[i];
@@ -90,10 +90,11 @@ TEST_CASE("Conv is the sum over the window") {
   for (int version : {1, 11, 22}) {
     for (const Case& c : cases) {
       const auto x = noise(product(c.x), 1), w = noise(product(c.w), 2), b = noise(c.w[0], 3);
-      const auto y = run(onnx(version),
-                         "g (float[] x, float[] w, float[] b) => (float[] y) { y = Conv" +
-                             attributes(c) + "(x, w, b) }",
-                         {{"x", floats(c.x, x)}, {"w", floats(c.w, w)}, {"b", floats({c.w[0]}, b)}});
+      const auto y =
+          run(onnx(version),
+              "g (float[] x, float[] w, float[] b) => (float[] y) { y = Conv" + attributes(c) +
+                  "(x, w, b) }",
+              {{"x", floats(c.x, x)}, {"w", floats(c.w, w)}, {"b", floats({c.w[0]}, b)}});
       const auto [dims, expected] = convolve_by_definition(c, x, w, b);
       require_near(y[0], dims, expected);
     }
@@ -117,8 +118,10 @@ TEST_CASE("Conv pads automatically") {
 
 TEST_CASE("Conv refuses what does not fit") {
   const std::pair<std::string, NamedValues> cases[] = {
-      {"<group = 2>", {{"x", random_floats({1, 3, 4, 4}, 1)}, {"w", random_floats({2, 1, 1, 1}, 2)}}},
-      {"<group = 0>", {{"x", random_floats({1, 2, 4, 4}, 1)}, {"w", random_floats({2, 2, 1, 1}, 2)}}},
+      {"<group = 2>",
+       {{"x", random_floats({1, 3, 4, 4}, 1)}, {"w", random_floats({2, 1, 1, 1}, 2)}}},
+      {"<group = 0>",
+       {{"x", random_floats({1, 2, 4, 4}, 1)}, {"w", random_floats({2, 2, 1, 1}, 2)}}},
       {"<strides = [0, 1]>",
        {{"x", random_floats({1, 2, 4, 4}, 1)}, {"w", random_floats({2, 2, 1, 1}, 2)}}},
       {"<pads = [1, 1]>",
@@ -133,8 +136,8 @@ TEST_CASE("Conv refuses what does not fit") {
       {"", {{"x", random_floats({4}, 1)}, {"w", random_floats({2}, 2)}}},
   };
   for (const auto& [text, inputs] : cases) {
-    CHECK(refusal(onnx(11), "g (float[] x, float[] w) => (float[] y) { y = Conv" + text + "(x, w) }",
-                  inputs)
+    CHECK(refusal(onnx(11),
+                  "g (float[] x, float[] w) => (float[] y) { y = Conv" + text + "(x, w) }", inputs)
               .starts_with("Conv: "));
   }
 }
@@ -148,10 +151,10 @@ TEST_CASE("ConvTranspose spreads each input over the kernel") {
   for (const Case& c : cases) {
     const std::size_t rank = c.x.size() - 2;
     const auto x = noise(product(c.x), 1), w = noise(product(c.w), 2);
-    const auto y = run(onnx(11),
-                       "g (float[] x, float[] w) => (float[] y) { y = ConvTranspose" +
-                           attributes(c) + "(x, w) }",
-                       {{"x", floats(c.x, x)}, {"w", floats(c.w, w)}});
+    const auto y = run(
+        onnx(11),
+        "g (float[] x, float[] w) => (float[] y) { y = ConvTranspose" + attributes(c) + "(x, w) }",
+        {{"x", floats(c.x, x)}, {"w", floats(c.w, w)}});
     Dims out = {c.x[0], c.w[1] * c.group};
     const Dims in(c.x.begin() + 2, c.x.end()), kernel(c.w.begin() + 2, c.w.end());
     for (std::size_t i = 0; i < rank; ++i) {
@@ -171,8 +174,8 @@ TEST_CASE("ConvTranspose spreads each input over the kernel") {
               std::int64_t yi = n * out[1] + ci / in_group * c.w[1] + m;
               bool inside = true;
               for (std::size_t i = 0; i < rank; ++i) {
-                const std::int64_t place = p[i] * at(c.strides, i, 1) - at(c.pads, i, 0) +
-                                           k[i] * at(c.dilations, i, 1);
+                const std::int64_t place =
+                    p[i] * at(c.strides, i, 1) - at(c.pads, i, 0) + k[i] * at(c.dilations, i, 1);
                 inside = inside && place >= 0 && place < out[i + 2];
                 xi = xi * in[i] + p[i];
                 wi = wi * kernel[i] + k[i];
@@ -198,7 +201,8 @@ TEST_CASE("ConvTranspose splits an odd total of pads") {
     const auto transposed = [&](const std::string& more) {
       return run(onnx(version),
                  "g (float[] x, float[] w) => (float[] y) { y = ConvTranspose<strides = [3], "
-                 "output_shape = " + more + ">(x, w) }",
+                 "output_shape = " +
+                     more + ">(x, w) }",
                  inputs)[0];
     };
     // Of 1 10 0 2 20 four are kept.
@@ -222,12 +226,12 @@ TEST_CASE("Integer convolutions see padding as the zero point") {
 
 TEST_CASE("Col2Im adds overlapping blocks") {
   // Blocks 0-1, 1-2, 2-3 of a row of four.
-  require_near(run(onnx(18),
-                   "g (float[] x, int64[] i, int64[] b) => (float[] y) { y = Col2Im(x, i, b) }",
-                   {{"x", floats({1, 2, 3}, {1, 2, 3, 10, 20, 30})},
-                    {"i", ints({2}, {1, 4})},
-                    {"b", ints({2}, {1, 2})}})[0],
-               {1, 1, 1, 4}, {1, 12, 23, 30});
+  require_near(
+      run(onnx(18), "g (float[] x, int64[] i, int64[] b) => (float[] y) { y = Col2Im(x, i, b) }",
+          {{"x", floats({1, 2, 3}, {1, 2, 3, 10, 20, 30})},
+           {"i", ints({2}, {1, 4})},
+           {"b", ints({2}, {1, 2})}})[0],
+      {1, 1, 1, 4}, {1, 12, 23, 30});
 }
 
 TEST_CASE("DeformConv without offsets is Conv") {

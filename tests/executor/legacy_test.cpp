@@ -35,8 +35,9 @@ TEST_CASE("Experimental operators of old files") {
   };
   for (const Case& c : cases) {
     INFO(c.op);
-    require_near(run(onnx(6), "g (float[] x) => (float[] y) { y = " + c.op + "(x) }", {{"x", x}})[0],
-                 c.y, c.expected);
+    require_near(
+        run(onnx(6), "g (float[] x) => (float[] y) { y = " + c.op + "(x) }", {{"x", x}})[0], c.y,
+        c.expected);
   }
   CHECK(refusal(onnx(6), "g (float[] x) => (float[] y) { y = Crop<border = [2, 0, 2, 0]>(x) }",
                 {{"x", x}}) != "");
@@ -49,14 +50,16 @@ const std::string kMicrosoft = "\"\" : 13, \"com.microsoft\" : 1";
 }  // namespace
 
 TEST_CASE("Activations of com.microsoft") {
-  const NamedValues inputs = {{"x", floats({2, 2}, {-1, 0.5F, 0, 2})}, {"b", floats({2}, {1, -0.5F})}};
+  const NamedValues inputs = {{"x", floats({2, 2}, {-1, 0.5F, 0, 2})},
+                              {"b", floats({2}, {1, -0.5F})}};
   const auto gelu = [](double v) { return v * (1 + std::erf(v / std::sqrt(2.0))) / 2; };
   const auto fast = [](double v) {
     return v / 2 * (1 + std::tanh(0.7978845608 * (v + 0.044715 * v * v * v)));
   };
   const auto apply = [&](const std::string& op) {
     return run(kMicrosoft,
-               "g (float[] x, float[] b) => (float[] y) { y = com.microsoft." + op + " }", inputs)[0];
+               "g (float[] x, float[] b) => (float[] y) { y = com.microsoft." + op + " }",
+               inputs)[0];
   };
   require_near(apply("Gelu(x)"), {2, 2}, {gelu(-1), gelu(0.5), 0, gelu(2)});
   require_near(apply("BiasGelu(x, b)"), {2, 2}, {0, 0, gelu(1), gelu(1.5)});
@@ -70,8 +73,8 @@ TEST_CASE("FusedMatMul transposes and scales") {
                               {"b", floats({1, 2, 2}, {1, 0, 10, 1})}};
   const auto product = [&](const std::string& attributes) {
     return run(kMicrosoft,
-               "g (float[] a, float[] b) => (float[] y) { y = com.microsoft.FusedMatMul" + attributes +
-                   "(a, b) }",
+               "g (float[] a, float[] b) => (float[] y) { y = com.microsoft.FusedMatMul" +
+                   attributes + "(a, b) }",
                inputs)[0];
   };
   require_near(product("<alpha = 2.0>"), {2, 1, 2}, {42, 4, 86, 8});
@@ -81,13 +84,14 @@ TEST_CASE("FusedMatMul transposes and scales") {
 }
 
 TEST_CASE("SkipLayerNormalization adds, then normalises") {
-  const auto y = run(kMicrosoft,
-                     "g (float[] x, float[] s, float[] g, float[] b) => (float[] y, float[] m, float[] "
-                     "i, float[] t) { y, m, i, t = com.microsoft.SkipLayerNormalization(x, s, g, b) }",
-                     {{"x", floats({1, 1, 2}, {1, 2})},
-                      {"s", floats({1, 1, 2}, {0, 1})},
-                      {"g", floats({2}, {1, 2})},
-                      {"b", floats({2}, {0, 5})}});
+  const auto y =
+      run(kMicrosoft,
+          "g (float[] x, float[] s, float[] g, float[] b) => (float[] y, float[] m, float[] "
+          "i, float[] t) { y, m, i, t = com.microsoft.SkipLayerNormalization(x, s, g, b) }",
+          {{"x", floats({1, 1, 2}, {1, 2})},
+           {"s", floats({1, 1, 2}, {0, 1})},
+           {"g", floats({2}, {1, 2})},
+           {"b", floats({2}, {0, 5})}});
   require_near(y[0], {1, 1, 2}, {-1, 7});
   require_near(y[1], {1, 1, 1}, {2});
   require_near(y[3], {1, 1, 2}, {1, 3});
@@ -115,7 +119,8 @@ TEST_CASE("com.microsoft.Attention is Attention after its projections") {
     const auto expected =
         run(onnx(23),
             "g (float[] q, float[] k, float[] v) => (float[] y) { y = Attention<q_num_heads = 2, "
-            "kv_num_heads = 2, is_causal = " + std::to_string(causal) + ">(q, k, v) }",
+            "kv_num_heads = 2, is_causal = " +
+                std::to_string(causal) + ">(q, k, v) }",
             {{"q", floats({1, kLength, kHidden}, qkv[0])},
              {"k", floats({1, kLength, kHidden}, qkv[1])},
              {"v", floats({1, kLength, kHidden}, qkv[2])}})[0];
@@ -131,18 +136,19 @@ TEST_CASE("com.microsoft.Attention is Attention after its projections") {
 }
 
 TEST_CASE("EmbedLayerNormalization looks up, adds and normalises") {
-  const auto y = run(kMicrosoft,
-                     "g (int32[] i, int32[] s, float[] w, float[] p, float[] t, float[] g, float[] b, "
-                     "int32[] m) => (float[] y, int32[] n) { y, n = "
-                     "com.microsoft.EmbedLayerNormalization(i, s, w, p, t, g, b, m) }",
-                     {{"i", tensor<std::int32_t>({1, 2}, {1, 0})},
-                      {"s", tensor<std::int32_t>({1, 2}, {0, 1})},
-                      {"w", floats({2, 2}, {1, 1, 0, 4})},
-                      {"p", floats({2, 2}, {0, 0, 5, 3})},
-                      {"t", floats({2, 2}, {0, 0, 0, 8})},
-                      {"g", floats({2}, {1, 1})},
-                      {"b", floats({2}, {0, 0})},
-                      {"m", tensor<std::int32_t>({1, 2}, {1, 0})}});
+  const auto y =
+      run(kMicrosoft,
+          "g (int32[] i, int32[] s, float[] w, float[] p, float[] t, float[] g, float[] b, "
+          "int32[] m) => (float[] y, int32[] n) { y, n = "
+          "com.microsoft.EmbedLayerNormalization(i, s, w, p, t, g, b, m) }",
+          {{"i", tensor<std::int32_t>({1, 2}, {1, 0})},
+           {"s", tensor<std::int32_t>({1, 2}, {0, 1})},
+           {"w", floats({2, 2}, {1, 1, 0, 4})},
+           {"p", floats({2, 2}, {0, 0, 5, 3})},
+           {"t", floats({2, 2}, {0, 0, 0, 8})},
+           {"g", floats({2}, {1, 1})},
+           {"b", floats({2}, {0, 0})},
+           {"m", tensor<std::int32_t>({1, 2}, {1, 0})}});
   require_near(y[0], {1, 2, 2}, {-1, 1, -1, 1});  // of 0,4 and 6,12
   require_near(y[1], {1}, {1});
 }

@@ -10,10 +10,14 @@ TEST_CASE("MatMul multiplies stacks of matrices") {
     Dims a, b, y;
   };
   const Case cases[] = {
-      {{3, 4}, {4, 5}, {3, 5}},           {{4}, {4, 5}, {5}},
-      {{3, 4}, {4}, {3}},                 {{4}, {4}, {}},
-      {{2, 3, 4}, {4, 5}, {2, 3, 5}},     {{2, 1, 3, 4}, {5, 4, 2}, {2, 5, 3, 2}},
-      {{0, 4}, {4, 5}, {0, 5}},           {{3, 0}, {0, 2}, {3, 2}},
+      {{3, 4}, {4, 5}, {3, 5}},
+      {{4}, {4, 5}, {5}},
+      {{3, 4}, {4}, {3}},
+      {{4}, {4}, {}},
+      {{2, 3, 4}, {4, 5}, {2, 3, 5}},
+      {{2, 1, 3, 4}, {5, 4, 2}, {2, 5, 3, 2}},
+      {{0, 4}, {4, 5}, {0, 5}},
+      {{3, 0}, {0, 2}, {3, 2}},
       {{40, 70}, {70, 50}, {40, 50}},
   };
   for (const Case& c : cases) {
@@ -60,8 +64,8 @@ TEST_CASE("MatMul of integers wraps like the type") {
 }
 
 TEST_CASE("MatMul refuses shapes that do not fit") {
-  for (const auto& [a, b] : std::vector<std::pair<Dims, Dims>>{
-           {{2, 3}, {4, 2}}, {{}, {2}}, {{2, 2, 2}, {3, 2, 2}}}) {
+  for (const auto& [a, b] :
+       std::vector<std::pair<Dims, Dims>>{{{2, 3}, {4, 2}}, {{}, {2}}, {{2, 2, 2}, {3, 2, 2}}}) {
     CHECK(refusal(onnx(13), "g (float[] a, float[] b) => (float[] y) { y = MatMul(a, b) }",
                   {{"a", random_floats(a, 1)}, {"b", random_floats(b, 2)}})
               .starts_with("MatMul: "));
@@ -100,9 +104,10 @@ TEST_CASE("Gemm adds C by the rules of its version") {
 }
 
 TEST_CASE("Gemm transposes and may leave C out") {
-  const auto y = run(
-      onnx(11), "g (float[] a, float[] b) => (float[] y) { y = Gemm<transA = 1, transB = 1>(a, b) }",
-      {{"a", floats({3, 2}, {1, 4, 2, 5, 3, 6})}, {"b", floats({2, 3}, {1, 0, 1, 0, 1, 1})}});
+  const auto y =
+      run(onnx(11),
+          "g (float[] a, float[] b) => (float[] y) { y = Gemm<transA = 1, transB = 1>(a, b) }",
+          {{"a", floats({3, 2}, {1, 4, 2, 5, 3, 6})}, {"b", floats({2, 3}, {1, 0, 1, 0, 1, 1})}});
   require_near(y[0], {2, 2}, {4, 5, 10, 11});
 }
 
@@ -151,8 +156,8 @@ TEST_CASE("Einsum sums products over the labels it drops") {
     std::vector<double> expected(static_cast<std::size_t>(product(c.y)));
     // Every assignment of the letters adds one product to one element.
     for (bool more = true; more;) {
-      expected[offset(c.axes[2])] += static_cast<double>(av[offset(c.axes[0])]) *
-                                     static_cast<double>(bv[offset(c.axes[1])]);
+      expected[offset(c.axes[2])] +=
+          static_cast<double>(av[offset(c.axes[0])]) * static_cast<double>(bv[offset(c.axes[1])]);
       more = false;
       for (auto& [letter, limit] : size) {
         if (++at[letter] < limit) {
@@ -173,11 +178,11 @@ TEST_CASE("Einsum knows diagonals, ellipses and integers") {
   require_near(run(onnx(12), "g (float[] a) => (float[] y) { y = Einsum<equation = \"ii\">(a) }",
                    {{"a", floats({2, 2}, {1, 2, 3, 4})}})[0],
                {}, {5});
-  require_near(
-      run(onnx(12),
-          "g (float[] a, float[] b) => (float[] y) { y = Einsum<equation = \"...i,...i->...\">(a, b) }",
-          {{"a", floats({2, 2}, {1, 2, 3, 4})}, {"b", floats({1, 2}, {10, 1})}})[0],
-      {2}, {12, 34});
+  require_near(run(onnx(12),
+                   "g (float[] a, float[] b) => (float[] y) { y = Einsum<equation = "
+                   "\"...i,...i->...\">(a, b) }",
+                   {{"a", floats({2, 2}, {1, 2, 3, 4})}, {"b", floats({1, 2}, {10, 1})}})[0],
+               {2}, {12, 34});
   const auto y = run(onnx(12), "g (int8[] a) => (int8[] y) { y = Einsum<equation = \"i->\">(a) }",
                      {{"a", tensor<std::int8_t>({2}, {100, 100})}});
   CHECK(static_cast<int>(y[0].data<std::int8_t>()[0]) == -56);  // 200 modulo 256

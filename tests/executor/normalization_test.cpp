@@ -107,13 +107,13 @@ TEST_CASE("GroupNormalization scales groups in 18 and channels in 21") {
   const std::string graph =
       "g (float[] x, float[] s, float[] b) => (float[] y) { y = GroupNormalization<num_groups = 2, "
       "epsilon = 0.0>(x, s, b) }";
-  require_near(run(onnx(18), graph,
-                   {{"x", x}, {"s", floats({2}, {1, 10})}, {"b", floats({2}, {0, 5})}})[0],
-               {1, 4, 1}, {-1, 1, -5, 15});
-  require_near(run(onnx(21), graph, {{"x", x},
-                                     {"s", floats({4}, {1, 2, 3, 4})},
-                                     {"b", floats({4}, {0, 0, 1, 1})}})[0],
-               {1, 4, 1}, {-1, 2, -2, 5});
+  require_near(
+      run(onnx(18), graph, {{"x", x}, {"s", floats({2}, {1, 10})}, {"b", floats({2}, {0, 5})}})[0],
+      {1, 4, 1}, {-1, 1, -5, 15});
+  require_near(
+      run(onnx(21), graph,
+          {{"x", x}, {"s", floats({4}, {1, 2, 3, 4})}, {"b", floats({4}, {0, 0, 1, 1})}})[0],
+      {1, 4, 1}, {-1, 2, -2, 5});
 }
 
 TEST_CASE("Other normalisations by hand") {
@@ -137,20 +137,24 @@ TEST_CASE("Other normalisations by hand") {
                    "{ y = InstanceNormalization<epsilon = 0.25>(x, s, b) }",
                    scaled)[0],
                {1, 2, 2}, {-0.5 / root, 0.5 / root, 1, 1});
-  require_near(run(onnx(1), "g (float[] x) => (float[] y) { y = LpNormalization(x) }", {{"x", x}})[0],
-               {1, 2, 2}, {0.6, 0.8, 0, 0});
-  require_near(run(onnx(1), "g (float[] x) => (float[] y) { y = LpNormalization<p = 1, axis = 1>(x) }",
-                   {{"x", x}})[0],
-               {1, 2, 2}, {1, 1, 0, 0});
-  require_near(run(onnx(1),
-                   "g (float[] x) => (float[] y) { y = LRN<size = 2, alpha = 2.0, beta = 1.0, bias = "
-                   "0.5>(x) }",
-                   {{"x", floats({1, 3, 1}, {1, 2, 3})}})[0],
-               {1, 3, 1}, {1 / (0.5 + 5.0), 2 / (0.5 + 13.0), 3 / (0.5 + 9.0)});
-  require_near(run(onnx(9),
-                   "g (float[] x) => (float[] y) { y = MeanVarianceNormalization<axes = [0, 2]>(x) }",
-                   {{"x", floats({1, 2, 2}, {1, 3, 2, 6})}})[0],
-               {1, 2, 2}, {-1, 1, -1, 1});
+  require_near(
+      run(onnx(1), "g (float[] x) => (float[] y) { y = LpNormalization(x) }", {{"x", x}})[0],
+      {1, 2, 2}, {0.6, 0.8, 0, 0});
+  require_near(
+      run(onnx(1), "g (float[] x) => (float[] y) { y = LpNormalization<p = 1, axis = 1>(x) }",
+          {{"x", x}})[0],
+      {1, 2, 2}, {1, 1, 0, 0});
+  require_near(
+      run(onnx(1),
+          "g (float[] x) => (float[] y) { y = LRN<size = 2, alpha = 2.0, beta = 1.0, bias = "
+          "0.5>(x) }",
+          {{"x", floats({1, 3, 1}, {1, 2, 3})}})[0],
+      {1, 3, 1}, {1 / (0.5 + 5.0), 2 / (0.5 + 13.0), 3 / (0.5 + 9.0)});
+  require_near(
+      run(onnx(9),
+          "g (float[] x) => (float[] y) { y = MeanVarianceNormalization<axes = [0, 2]>(x) }",
+          {{"x", floats({1, 2, 2}, {1, 3, 2, 6})}})[0],
+      {1, 2, 2}, {-1, 1, -1, 1});
 }
 
 TEST_CASE("Dropout passes its input through where it does not train") {
@@ -174,10 +178,10 @@ TEST_CASE("Dropout passes its input through where it does not train") {
 TEST_CASE("Dropout in training drops a share and scales the rest") {
   const std::vector<float> ones(10000, 1);
   for (int version : {6, 13}) {
-    const std::string graph =
-        version == 6
-            ? "g (float[] x) => (float[] y) { y = Dropout<ratio = 0.25>(x) }"
-            : "g (float[] x, float[] r, bool[] t) => (float[] y) { y = Dropout<seed = 3>(x, r, t) }";
+    const std::string graph = version == 6
+                                  ? "g (float[] x) => (float[] y) { y = Dropout<ratio = 0.25>(x) }"
+                                  : "g (float[] x, float[] r, bool[] t) => (float[] y) { y = "
+                                    "Dropout<seed = 3>(x, r, t) }";
     NamedValues inputs = {{"x", floats({10000}, ones)}};
     if (version == 13) {
       inputs["r"] = floats({}, {0.25F});

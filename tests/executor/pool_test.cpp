@@ -26,39 +26,81 @@ TEST_CASE("Pooling windows by hand") {
   const Case cases[] = {
       {1, kMax + "<kernel_shape = [2]>(x) }", {1, 1, 4}, {1, 1, 3}, {2, 3, 4}},
       {8, kMax + "<kernel_shape = [2], strides = [2]>(x) }", {1, 1, 5}, {1, 1, 2}, {2, 4}},
-      {10, kMax + "<kernel_shape = [2], strides = [2], ceil_mode = 1>(x) }", {1, 1, 5}, {1, 1, 3},
+      {10,
+       kMax + "<kernel_shape = [2], strides = [2], ceil_mode = 1>(x) }",
+       {1, 1, 5},
+       {1, 1, 3},
        {2, 4, 5}},
       {10, kMax + "<kernel_shape = [2], dilations = [2]>(x) }", {1, 1, 5}, {1, 1, 3}, {3, 4, 5}},
       {11, kMax + "<kernel_shape = [3], pads = [1, 1]>(x) }", {1, 1, 3}, {1, 1, 3}, {2, 3, 3}},
       // A window that would start in the end padding is dropped.
-      {10, kMax + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
-       {1, 1, 2}, {1, 1, 1}, {1}},
-      {22, kMax + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
-       {1, 1, 2}, {1, 1, 1}, {1}},
-      {10, kAverage + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
-       {1, 1, 2}, {1, 1, 1}, {1}},
-      {7, kAverage + "<kernel_shape = [3], pads = [1, 1]>(x) }", {1, 1, 3}, {1, 1, 3},
+      {10,
+       kMax + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
+       {1, 1, 2},
+       {1, 1, 1},
+       {1}},
+      {22,
+       kMax + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
+       {1, 1, 2},
+       {1, 1, 1},
+       {1}},
+      {10,
+       kAverage + "<kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1>(x) }",
+       {1, 1, 2},
+       {1, 1, 1},
+       {1}},
+      {7,
+       kAverage + "<kernel_shape = [3], pads = [1, 1]>(x) }",
+       {1, 1, 3},
+       {1, 1, 3},
        {1.5, 2, 2.5}},
-      {7, kAverage + "<kernel_shape = [3], pads = [1, 1], count_include_pad = 1>(x) }", {1, 1, 3},
-       {1, 1, 3}, {1, 2, 5.0 / 3}},
+      {7,
+       kAverage + "<kernel_shape = [3], pads = [1, 1], count_include_pad = 1>(x) }",
+       {1, 1, 3},
+       {1, 1, 3},
+       {1, 2, 5.0 / 3}},
       // Cells that only ceil_mode reaches are not counted.
-      {10, kAverage + "<kernel_shape = [2], strides = [2], ceil_mode = 1, count_include_pad = 1>(x) }",
-       {1, 1, 3}, {1, 1, 2}, {1.5, 3}},
+      {10,
+       kAverage + "<kernel_shape = [2], strides = [2], ceil_mode = 1, count_include_pad = 1>(x) }",
+       {1, 1, 3},
+       {1, 1, 2},
+       {1.5, 3}},
       {19, kAverage + "<kernel_shape = [2], dilations = [2]>(x) }", {1, 1, 4}, {1, 1, 2}, {2, 3}},
-      {11, kMax + "<kernel_shape = [2], strides = [2], auto_pad = \"SAME_LOWER\">(x) }", {1, 1, 3},
-       {1, 1, 2}, {1, 3}},
-      {11, kMax + "<kernel_shape = [2], strides = [2], auto_pad = \"SAME_UPPER\">(x) }", {1, 1, 3},
-       {1, 1, 2}, {2, 3}},
-      {11, kMax + "<kernel_shape = [2], strides = [2], auto_pad = \"VALID\", ceil_mode = 1>(x) }",
-       {1, 1, 3}, {1, 1, 1}, {2}},
+      {11,
+       kMax + "<kernel_shape = [2], strides = [2], auto_pad = \"SAME_LOWER\">(x) }",
+       {1, 1, 3},
+       {1, 1, 2},
+       {1, 3}},
+      {11,
+       kMax + "<kernel_shape = [2], strides = [2], auto_pad = \"SAME_UPPER\">(x) }",
+       {1, 1, 3},
+       {1, 1, 2},
+       {2, 3}},
+      {11,
+       kMax + "<kernel_shape = [2], strides = [2], auto_pad = \"VALID\", ceil_mode = 1>(x) }",
+       {1, 1, 3},
+       {1, 1, 1},
+       {2}},
       {11, kMax + "<kernel_shape = [2, 2]>(x) }", {1, 1, 2, 3}, {1, 1, 1, 2}, {5, 6}},
-      {1, "g (float[] x) => (float[] y) { y = LpPool<kernel_shape = [2], p = 1.0>(x) }", {1, 1, 3},
-       {1, 1, 2}, {3, 5}},
-      {2, "g (float[] x) => (float[] y) { y = LpPool<kernel_shape = [2], p = 2, strides = [2]>(x) }",
-       {1, 1, 4}, {1, 1, 2}, {std::sqrt(5.0), 5}},
-      {1, "g (float[] x) => (float[] y) { y = GlobalLpPool<p = 3.0>(x) }", {1, 1, 2}, {1, 1, 1},
+      {1,
+       "g (float[] x) => (float[] y) { y = LpPool<kernel_shape = [2], p = 1.0>(x) }",
+       {1, 1, 3},
+       {1, 1, 2},
+       {3, 5}},
+      {2,
+       "g (float[] x) => (float[] y) { y = LpPool<kernel_shape = [2], p = 2, strides = [2]>(x) }",
+       {1, 1, 4},
+       {1, 1, 2},
+       {std::sqrt(5.0), 5}},
+      {1,
+       "g (float[] x) => (float[] y) { y = GlobalLpPool<p = 3.0>(x) }",
+       {1, 1, 2},
+       {1, 1, 1},
        {std::cbrt(9.0)}},
-      {1, "g (float[] x) => (float[] y) { y = GlobalAveragePool(x) }", {1, 2, 2, 2}, {1, 2, 1, 1},
+      {1,
+       "g (float[] x) => (float[] y) { y = GlobalAveragePool(x) }",
+       {1, 2, 2, 2},
+       {1, 2, 1, 1},
        {2.5, 6.5}},
       {1, "g (float[] x) => (float[] y) { y = GlobalMaxPool(x) }", {1, 2, 3}, {1, 2, 1}, {3, 6}},
   };
@@ -73,7 +115,8 @@ TEST_CASE("MaxPool tells where the largest element was, and MaxUnpool puts it ba
   const auto pool = [&](const std::string& more) {
     return run(onnx(8),
                "g (float[] x) => (float[] y, int64[] i) { y, i = MaxPool<kernel_shape = [2, 2], "
-               "strides = [2, 2]" + more + ">(x) }",
+               "strides = [2, 2]" +
+                   more + ">(x) }",
                {{"x", x}});
   };
   require_near(pool("")[0], {1, 2, 1, 2}, {9, 8, 7, 9});
@@ -84,9 +127,10 @@ TEST_CASE("MaxPool tells where the largest element was, and MaxUnpool puts it ba
                         "[2, 2], strides = [2, 2]>(x, i) }",
                         {{"x", Value{pool("")[0]}}, {"i", Value{pool("")[1]}}});
   require_near(back[0], {1, 2, 2, 4}, {0, 9, 0, 0, 0, 0, 8, 0, 7, 0, 0, 0, 0, 0, 9, 0});
-  CHECK(refusal(onnx(11),
-                "g (float[] x, int64[] i) => (float[] y) { y = MaxUnpool<kernel_shape = [2]>(x, i) }",
-                {{"x", floats({1, 1, 1}, {1})}, {"i", ints({1, 1, 1}, {99})}}) != "");
+  CHECK(
+      refusal(onnx(11),
+              "g (float[] x, int64[] i) => (float[] y) { y = MaxUnpool<kernel_shape = [2]>(x, i) }",
+              {{"x", floats({1, 1, 1}, {1})}, {"i", ints({1, 1, 1}, {99})}}) != "");
 }
 
 TEST_CASE("Pools refuse impossible windows") {
@@ -114,20 +158,21 @@ TEST_CASE("RoiAlign shifts coordinates by version") {
   require_near(run(onnx(10), graph, inputs)[0], {1, 1, 1, 1}, {2 + 25});
   require_near(run(onnx(16), graph, inputs)[0], {1, 1, 1, 1}, {1.5 + 20});
   // One sample in the middle of four cells: the largest of them, weighted by a quarter.
-  require_near(run(onnx(10),
-                   "g (float[] x, float[] r, int64[] b) => (float[] y) { y = RoiAlign<sampling_ratio = "
-                   "1, mode = \"max\">(x, r, b) }",
-                   {{"x", inputs.at("x")}, {"r", floats({1, 4}, {1, 1, 4, 4})}, {"b", ints({1}, {0})}})[0],
-               {1, 1, 1, 1}, {33 / 4.0});
+  require_near(
+      run(onnx(10),
+          "g (float[] x, float[] r, int64[] b) => (float[] y) { y = RoiAlign<sampling_ratio = "
+          "1, mode = \"max\">(x, r, b) }",
+          {{"x", inputs.at("x")}, {"r", floats({1, 4}, {1, 1, 4, 4})}, {"b", ints({1}, {0})}})[0],
+      {1, 1, 1, 1}, {33 / 4.0});
 }
 
 TEST_CASE("NonMaxSuppression keeps the best of overlapping boxes") {
-  const NamedValues inputs = {
-      {"b", floats({1, 3, 4}, {0, 0, 2, 2, 0, 0, 2, 1, 5, 5, 4, 4})},  // the last has swapped corners
-      {"s", floats({1, 1, 3}, {0.9F, 0.8F, 0.3F})},
-      {"n", ints({}, {10})},
-      {"i", floats({}, {0.5F})},
-      {"t", floats({}, {0.3F})}};
+  const NamedValues inputs = {{"b", floats({1, 3, 4}, {0, 0, 2, 2, 0, 0, 2, 1, 5, 5, 4,
+                                                       4})},  // the last has swapped corners
+                              {"s", floats({1, 1, 3}, {0.9F, 0.8F, 0.3F})},
+                              {"n", ints({}, {10})},
+                              {"i", floats({}, {0.5F})},
+                              {"t", floats({}, {0.3F})}};
   const std::string graph =
       "g (float[] b, float[] s, int64[] n, float[] i, float[] t) => (int64[] y) "
       "{ y = NonMaxSuppression(b, s, n, i, t) }";

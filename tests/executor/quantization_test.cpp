@@ -10,8 +10,8 @@ namespace {
 std::vector<Tensor> quantize(int version, const std::string& type, const Value& x, const Value& s,
                              const Value& z, const std::string& attributes = "") {
   return run(onnx(version),
-             "g (float[] x, float[] s, " + type + "[] z) => (" + type + "[] y) { y = QuantizeLinear" +
-                 attributes + "(x, s, z) }",
+             "g (float[] x, float[] s, " + type + "[] z) => (" + type +
+                 "[] y) { y = QuantizeLinear" + attributes + "(x, s, z) }",
              {{"x", x}, {"s", s}, {"z", z}});
 }
 
@@ -26,8 +26,8 @@ Value small(DataType type, Dims dims, const std::vector<std::uint8_t>& bits) {
 TEST_CASE("QuantizeLinear rounds ties to even and saturates") {
   const Value x = floats({7}, {-1000, -3, -1, 1, 3, 5, 1000});
   for (int version : {10, 13, 19, 21, 23, 25}) {
-    require_near(quantize(version, "int8", x, floats({}, {2}), tensor<std::int8_t>({}, {1}))[0], {7},
-                 {-128, -1, 1, 1, 3, 3, 127});
+    require_near(quantize(version, "int8", x, floats({}, {2}), tensor<std::int8_t>({}, {1}))[0],
+                 {7}, {-128, -1, 1, 1, 3, 3, 127});
     require_near(quantize(version, "uint8", x, floats({}, {2}), tensor<std::uint8_t>({}, {3}))[0],
                  {7}, {0, 1, 3, 3, 5, 5, 255});
   }
@@ -47,28 +47,30 @@ TEST_CASE("Scales spread by tensor, axis or block") {
   require_near(quantize(13, "uint8", x, floats({4}, {1, 2, 1, 4}),
                         tensor<std::uint8_t>({4}, {0, 0, 0, 0}))[0],
                {2, 4}, {1, 1, 3, 1, 5, 3, 7, 2});
-  require_near(quantize(21, "uint8", x, floats({2, 2}, {1, 2, 0.5F, 4}),
-                        tensor<std::uint8_t>({2, 2}, {0, 0, 0, 0}), "<axis = 1, block_size = 3>")[0],
-               {2, 4}, {1, 2, 3, 2, 10, 12, 14, 2});
+  require_near(
+      quantize(21, "uint8", x, floats({2, 2}, {1, 2, 0.5F, 4}),
+               tensor<std::uint8_t>({2, 2}, {0, 0, 0, 0}), "<axis = 1, block_size = 3>")[0],
+      {2, 4}, {1, 2, 3, 2, 10, 12, 14, 2});
   const std::string dequantize =
-      "g (uint8[] x, float[] s) => (float[] y) { y = DequantizeLinear<axis = 1, block_size = 3>(x, s) }";
+      "g (uint8[] x, float[] s) => (float[] y) { y = DequantizeLinear<axis = 1, block_size = 3>(x, "
+      "s) }";
   require_near(run(onnx(21), dequantize,
                    {{"x", tensor<std::uint8_t>({1, 4}, {1, 2, 3, 4})},
                     {"s", floats({1, 2}, {0.5F, 10})}})[0],
                {1, 4}, {0.5, 1, 1.5, 40});
-  CHECK(refusal(onnx(21), dequantize,
-                {{"x", tensor<std::uint8_t>({1, 4}, {1, 2, 3, 4})}, {"s", floats({1, 3}, {1, 1, 1})}})
-            .starts_with("DequantizeLinear: "));
-  CHECK(refusal(onnx(10),
-                "g (float[] x, float[] s) => (uint8[] y) { y = QuantizeLinear(x, s) }",
+  CHECK(
+      refusal(onnx(21), dequantize,
+              {{"x", tensor<std::uint8_t>({1, 4}, {1, 2, 3, 4})}, {"s", floats({1, 3}, {1, 1, 1})}})
+          .starts_with("DequantizeLinear: "));
+  CHECK(refusal(onnx(10), "g (float[] x, float[] s) => (uint8[] y) { y = QuantizeLinear(x, s) }",
                 {{"x", x}, {"s", floats({4}, {1, 1, 1, 1})}}) != "");
 }
 
 TEST_CASE("float8 targets keep fractions and saturate by attribute") {
   const Value x = floats({4}, {1.5F, -0.75F, 1000, 3});
   const auto values = [&](const std::string& attributes) {
-    return quantize(19, "float8e4m3fn", x, floats({}, {0.5F}), small(DataType::float8e4m3fn, {}, {0}),
-                    attributes)[0];
+    return quantize(19, "float8e4m3fn", x, floats({}, {0.5F}),
+                    small(DataType::float8e4m3fn, {}, {0}), attributes)[0];
   };
   require_near(values(""), {4}, {3, -1.5, 448, 6});
   require_near(values("<saturate = 0>"), {4}, {3, -1.5, std::nan(""), 6});
@@ -96,16 +98,17 @@ TEST_CASE("output_dtype and precision choose types") {
 
 TEST_CASE("DequantizeLinear subtracts before it multiplies") {
   for (int version : {10, 13, 19, 21, 23, 25}) {
-    require_near(run(onnx(version),
-                     "g (int8[] x, float[] s, int8[] z) => (float[] y) { y = DequantizeLinear(x, s, z) }",
-                     {{"x", tensor<std::int8_t>({3}, {-128, 0, 127})},
-                      {"s", floats({}, {2})},
-                      {"z", tensor<std::int8_t>({}, {127})}})[0],
-                 {3}, {-510, -254, 0});
-    require_near(run(onnx(version),
-                     "g (int32[] x, float[] s) => (float[] y) { y = DequantizeLinear(x, s) }",
-                     {{"x", tensor<std::int32_t>({1}, {1 << 20})}, {"s", floats({}, {0.5F})}})[0],
-                 {1}, {1 << 19});
+    require_near(
+        run(onnx(version),
+            "g (int8[] x, float[] s, int8[] z) => (float[] y) { y = DequantizeLinear(x, s, z) }",
+            {{"x", tensor<std::int8_t>({3}, {-128, 0, 127})},
+             {"s", floats({}, {2})},
+             {"z", tensor<std::int8_t>({}, {127})}})[0],
+        {3}, {-510, -254, 0});
+    require_near(
+        run(onnx(version), "g (int32[] x, float[] s) => (float[] y) { y = DequantizeLinear(x, s) }",
+            {{"x", tensor<std::int32_t>({1}, {1 << 20})}, {"s", floats({}, {0.5F})}})[0],
+        {1}, {1 << 19});
   }
 }
 
@@ -122,17 +125,18 @@ TEST_CASE("DynamicQuantizeLinear covers zero") {
 }
 
 TEST_CASE("Quantized products rescale and round once") {
-  const auto y = run(onnx(10),
-                     "g (uint8[] a, float[] as, uint8[] az, int8[] b, float[] bs, int8[] bz, float[] "
-                     "ys, int8[] yz) => (int8[] y) { y = QLinearMatMul(a, as, az, b, bs, bz, ys, yz) }",
-                     {{"a", tensor<std::uint8_t>({1, 2}, {10, 20})},
-                      {"as", floats({}, {0.5F})},
-                      {"az", tensor<std::uint8_t>({}, {8})},
-                      {"b", tensor<std::int8_t>({2, 2}, {1, -100, 2, 100})},
-                      {"bs", floats({2}, {1, 2})},
-                      {"bz", tensor<std::int8_t>({2}, {0, 1})},
-                      {"ys", floats({}, {4})},
-                      {"yz", tensor<std::int8_t>({}, {-1})}});
+  const auto y =
+      run(onnx(10),
+          "g (uint8[] a, float[] as, uint8[] az, int8[] b, float[] bs, int8[] bz, float[] "
+          "ys, int8[] yz) => (int8[] y) { y = QLinearMatMul(a, as, az, b, bs, bz, ys, yz) }",
+          {{"a", tensor<std::uint8_t>({1, 2}, {10, 20})},
+           {"as", floats({}, {0.5F})},
+           {"az", tensor<std::uint8_t>({}, {8})},
+           {"b", tensor<std::int8_t>({2, 2}, {1, -100, 2, 100})},
+           {"bs", floats({2}, {1, 2})},
+           {"bz", tensor<std::int8_t>({2}, {0, 1})},
+           {"ys", floats({}, {4})},
+           {"yz", tensor<std::int8_t>({}, {-1})}});
   // 26·0.5/4 - 1 and 986·1/4 - 1, the latter saturated
   require_near(y[0], {1, 2}, {2, 127});
 }

@@ -27,7 +27,8 @@ struct Weights {
     return static_cast<double>(w[static_cast<std::size_t>((d * gates * hidden + row) * input + i)]);
   }
   double of_r(std::int64_t d, std::int64_t row, std::int64_t i) const {
-    return static_cast<double>(r[static_cast<std::size_t>((d * gates * hidden + row) * hidden + i)]);
+    return static_cast<double>(
+        r[static_cast<std::size_t>((d * gates * hidden + row) * hidden + i)]);
   }
   double bias(std::int64_t d, std::int64_t part, std::int64_t row) const {
     return static_cast<double>(b[static_cast<std::size_t>((d * 2 + part) * gates * hidden + row)]);
@@ -38,12 +39,14 @@ struct Weights {
   /// x·W of a row, without bias
   double xw(std::int64_t d, std::int64_t row, const std::vector<double>& x) const {
     double sum = 0;
-    for (std::int64_t i = 0; i < input; ++i) sum += of_w(d, row, i) * x[static_cast<std::size_t>(i)];
+    for (std::int64_t i = 0; i < input; ++i)
+      sum += of_w(d, row, i) * x[static_cast<std::size_t>(i)];
     return sum;
   }
   double hr(std::int64_t d, std::int64_t row, const std::vector<double>& h) const {
     double sum = 0;
-    for (std::int64_t i = 0; i < hidden; ++i) sum += of_r(d, row, i) * h[static_cast<std::size_t>(i)];
+    for (std::int64_t i = 0; i < hidden; ++i)
+      sum += of_r(d, row, i) * h[static_cast<std::size_t>(i)];
     return sum;
   }
   double affine(std::int64_t d, std::int64_t row, const std::vector<double>& x,
@@ -141,9 +144,9 @@ std::vector<std::pair<std::string, Net>> nets() {
   Net forward, reverse, both;
   reverse.reverse = true;
   both.directions = 2;
-  std::vector<std::pair<std::string, Net>> result = {
-      {"", forward}, {", direction = \"reverse\"", reverse},
-      {", direction = \"bidirectional\"", both}};
+  std::vector<std::pair<std::string, Net>> result = {{"", forward},
+                                                     {", direction = \"reverse\"", reverse},
+                                                     {", direction = \"bidirectional\"", both}};
   for (std::size_t i = 0; i < 3; ++i) {
     auto cut = result[i];
     cut.second.lengths = {1, 3};
@@ -212,8 +215,8 @@ TEST_CASE("GRU follows its equations, with the reset before or after the product
               }
               for (std::size_t k = 0; k < 3; ++k) h[k] = (1 - z[k]) * next[k] + z[k] * h[k];
             });
-        require_states(run_node(version, "GRU", attributes + (after ? ", linear_before_reset = 1" : ""),
-                                net, w, x),
+        require_states(run_node(version, "GRU",
+                                attributes + (after ? ", linear_before_reset = 1" : ""), net, w, x),
                        net, expected);
       }
     }
@@ -229,9 +232,9 @@ TEST_CASE("LSTM follows its equations, with peepholes, coupling and clip") {
                      walk(net, x, lstm_cell(w, net, false, false)));
       Net clipped = net;
       clipped.clip = static_cast<double>(0.3F);
-      require_states(
-          run_node(version, "LSTM", attributes + ", clip = 0.3", clipped, w, x, !net.lengths.empty()),
-          net, walk(clipped, x, lstm_cell(w, clipped, !net.lengths.empty(), false)));
+      require_states(run_node(version, "LSTM", attributes + ", clip = 0.3", clipped, w, x,
+                              !net.lengths.empty()),
+                     net, walk(clipped, x, lstm_cell(w, clipped, !net.lengths.empty(), false)));
       require_states(run_node(version, "LSTM", attributes + ", input_forget = 1", net, w, x), net,
                      walk(net, x, lstm_cell(w, net, false, true)));
     }
@@ -262,7 +265,8 @@ TEST_CASE("Layout 1 puts the batch first") {
   for (std::int64_t b = 0; b < net.batch; ++b) {
     for (std::int64_t t = 0; t < net.steps; ++t) {
       for (std::int64_t i = 0; i < 3; ++i) {
-        expected.push_back(doubles(plain[0])[static_cast<std::size_t>((t * net.batch + b) * 3 + i)]);
+        expected.push_back(
+            doubles(plain[0])[static_cast<std::size_t>((t * net.batch + b) * 3 + i)]);
       }
     }
   }
@@ -285,11 +289,13 @@ TEST_CASE("Activations take their alphas and betas in order") {
       {"[\"relu\"]", 0},
   };
   for (const auto& [activation, expected] : cases) {
-    require_near(run(onnx(7),
-                     "g (float[] x, float[] w) => (float[] y) { y = RNN<hidden_size = 1, activations "
-                     "= " + activation + ">(x, w, w) }",
-                     {{"x", floats({1, 1, 1}, {-0.5F})}, {"w", floats({1, 1, 1}, {1})}})[0],
-                 {1, 1, 1, 1}, {expected});
+    require_near(
+        run(onnx(7),
+            "g (float[] x, float[] w) => (float[] y) { y = RNN<hidden_size = 1, activations "
+            "= " +
+                activation + ">(x, w, w) }",
+            {{"x", floats({1, 1, 1}, {-0.5F})}, {"w", floats({1, 1, 1}, {1})}})[0],
+        {1, 1, 1, 1}, {expected});
   }
   CHECK(refusal(onnx(7),
                 "g (float[] x, float[] w) => (float[] y) { y = RNN<hidden_size = 1, activations = "

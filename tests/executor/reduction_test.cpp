@@ -21,8 +21,8 @@ std::vector<Tensor> reduce(int version, const std::string& op, const Value& x, c
                inputs);
   }
   const std::string list = axes.empty() ? "" : ", axes = " + to_string(axes);
-  return run(onnx(version), "g (float[] x) => (float[] y) { y = " + op + "<" + more + list + ">(x) }",
-             inputs);
+  return run(onnx(version),
+             "g (float[] x) => (float[] y) { y = " + op + "<" + more + list + ">(x) }", inputs);
 }
 
 }  // namespace
@@ -64,9 +64,9 @@ TEST_CASE("Reductions by hand in every form of the axes") {
 TEST_CASE("No axes and noop_with_empty_axes: only the reduction is left out") {
   const Value x = floats({2}, {3, -2});
   const std::tuple<std::string, int, std::vector<double>> cases[] = {
-      {"ReduceSum", 13, {3, -2}},      {"ReduceMax", 18, {3, -2}},
-      {"ReduceMean", 18, {3, -2}},     {"ReduceL1", 18, {3, 2}},
-      {"ReduceL2", 18, {3, 2}},        {"ReduceSumSquare", 18, {9, 4}},
+      {"ReduceSum", 13, {3, -2}},       {"ReduceMax", 18, {3, -2}},
+      {"ReduceMean", 18, {3, -2}},      {"ReduceL1", 18, {3, 2}},
+      {"ReduceL2", 18, {3, 2}},         {"ReduceSumSquare", 18, {9, 4}},
       {"ReduceLogSumExp", 18, {3, -2}}, {"ReduceLogSum", 18, {std::log(3.0), std::nan("")}},
   };
   for (const auto& [op, version, expected] : cases) {
@@ -77,9 +77,9 @@ TEST_CASE("No axes and noop_with_empty_axes: only the reduction is left out") {
 TEST_CASE("Reductions of nothing") {
   const Value x = floats({2, 0}, {});
   const std::pair<std::string, double> cases[] = {
-      {"ReduceSum", 0},  {"ReduceProd", 1},      {"ReduceMax", -kInf},    {"ReduceMin", kInf},
-      {"ReduceL1", 0},   {"ReduceSumSquare", 0}, {"ReduceLogSum", -kInf}, {"ReduceL2", 0},
-      {"ReduceLogSumExp", -kInf}};
+      {"ReduceSum", 0},        {"ReduceProd", 1}, {"ReduceMax", -kInf},
+      {"ReduceMin", kInf},     {"ReduceL1", 0},   {"ReduceSumSquare", 0},
+      {"ReduceLogSum", -kInf}, {"ReduceL2", 0},   {"ReduceLogSumExp", -kInf}};
   for (const auto& [op, expected] : cases) {
     require_near(reduce(18, op, x, {1})[0], {2, 1}, {expected, expected});
     require_near(reduce(18, op, x, {0})[0], {1, 0}, {});
@@ -120,9 +120,9 @@ TEST_CASE("Reductions of integers and booleans") {
                {1}, {7});
   Tensor flags(DataType::boolean, {2});
   flags.mutable_data<bool>()[1] = true;
-  require_near(run(onnx(20), "g (bool[] x) => (bool[] y) { y = ReduceMax(x) }",
-                   {{"x", Value{flags}}})[0],
-               {1}, {1});
+  require_near(
+      run(onnx(20), "g (bool[] x) => (bool[] y) { y = ReduceMax(x) }", {{"x", Value{flags}}})[0],
+      {1}, {1});
 }
 
 TEST_CASE("ArgMax and ArgMin choose the first or the last of equals") {
@@ -138,9 +138,10 @@ TEST_CASE("ArgMax and ArgMin choose the first or the last of equals") {
 
 TEST_CASE("Reductions refuse axes that are not there or twice") {
   for (const char* axes : {"[2]", "[-3]", "[0, 0]", "[0, -2]"}) {
-    CHECK(refusal(onnx(11),
-                  fmt::format("g (float[] x) => (float[] y) {{ y = ReduceSum<axes = {}>(x) }}", axes),
-                  {{"x", floats({1, 1}, {0})}})
-              .starts_with("ReduceSum: "));
+    CHECK(
+        refusal(onnx(11),
+                fmt::format("g (float[] x) => (float[] y) {{ y = ReduceSum<axes = {}>(x) }}", axes),
+                {{"x", floats({1, 1}, {0})}})
+            .starts_with("ReduceSum: "));
   }
 }

@@ -50,7 +50,9 @@ TEST_CASE("Every coordinate transformation of Resize has its closed form") {
       {"asymmetric", 11, [](double i, double s, double) { return i / s; }},
       {"tf_half_pixel_for_nn", 11, [](double i, double s, double) { return (i + 0.5) / s; }},
       {"half_pixel_symmetric", 19,
-       [](double i, double s, double n) { return 2 * (1 - std::floor(n) / n) + (i + 0.5) / s - 0.5; }},
+       [](double i, double s, double n) {
+         return 2 * (1 - std::floor(n) / n) + (i + 0.5) / s - 0.5;
+       }},
   };
   for (const Case& c : cases) {
     for (float scale : {2.0F, 3.0F, 0.5F, 1.5F, 0.8F}) {
@@ -60,24 +62,25 @@ TEST_CASE("Every coordinate transformation of Resize has its closed form") {
         expected.push_back(linear(c.x(i, static_cast<double>(scale), length)));
       }
       INFO(c.mode << " " << scale);
-      require_near(resize_row(c.version,
-                              "mode = \"linear\", coordinate_transformation_mode = \"" + c.mode + "\"",
-                              kRow, scale),
-                   {1, static_cast<std::int64_t>(expected.size())}, expected);
+      require_near(
+          resize_row(c.version,
+                     "mode = \"linear\", coordinate_transformation_mode = \"" + c.mode + "\"", kRow,
+                     scale),
+          {1, static_cast<std::int64_t>(expected.size())}, expected);
     }
   }
-  CHECK(refusal(onnx(13),
-                "g (float[] x, float[] s) => (float[] y) { y = Resize<coordinate_transformation_mode "
-                "= \"tf_half_pixel_for_nn\">(x, , s) }",
-                {{"x", floats({4}, kRow)}, {"s", floats({1}, {2})}}) != "");
+  CHECK(
+      refusal(onnx(13),
+              "g (float[] x, float[] s) => (float[] y) { y = Resize<coordinate_transformation_mode "
+              "= \"tf_half_pixel_for_nn\">(x, , s) }",
+              {{"x", floats({4}, kRow)}, {"s", floats({1}, {2})}}) != "");
 }
 
 TEST_CASE("Nearest rounds as it is told") {
   const auto nearest = [](const std::string& mode, float scale) {
-    return resize_row(11,
-                      "coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"" + mode +
-                          "\"",
-                      {0, 1, 2, 3}, scale);
+    return resize_row(
+        11, "coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"" + mode + "\"",
+        {0, 1, 2, 3}, scale);
   };
   // Coordinates 0, 0.5, 1, 1.5, …
   require_near(nearest("floor", 2), {1, 8}, {0, 0, 1, 1, 2, 2, 3, 3});
@@ -98,15 +101,17 @@ TEST_CASE("Resize-10 and Upsample are asymmetric") {
     require_near(run(onnx(version), graph("nearest"), up)[0], {1, 1, 1, 8}, nearest);
     require_near(run(onnx(version), graph("linear"), up)[0], {1, 1, 1, 8}, straight);
   }
-  require_near(run(onnx(7),
-                   "g (float[] x) => (float[] y) { y = Upsample<scales = [1.0, 1.0, 1.0, 2.0]>(x) }",
-                   {{"x", up.at("x")}})[0],
-               {1, 1, 1, 8}, nearest);
-  require_near(run(onnx(1),
-                   "g (float[] x) => (float[] y) { y = Upsample<mode = \"bilinear\", height_scale = "
-                   "1.0, width_scale = 2.0>(x) }",
-                   {{"x", up.at("x")}})[0],
-               {1, 1, 1, 8}, straight);
+  require_near(
+      run(onnx(7),
+          "g (float[] x) => (float[] y) { y = Upsample<scales = [1.0, 1.0, 1.0, 2.0]>(x) }",
+          {{"x", up.at("x")}})[0],
+      {1, 1, 1, 8}, nearest);
+  require_near(
+      run(onnx(1),
+          "g (float[] x) => (float[] y) { y = Upsample<mode = \"bilinear\", height_scale = "
+          "1.0, width_scale = 2.0>(x) }",
+          {{"x", up.at("x")}})[0],
+      {1, 1, 1, 8}, straight);
   // Downwards, Resize-10 takes the next element: coordinates 0, 1.67 and 3.33.
   require_near(run(onnx(10), "g (float[] x, float[] s) => (float[] y) { y = Resize(x, s) }",
                    {{"x", floats({5}, {0, 1, 2, 3, 4})}, {"s", floats({1}, {0.6F})}})[0],
@@ -128,8 +133,8 @@ TEST_CASE("Cubic keeps what cubics keep") {
   }
   // Weights outside are renormalised: a constant stays one up to the border.
   for (const char* more : {"", ", exclude_outside = 1"}) {
-    for (double value : doubles(resize_row(11, std::string("mode = \"cubic\"") + more,
-                                           {7, 7, 7, 7, 7}, 2.5F))) {
+    for (double value :
+         doubles(resize_row(11, std::string("mode = \"cubic\"") + more, {7, 7, 7, 7, 7}, 2.5F))) {
       CHECK(std::abs(value - 7) < 1e-5);
     }
   }
@@ -145,10 +150,11 @@ TEST_CASE("Antialiasing averages over the cells that an output covers") {
 }
 
 TEST_CASE("Sizes, axes and policies") {
-  require_near(resize_row(13, "mode = \"linear\", coordinate_transformation_mode = \"asymmetric\"",
-                          kRow, 0, 6),
-               {1, 6}, {linear(0), linear(4.0 / 6), linear(8.0 / 6), linear(2), linear(16.0 / 6),
-                        linear(20.0 / 6)});
+  require_near(
+      resize_row(13, "mode = \"linear\", coordinate_transformation_mode = \"asymmetric\"", kRow, 0,
+                 6),
+      {1, 6},
+      {linear(0), linear(4.0 / 6), linear(8.0 / 6), linear(2), linear(16.0 / 6), linear(20.0 / 6)});
   const NamedValues inputs = {{"x", floats({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})},
                               {"n", ints({2}, {6, 6})}};
   const auto shape = [&](const std::string& attributes) {
@@ -161,25 +167,25 @@ TEST_CASE("Sizes, axes and policies") {
   CHECK(shape("mode = \"nearest\"") == Dims{6, 6});
   CHECK(shape("keep_aspect_ratio_policy = \"not_larger\"") == Dims{3, 6});
   CHECK(shape("keep_aspect_ratio_policy = \"not_smaller\"") == Dims{6, 12});
-  require_near(run(onnx(18),
-                   "g (float[] x, float[] s) => (float[] y) { y = Resize<axes = [-1]>(x, , s) }",
-                   {{"x", inputs.at("x")}, {"s", floats({1}, {0.5F})}})[0],
-               {2, 2}, {1, 3, 5, 7});
+  require_near(
+      run(onnx(18), "g (float[] x, float[] s) => (float[] y) { y = Resize<axes = [-1]>(x, , s) }",
+          {{"x", inputs.at("x")}, {"s", floats({1}, {0.5F})}})[0],
+      {2, 2}, {1, 3, 5, 7});
 }
 
 TEST_CASE("tf_crop_and_resize leaves the region and extrapolates") {
-  const auto y = run(onnx(13),
-                     "g (float[] x, float[] r, int64[] n) => (float[] y) { y = Resize<mode = "
-                     "\"linear\", coordinate_transformation_mode = \"tf_crop_and_resize\", "
-                     "extrapolation_value = -1.0>(x, r, , n) }",
-                     {{"x", floats({4}, kRow)},
-                      {"r", floats({2}, {1.0F / 3, 4.0F / 3})},
-                      {"n", ints({1}, {4})}});
+  const auto y = run(
+      onnx(13),
+      "g (float[] x, float[] r, int64[] n) => (float[] y) { y = Resize<mode = "
+      "\"linear\", coordinate_transformation_mode = \"tf_crop_and_resize\", "
+      "extrapolation_value = -1.0>(x, r, , n) }",
+      {{"x", floats({4}, kRow)}, {"r", floats({2}, {1.0F / 3, 4.0F / 3})}, {"n", ints({1}, {4})}});
   require_near(y[0], {4}, {20, 40, 80, -1});
 }
 
 TEST_CASE("Resize refuses scales and sizes that mean nothing") {
-  const auto refused = [](const std::vector<float>& scales, const std::vector<std::int64_t>& sizes) {
+  const auto refused = [](const std::vector<float>& scales,
+                          const std::vector<std::int64_t>& sizes) {
     NamedValues inputs = {{"x", floats({4}, kRow)},
                           {"s", floats({static_cast<std::int64_t>(scales.size())}, scales)},
                           {"n", ints({static_cast<std::int64_t>(sizes.size())}, sizes)}};
@@ -202,10 +208,10 @@ TEST_CASE("GridSample reads between cells and beyond them") {
     std::vector<float> grid;
     for (float x : xs) grid.insert(grid.end(), {x, 0});
     const auto count = static_cast<std::int64_t>(xs.size());
-    return run(onnx(version),
-               "g (float[] x, float[] g) => (float[] y) { y = GridSample<" + attributes +
-                   ">(x, g) }",
-               {{"x", floats({1, 1, 1, 4}, kRow)}, {"g", floats({1, 1, count, 2}, grid)}})[0];
+    return run(
+        onnx(version),
+        "g (float[] x, float[] g) => (float[] y) { y = GridSample<" + attributes + ">(x, g) }",
+        {{"x", floats({1, 1, 1, 4}, kRow)}, {"g", floats({1, 1, count, 2}, grid)}})[0];
   };
   // Aligned corners: -1 is the first cell, 1 the last, so x reads at (x + 1)·1.5.
   require_near(sample(16, "align_corners = 1", {-1, 0, 1, 1.0F / 3}), {1, 1, 1, 4},
@@ -216,8 +222,10 @@ TEST_CASE("GridSample reads between cells and beyond them") {
   // Reflected at the edge -0.5: 1.25 cells outside is the place 0.75.
   require_near(sample(20, "padding_mode = \"reflection\"", {-1.625F}), {1, 1, 1, 1}, {15});
   require_near(sample(20, "mode = \"nearest\"", {-0.75F, -0.5F, 0}), {1, 1, 1, 3}, {10, 10, 40});
-  require_near(sample(16, "mode = \"bicubic\", align_corners = 1", {-1.0F / 3}), {1, 1, 1, 1}, {20});
-  CHECK(refusal(onnx(20),
-                "g (float[] x, float[] g) => (float[] y) { y = GridSample<mode = \"bilinear\">(x, g) }",
-                {{"x", floats({1, 1, 1, 4}, kRow)}, {"g", floats({1, 1, 1, 2}, {0, 0})}}) != "");
+  require_near(sample(16, "mode = \"bicubic\", align_corners = 1", {-1.0F / 3}), {1, 1, 1, 1},
+               {20});
+  CHECK(refusal(
+            onnx(20),
+            "g (float[] x, float[] g) => (float[] y) { y = GridSample<mode = \"bilinear\">(x, g) }",
+            {{"x", floats({1, 1, 1, 4}, kRow)}, {"g", floats({1, 1, 1, 2}, {0, 0})}}) != "");
 }

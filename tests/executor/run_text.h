@@ -21,8 +21,7 @@ using namespace onnxcompat::executor;
 /// Outputs of a graph such as `g (float[] x) => (float[] y) { y = Relu(x) }` in an opset.
 inline Result<std::vector<Value>> try_run(const std::string& opset, const std::string& graph,
                                           const NamedValues& inputs) {
-  const std::string text =
-      fmt::format("<ir_version: 10, opset_import: [{}]>\n{}", opset, graph);
+  const std::string text = fmt::format("<ir_version: 10, opset_import: [{}]>\n{}", opset, graph);
   auto model = Model::parse(text, "test", ModelFormat::text);
   if (!model) return std::unexpected(model.error());
   RunOptions options;

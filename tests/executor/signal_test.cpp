@@ -18,8 +18,8 @@ std::vector<Complex> transform(const std::vector<Complex>& x, bool inverse) {
   for (std::size_t k = 0; k < x.size(); ++k) {
     Complex sum = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const long double angle = 2 * std::numbers::pi_v<long double> *
-                                static_cast<long double>(k * i % x.size()) / n;
+      const long double angle =
+          2 * std::numbers::pi_v<long double> * static_cast<long double>(k * i % x.size()) / n;
       sum += x[i] * std::polar<long double>(1, inverse ? angle : -angle);
     }
     y.push_back(inverse ? sum / n : sum);
@@ -45,8 +45,8 @@ std::vector<Complex> complex(const std::vector<float>& interleaved) {
 }
 
 std::string dft(const std::string& attributes, const std::string& inputs = "x") {
-  return "g (float[] x, int64[] n, int64[] a) => (float[] y) { y = DFT" + attributes + "(" + inputs +
-         ") }";
+  return "g (float[] x, int64[] n, int64[] a) => (float[] y) { y = DFT" + attributes + "(" +
+         inputs + ") }";
 }
 
 const Value kNone = ints({}, {0});
@@ -83,7 +83,8 @@ TEST_CASE("One-sided transforms of real signals and back") {
 
 TEST_CASE("DFT cuts, pads and chooses its axis") {
   const auto x = noise(12, 23);  // [2, 3, 2]
-  const NamedValues inputs = {{"x", floats({2, 3, 2}, x)}, {"n", ints({}, {4})}, {"a", ints({}, {0})}};
+  const NamedValues inputs = {
+      {"x", floats({2, 3, 2}, x)}, {"n", ints({}, {4})}, {"a", ints({}, {0})}};
   const auto element = [&](std::size_t i, std::size_t j) {
     return Complex(x[(i * 3 + j) * 2], x[(i * 3 + j) * 2 + 1]);
   };
@@ -115,9 +116,9 @@ TEST_CASE("DFT cuts, pads and chooses its axis") {
 
 TEST_CASE("STFT transforms windowed frames") {
   const auto x = noise(10, 24), window = noise(6, 25);
-  const auto y = run(onnx(17),
-                     "g (float[] x, int64[] s, float[] w) => (float[] y) { y = STFT(x, s, w) }",
-                     {{"x", floats({1, 10, 1}, x)}, {"s", ints({}, {2})}, {"w", floats({6}, window)}});
+  const auto y =
+      run(onnx(17), "g (float[] x, int64[] s, float[] w) => (float[] y) { y = STFT(x, s, w) }",
+          {{"x", floats({1, 10, 1}, x)}, {"s", ints({}, {2})}, {"w", floats({6}, window)}});
   std::vector<double> expected;
   for (std::size_t frame = 0; frame < 3; ++frame) {
     std::vector<Complex> values;
@@ -132,7 +133,8 @@ TEST_CASE("STFT transforms windowed frames") {
 
 TEST_CASE("Windows are cosines over a period or one less") {
   const auto window = [](const std::string& op) {
-    return run(onnx(17), "g (int64[] n) => (float[] y) { y = " + op + "(n) }", {{"n", ints({}, {4})}})[0];
+    return run(onnx(17), "g (int64[] n) => (float[] y) { y = " + op + "(n) }",
+               {{"n", ints({}, {4})}})[0];
   };
   require_near(window("HannWindow"), {4}, {0, 0.5, 1, 0.5});
   require_near(window("HannWindow<periodic = 0>"), {4}, {0, 0.75, 0.75, 0});

@@ -20,7 +20,9 @@ namespace {
 
 /// What a hostile model may be called: a terminal escape, a bell, quotes, a backslash, bytes that
 /// are no UTF-8, an override of the writing direction, a C1 control, a line break, and honest text.
-const std::string kHostile = "a\x1b[31m\x07\"q\"\\ \xff\xc3( \xe2\x80\xae \xc2\x9b" "2J\n\x7f é 語";
+const std::string kHostile =
+    "a\x1b[31m\x07\"q\"\\ \xff\xc3( \xe2\x80\xae \xc2\x9b"
+    "2J\n\x7f é 語";
 const std::string kShown = R"(a\x1b[31m\x07"q"\ \xff\xc3( \xe2\x80\xae \xc2\x9b2J\x0a\x7f é 語)";
 
 Finding finding(Severity severity, std::string rule) {

@@ -7,10 +7,6 @@
 // in FOLDER as <line number>.onnx. A program of its own, as libonnx brings a protobuf of its own;
 // one process a file, as it does not survive them all.
 
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -20,6 +16,9 @@
 #include <onnx/defs/schema.h>
 #include <onnx/onnx_pb.h>
 #include <onnx/shape_inference/implementation.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace {
 

@@ -174,8 +174,10 @@ void slice_by_gather(NodeEdit& e) {
   }
   const auto size = static_cast<std::size_t>(count);
   if (axes.size() != size || steps.size() != size || (ends && ends->size() != size) ||
-      std::ranges::any_of(steps, [](std::int64_t s) { return s == 0 || s > kEnd / 2 || s < -kEnd / 2; })) {
-    return e.refuse("its bounds, axes and steps differ in number, or a step is no number of places");
+      std::ranges::any_of(steps,
+                          [](std::int64_t s) { return s == 0 || s > kEnd / 2 || s < -kEnd / 2; })) {
+    return e.refuse(
+        "its bounds, axes and steps differ in number, or a step is no number of places");
   }
   if ((!starts || !ends) && e.target() < 9) {
     return static_cast<void>(e.need_ints(starts ? 2 : 1));

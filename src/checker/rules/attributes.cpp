@@ -45,39 +45,38 @@ std::optional<AttributeType> parameter_type(const FunctionView& f, std::string_v
 
 }  // namespace
 
-const Rule attr_name_missing{
-    .id = "OCA001",
-    .name = "attr-name-missing",
-    .purpose = "Checks that every attribute has a name",
-    .citation = "[IR.md#attributes]",
-    .why = "Attributes are matched to an operator by name only.",
-    .bad = "an AttributeProto whose name is absent or empty",
-    .good = "y = LeakyRelu <alpha = 0.1> (x)",
-    .fix = "Name the attribute, or remove it",
-    .check = each_attribute([](const AttributeAt& a, Sink& out) {
-      if (a.attribute.name().empty()) out.add(a.place(), "Attribute {} has no name", a.index);
-    })};
+const Rule attr_name_missing{.id = "OCA001",
+                             .name = "attr-name-missing",
+                             .purpose = "Checks that every attribute has a name",
+                             .citation = "[IR.md#attributes]",
+                             .why = "Attributes are matched to an operator by name only.",
+                             .bad = "an AttributeProto whose name is absent or empty",
+                             .good = "y = LeakyRelu <alpha = 0.1> (x)",
+                             .fix = "Name the attribute, or remove it",
+                             .check = each_attribute([](const AttributeAt& a, Sink& out) {
+                               if (a.attribute.name().empty())
+                                 out.add(a.place(), "Attribute {} has no name", a.index);
+                             })};
 
-const Rule attr_duplicate{
-    .id = "OCA002",
-    .name = "attr-duplicate",
-    .purpose = "Checks that a node has each attribute once",
-    .citation = "[IR.md#attributes]",
-    .why = "Readers differ in which of two values of one name they take.",
-    .bad = "a LeakyRelu node with alpha = 0.1 and alpha = 0.2",
-    .good = "y = LeakyRelu <alpha = 0.1> (x)",
-    .fix = "Keep the value that was meant",
-    .check = each_node([](const NodeAt& n, Sink& out) {
-      const auto attributes = n.node.attributes();
-      if (attributes.size() < 2) return;
-      std::set<std::string_view> seen;
-      for (int i = 0; i < attributes.size(); ++i) {
-        const std::string& name = attributes[i].name();
-        if (name.empty() || seen.insert(name).second) continue;
-        out.add(at_attribute(n.body, n.index, i), "{} has attribute \"{}\" twice",
-                n.node.op_type(), name);
-      }
-    })};
+const Rule attr_duplicate{.id = "OCA002",
+                          .name = "attr-duplicate",
+                          .purpose = "Checks that a node has each attribute once",
+                          .citation = "[IR.md#attributes]",
+                          .why = "Readers differ in which of two values of one name they take.",
+                          .bad = "a LeakyRelu node with alpha = 0.1 and alpha = 0.2",
+                          .good = "y = LeakyRelu <alpha = 0.1> (x)",
+                          .fix = "Keep the value that was meant",
+                          .check = each_node([](const NodeAt& n, Sink& out) {
+                            const auto attributes = n.node.attributes();
+                            if (attributes.size() < 2) return;
+                            std::set<std::string_view> seen;
+                            for (int i = 0; i < attributes.size(); ++i) {
+                              const std::string& name = attributes[i].name();
+                              if (name.empty() || seen.insert(name).second) continue;
+                              out.add(at_attribute(n.body, n.index, i),
+                                      "{} has attribute \"{}\" twice", n.node.op_type(), name);
+                            }
+                          })};
 
 const Rule attr_type_missing{
     .id = "OCA003",
@@ -85,8 +84,9 @@ const Rule attr_type_missing{
     .min_ir = 2,
     .purpose = "Checks that every attribute says of which kind it is",
     .citation = "[onnx.proto#AttributeProto] [IR.md#attributes]",
-    .why = "Absent numbers and empty lists cannot be told apart without it; readers that use "
-           "proto3 depend on it.",
+    .why =
+        "Absent numbers and empty lists cannot be told apart without it; readers that use "
+        "proto3 depend on it.",
     .bad = "an AttributeProto with f set and no type",
     .good = "an AttributeProto with f set and type FLOAT",
     .fix = "Set type to the kind of the value",
@@ -138,8 +138,9 @@ const Rule attr_value_missing{
     .name = "attr-value-missing",
     .purpose = "Checks that an attribute of a tensor, graph or type kind holds one",
     .citation = "[onnx.proto#AttributeProto] [IR.md#attributes]",
-    .why = "A number, string or list may be absent because it is zero or empty; a tensor, graph or "
-           "type has no such default.",
+    .why =
+        "A number, string or list may be absent because it is zero or empty; a tensor, graph or "
+        "type has no such default.",
     .bad = "an AttributeProto of type TENSOR without t",
     .good = "y = Constant <value = float[1] {1}> ()",
     .fix = "Add the value, or remove the attribute",
@@ -168,8 +169,8 @@ const Rule attr_unknown{
       auto added = out.add(a.place(), "{} has no attribute \"{}\"", version_of(*schema), name);
       for (const OpSchema& other : op_history(schema->domain, schema->name)) {
         if (other.attribute(name) == nullptr) continue;
-        added.hint("{} has it, not {}: the node was written for another opset",
-                   version_of(other), version_of(*schema));
+        added.hint("{} has it, not {}: the node was written for another opset", version_of(other),
+                   version_of(*schema));
         return;
       }
       std::vector<std::string_view> names;
@@ -222,8 +223,9 @@ const Rule ref_attr_outside_function{
     .purpose = "Checks that attribute references stand in functions only",
     .citation = "[IR.md#attributes] [onnx.proto#AttributeProto]",
     .upstream = "ONNX039",
-    .why = "A reference names a parameter of the function around it; elsewhere there is none, and "
-           "the attribute has no value.",
+    .why =
+        "A reference names a parameter of the function around it; elsewhere there is none, and "
+        "the attribute has no value.",
     .bad = "a node of the main graph with alpha = @alpha",
     .good = "a node of a function that declares alpha, with alpha = @alpha",
     .fix = "Replace the reference by a value",
@@ -239,8 +241,9 @@ const Rule ref_attr_with_value{
     .purpose = "Checks that an attribute reference carries no value",
     .citation = "[IR.md#attributes]",
     .upstream = "PB004",
-    .why = "The value comes from the call; one beside the reference is read by some and ignored by "
-           "others.",
+    .why =
+        "The value comes from the call; one beside the reference is read by some and ignored by "
+        "others.",
     .bad = "an AttributeProto with both ref_attr_name and f set",
     .good = "an AttributeProto with ref_attr_name and type only",
     .fix = "Remove the value; a default belongs in the function's attribute_proto",
@@ -304,8 +307,9 @@ const Rule attr_string_not_utf8{
     .severity = Severity::warning,
     .purpose = "Checks that strings in attributes are UTF-8",
     .citation = "[IR.md#attributes]",
-    .why = "String attributes are text; readers in other languages fail to decode anything else. "
-           "Vocabularies and embedded pictures are the usual offenders.",
+    .why =
+        "String attributes are text; readers in other languages fail to decode anything else. "
+        "Vocabularies and embedded pictures are the usual offenders.",
     .bad = "a STRING attribute with the single byte FF",
     .good = "a STRING attribute with the text \"größe\" in UTF-8",
     .fix = "Encode the text in UTF-8, or hold bytes in a uint8 tensor",

@@ -46,8 +46,9 @@ const Rule function_id_duplicate{
     .min_ir = 8,
     .purpose = "Checks that no two functions have the same domain, name and overload",
     .citation = "[IR.md#functions] [onnx.proto#FunctionProto]",
-    .why = "A call names its function by these; with two of them it is open which one runs. The "
-           "overload counts from IR version 10 on.",
+    .why =
+        "A call names its function by these; with two of them it is open which one runs. The "
+        "overload counts from IR version 10 on.",
     .bad = "two functions com.acme:F",
     .good = "functions com.acme:F and com.acme:G",
     .fix = "Rename one of the functions, or give it an overload",
@@ -71,8 +72,9 @@ const Rule function_name_or_domain_missing{
     .purpose = "Checks that every function has a name and a domain",
     .citation = "[onnx.proto#FunctionProto]",
     .upstream = "ONNX026",
-    .why = "Calls find their function by name and domain. An empty domain is that of the standard "
-           "operators.",
+    .why =
+        "Calls find their function by name and domain. An empty domain is that of the standard "
+        "operators.",
     .bad = "a FunctionProto whose name is empty",
     .good = "a function com.acme:F",
     .fix = "Name the function, in a domain of yours",
@@ -111,8 +113,9 @@ const Rule function_attr_twice{
     .min_ir = 9,
     .purpose = "Checks that a function's parameter has a default or none, not both",
     .citation = "[IR.md#functions]",
-    .why = "Parameters without a default are in attribute, those with one in attribute_proto; in "
-           "both, a call without it may or may not be an error.",
+    .why =
+        "Parameters without a default are in attribute, those with one in attribute_proto; in "
+        "both, a call without it may or may not be an error.",
     .bad = "F <alpha, alpha: float = 1.0> (a) => (b) {…}",
     .good = "F <alpha: float = 1.0> (a) => (b) {…}",
     .fix = "Keep one of the entries",
@@ -159,8 +162,9 @@ const Rule function_not_topological{
     .purpose = "Checks that values in a function are defined once, before use, and in it",
     .citation = "[IR.md#functions] [IR.md#nodes]",
     .upstream = "ONNX031",
-    .why = "A function is a world of its own: it sees its inputs and what its nodes made before, "
-           "nothing of its caller.",
+    .why =
+        "A function is a world of its own: it sees its inputs and what its nodes made before, "
+        "nothing of its caller.",
     .bad = "F (a) => (b) { b = Neg (c) c = Abs (a) }",
     .good = "F (a) => (b) { c = Abs (a) b = Neg (c) }",
     .fix = "Sort the nodes, rename what is defined twice, and pass what is missing as an input",
@@ -168,8 +172,8 @@ const Rule function_not_topological{
       if (!b.in_function()) return;
       for (const Redefinition& r : b.redefinitions) {
         if (r.again.kind != Definition::Kind::node_output) continue;
-        out.add(at_node_output(b, r.again.index, r.again.slot, r.name),
-                "\"{}\" is defined already", r.name);
+        out.add(at_node_output(b, r.again.index, r.again.slot, r.name), "\"{}\" is defined already",
+                r.name);
       }
       for (const Unresolved& u : b.unresolved) {
         const Place place = at_node_input(b, u.node, u.slot, u.name);
@@ -241,9 +245,11 @@ const Rule function_cycle{
             path.emplace_back(callee, 0);
           } else if (state[callee] == 1) {
             std::string loop;
-            const auto begin = std::ranges::find(path, callee, [](const auto& p) { return p.first; });
+            const auto begin =
+                std::ranges::find(path, callee, [](const auto& p) { return p.first; });
             for (auto step = begin; step != path.end(); ++step) {
-              loop += fmt::format("{}:{} -> ", display_domain(step->first.domain), step->first.name);
+              loop +=
+                  fmt::format("{}:{} -> ", display_domain(step->first.domain), step->first.name);
             }
             out.add(in_body(*bodies[callee]), "The function calls itself: {}{}:{}", loop,
                     display_domain(callee.domain), callee.name);
@@ -290,8 +296,9 @@ const Rule function_opset_incompatible{
     .purpose = "Checks that a function's nodes mean the same at the model's opset",
     .citation = "[onnx.proto#ModelProto]",
     .upstream = "ONNX033",
-    .why = "Functions are inlined into the model. Where the two import different versions of a "
-           "domain, every operator in use must have the same schema at both.",
+    .why =
+        "Functions are inlined into the model. Where the two import different versions of a "
+        "domain, every operator in use must have the same schema at both.",
     .bad = "a model of ai.onnx 17 with a function of ai.onnx 9 that has a Softmax",
     .good = "a model of ai.onnx 17 with a function of ai.onnx 16 that has a Softmax",
     .fix = "Convert the function to the model's opset",
@@ -327,8 +334,9 @@ const Rule function_value_info{
     .min_ir = 10,
     .purpose = "Checks that a function's value_info speaks of each of its values once",
     .citation = "[onnx.proto#FunctionProto] [IR.md#functions]",
-    .why = "Two entries may contradict each other, and one for a value that is not there is a "
-           "leftover that some tools trip over.",
+    .why =
+        "Two entries may contradict each other, and one for a value that is not there is a "
+        "leftover that some tools trip over.",
     .bad = "a function with a value_info entry for \"z\" and no value \"z\"",
     .good = "a function with value_info entries for its own values",
     .fix = "Remove the entry",
@@ -373,7 +381,8 @@ const Rule function_unused{
     .purpose = "Checks that every function is called",
     .citation = "[IR.md#functions]",
     .upstream = "SIM001",
-    .why = "A function that nobody calls is dead weight, or its caller lost the overload or domain.",
+    .why =
+        "A function that nobody calls is dead weight, or its caller lost the overload or domain.",
     .bad = "a function com.acme:F and no node com.acme.F",
     .good = "a function com.acme:F and a node com.acme.F",
     .fix = "Remove the function",
@@ -398,8 +407,9 @@ const Rule function_domain_not_imported{
     .min_ir = 8,
     .purpose = "Checks that the model imports the domain of every function its graphs call",
     .citation = "[IR.md#operator-sets] [IR.md#functions]",
-    .why = "Functions are operators: their version is the one that the model imports of their "
-           "domain.",
+    .why =
+        "Functions are operators: their version is the one that the model imports of their "
+        "domain.",
     .bad = "opset_import: [\"\": 17], a function com.acme:F and a node com.acme.F",
     .good = "opset_import: [\"\": 17, \"com.acme\": 1] with both",
     .fix = "Add the function's domain to opset_import",

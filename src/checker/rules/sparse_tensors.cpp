@@ -89,7 +89,8 @@ const Rule sparse_indices_form{
         out.add(s.place, "The indices of {} are {}, not int64", called(s),
                 name_of(indices.data_type()));
       } else {
-        out.add(s.place, "The indices of {} have shape [{}]; {} values of rank {} need [{}] or [{}, {}]",
+        out.add(s.place,
+                "The indices of {} have shape [{}]; {} values of rank {} need [{}] or [{}, {}]",
                 called(s), fmt::join(indices.dims(), ", "), *nnz, s.tensor.dims().size(), *nnz,
                 *nnz, s.tensor.dims().size());
       }

@@ -51,8 +51,8 @@ TensorForm::TensorForm(const TensorView& tensor)
   if (tensor.is_external() || tensor.has_segment() || fields.size() != 1) return;
   field = fields.front();
   if (!is_known(type) || !count || *count == 0) return;
-  const bool fits = field == field_for(type) ||
-                    (field == TensorField::raw_data && type != DataType::string);
+  const bool fits =
+      field == field_for(type) || (field == TensorField::raw_data && type != DataType::string);
   const auto entries = tensor.entry_count(field);
   const auto bytes = tensor.byte_size();
   if (!fits || !entries || (!bytes && type != DataType::string)) return;

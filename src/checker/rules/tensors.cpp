@@ -20,33 +20,34 @@ std::string shape_of(const TensorView& tensor) {
 
 }  // namespace
 
-const Rule data_type_invalid{
-    .id = "OCT001",
-    .name = "data-type-invalid",
-    .purpose = "Checks that every tensor has an element type that exists",
-    .citation = "[onnx.proto#TensorProto] [IR.md#tensor-element-types]",
-    .upstream = "ONNX020",
-    .why = "Without it the bytes of the tensor mean nothing.",
-    .bad = "a TensorProto with data_type 0 or 99",
-    .good = "float[2] {1, 2}",
-    .fix = "Set data_type to the number of the type",
-    .check = each_tensor([](const TensorAt& t, Sink& out) {
-      if (is_known(t.tensor.data_type())) return;
-      const int number = static_cast<int>(t.tensor.data_type());
-      if (number == 0) {
-        out.add(t.place, "{} has no element type", called(t));
-      } else {
-        out.add(t.place, "{} is of element type {}, which does not exist", called(t), number);
-      }
-    })};
+const Rule data_type_invalid{.id = "OCT001",
+                             .name = "data-type-invalid",
+                             .purpose = "Checks that every tensor has an element type that exists",
+                             .citation = "[onnx.proto#TensorProto] [IR.md#tensor-element-types]",
+                             .upstream = "ONNX020",
+                             .why = "Without it the bytes of the tensor mean nothing.",
+                             .bad = "a TensorProto with data_type 0 or 99",
+                             .good = "float[2] {1, 2}",
+                             .fix = "Set data_type to the number of the type",
+                             .check = each_tensor([](const TensorAt& t, Sink& out) {
+                               if (is_known(t.tensor.data_type())) return;
+                               const int number = static_cast<int>(t.tensor.data_type());
+                               if (number == 0) {
+                                 out.add(t.place, "{} has no element type", called(t));
+                               } else {
+                                 out.add(t.place, "{} is of element type {}, which does not exist",
+                                         called(t), number);
+                               }
+                             })};
 
 const Rule dims_overflow{
     .id = "OCT002",
     .name = "dims-overflow",
     .purpose = "Checks that a tensor's dims are sizes, and its own size a number of 63 bits",
     .citation = "[IR.md#tensor-definition]",
-    .why = "A size that overflows is how a file makes a reader allocate too little and write past "
-           "the end.",
+    .why =
+        "A size that overflows is how a file makes a reader allocate too little and write past "
+        "the end.",
     .bad = "a TensorProto with dims [-1] or [4294967296, 4294967296]",
     .good = "a TensorProto with dims [2, 3]",
     .fix = "Correct the dims",
@@ -117,29 +118,30 @@ const Rule string_in_raw{
       out.add(t.place, "{} holds strings in raw_data", called(t));
     })};
 
-const Rule raw_size_short{
-    .id = "OCT006",
-    .name = "raw-size-short",
-    .purpose = "Checks that raw_data holds all of a tensor's elements",
-    .citation = "[IR.md#tensor-definition] [onnx.proto#TensorProto]",
-    .why = "Readers that trust the dims read past the end of the data.",
-    .bad = "a TensorProto of FLOAT with dims [2] and 4 bytes of raw_data",
-    .good = "a TensorProto of FLOAT with dims [2] and 8 bytes of raw_data",
-    .fix = "Export the tensor again: data are missing, or dims are wrong",
-    .check = each_tensor([](const TensorAt& t, Sink& out) {
-      const TensorForm form(t.tensor);
-      if (form.field != TensorField::raw_data || !form.is_short()) return;
-      out.add(t.place, "{} has {} bytes of raw_data, {} {} needs {}", called(t), form.found,
-              name_of(form.type), shape_of(t.tensor), form.least);
-    })};
+const Rule raw_size_short{.id = "OCT006",
+                          .name = "raw-size-short",
+                          .purpose = "Checks that raw_data holds all of a tensor's elements",
+                          .citation = "[IR.md#tensor-definition] [onnx.proto#TensorProto]",
+                          .why = "Readers that trust the dims read past the end of the data.",
+                          .bad = "a TensorProto of FLOAT with dims [2] and 4 bytes of raw_data",
+                          .good = "a TensorProto of FLOAT with dims [2] and 8 bytes of raw_data",
+                          .fix = "Export the tensor again: data are missing, or dims are wrong",
+                          .check = each_tensor([](const TensorAt& t, Sink& out) {
+                            const TensorForm form(t.tensor);
+                            if (form.field != TensorField::raw_data || !form.is_short()) return;
+                            out.add(t.place, "{} has {} bytes of raw_data, {} {} needs {}",
+                                    called(t), form.found, name_of(form.type), shape_of(t.tensor),
+                                    form.least);
+                          })};
 
 const Rule raw_size_long{
     .id = "OCT007",
     .name = "raw-size-long",
     .purpose = "Checks that raw_data holds no more than a tensor's elements",
     .citation = "[IR.md#tensor-definition] [onnx.proto#TensorProto]",
-    .why = "Dims, type or data are wrong: the elements that readers see are likely not the ones "
-           "that were meant.",
+    .why =
+        "Dims, type or data are wrong: the elements that readers see are likely not the ones "
+        "that were meant.",
     .bad = "a TensorProto of FLOAT with dims [2] and 12 bytes of raw_data",
     .good = "a TensorProto of FLOAT with dims [2] and 8 bytes of raw_data",
     .fix = "Correct the dims or the type, or cut the data",
@@ -171,8 +173,9 @@ const Rule typed_size_long{
     .name = "typed-size-long",
     .purpose = "Checks that a typed field holds no more than a tensor's elements",
     .citation = "[IR.md#tensor-definition] [onnx.proto#TensorProto]",
-    .why = "Dims, type or data are wrong: the elements that readers see are likely not the ones "
-           "that were meant.",
+    .why =
+        "Dims, type or data are wrong: the elements that readers see are likely not the ones "
+        "that were meant.",
     .bad = "a TensorProto of FLOAT with dims [2] and three numbers in float_data",
     .good = "a TensorProto of FLOAT with dims [2] and two numbers in float_data",
     .fix = "Correct the dims or the type, or cut the data",
@@ -189,8 +192,9 @@ const Rule data_missing{
     .purpose = "Checks that a tensor has data if, and only if, it has elements",
     .citation = "[IR.md#tensor-definition]",
     .upstream = "PB006",
-    .why = "A tensor with elements and no data has lost its weights, often to a tool that stripped "
-           "them; one with data and no elements has wrong dims.",
+    .why =
+        "A tensor with elements and no data has lost its weights, often to a tool that stripped "
+        "them; one with data and no elements has wrong dims.",
     .bad = "a TensorProto of FLOAT with dims [2] and no data",
     .good = "a TensorProto of FLOAT with dims [0] and no data",
     .fix = "Restore the data, or correct the dims",
@@ -213,8 +217,9 @@ const Rule int32_value_out_of_range{
     .severity = Severity::warning,
     .purpose = "Checks that entries of int32_data fit the width of their type",
     .citation = "[onnx.proto#TensorProto]",
-    .why = "Narrow types are stored in wider numbers; what does not fit is cut off by some readers "
-           "and refused by others.",
+    .why =
+        "Narrow types are stored in wider numbers; what does not fit is cut off by some readers "
+        "and refused by others.",
     .bad = "a TensorProto of INT8 with 300 in int32_data",
     .good = "a TensorProto of INT8 with -1 in int32_data",
     .fix = "Store the values that the type can hold",
@@ -265,15 +270,17 @@ const Rule padding_bits_set{
     .min_ir = 10,
     .purpose = "Checks that the unused bits of the last byte of packed elements are 0",
     .citation = "[onnx.proto#TensorProto]",
-    .why = "Tools that compare or hash tensors see a difference where there is none, and the dims "
-           "may be wrong.",
+    .why =
+        "Tools that compare or hash tensors see a difference where there is none, and the dims "
+        "may be wrong.",
     .bad = "a TensorProto of UINT4 with dims [1] and the raw byte 21",
     .good = "a TensorProto of UINT4 with dims [1] and the raw byte 01",
     .fix = "Clear the unused bits",
     .check = each_tensor([](const TensorAt& t, Sink& out) {
       const TensorForm form(t.tensor);
       const int bits = bits_of(form.type);
-      if (!form.well_formed || form.field != TensorField::raw_data || bits == 0 || bits >= 8) return;
+      if (!form.well_formed || form.field != TensorField::raw_data || bits == 0 || bits >= 8)
+        return;
       std::vector<std::byte> scratch;
       const auto bytes = t.tensor.bytes(scratch);
       const auto used = static_cast<unsigned>((*form.count * bits) % 8);
@@ -282,19 +289,19 @@ const Rule padding_bits_set{
       out.add(t.place, "{} has bits set beyond its last element", called(t));
     })};
 
-const Rule segment_used{
-    .id = "OCT014",
-    .name = "segment-used",
-    .severity = Severity::warning,
-    .purpose = "Checks that no tensor is split into segments",
-    .citation = "[onnx.proto#TensorProto]",
-    .why = "The format has the field, but no reader joins the pieces.",
-    .bad = "a TensorProto with segment { begin: 0 end: 1 }",
-    .good = "a TensorProto with all of its data, or external data",
-    .fix = "Store the tensor in one piece; large ones as external data",
-    .check = each_tensor([](const TensorAt& t, Sink& out) {
-      if (t.tensor.has_segment()) out.add(t.place, "{} is a segment of a tensor", called(t));
-    })};
+const Rule segment_used{.id = "OCT014",
+                        .name = "segment-used",
+                        .severity = Severity::warning,
+                        .purpose = "Checks that no tensor is split into segments",
+                        .citation = "[onnx.proto#TensorProto]",
+                        .why = "The format has the field, but no reader joins the pieces.",
+                        .bad = "a TensorProto with segment { begin: 0 end: 1 }",
+                        .good = "a TensorProto with all of its data, or external data",
+                        .fix = "Store the tensor in one piece; large ones as external data",
+                        .check = each_tensor([](const TensorAt& t, Sink& out) {
+                          if (t.tensor.has_segment())
+                            out.add(t.place, "{} is a segment of a tensor", called(t));
+                        })};
 
 const Rule nan_or_inf_weights{
     .id = "OCT015",
@@ -302,8 +309,9 @@ const Rule nan_or_inf_weights{
     .severity = Severity::info,
     .purpose = "Checks that weights are finite",
     .citation = "[IR.md#tensor-element-types]",
-    .why = "A NaN spreads to every output that it reaches; infinities may be meant, as in masks. "
-           "Reading all weights takes time.",
+    .why =
+        "A NaN spreads to every output that it reaches; infinities may be meant, as in masks. "
+        "Reading all weights takes time.",
     .bad = "a float initializer with a NaN",
     .good = "a float initializer of finite numbers",
     .fix = "Find out where training or conversion went wrong, unless it is a mask",
@@ -352,7 +360,8 @@ const Rule initializer_vs_input{
         agrees = !dims[i].has_value() || dims[i].value() == actual[static_cast<std::size_t>(i)];
       }
       if (agrees) return;
-      out.add(t.place, "Input \"{}\" is declared with another shape than that of its initializer, {}",
+      out.add(t.place,
+              "Input \"{}\" is declared with another shape than that of its initializer, {}",
               t.tensor.name(), shape_of(t.tensor));
     })};
 
@@ -370,8 +379,8 @@ const Rule string_tensor_utf8{
       const Strings list = t.tensor.strings();
       for (int i = 0; i < list.size(); ++i) {
         const std::string& text = list[i];
-        const std::string_view fault = !is_utf8(text)                        ? "is not UTF-8"
-                                       : text.starts_with("\xEF\xBB\xBF")    ? "starts with a BOM"
+        const std::string_view fault = !is_utf8(text)                         ? "is not UTF-8"
+                                       : text.starts_with("\xEF\xBB\xBF")     ? "starts with a BOM"
                                        : !text.empty() && text.back() == '\0' ? "ends in a NUL"
                                                                               : "";
         if (fault.empty()) continue;

@@ -37,11 +37,20 @@ constexpr std::array<std::string_view, 7> kDimDenotations{
     "FILTER_IN_CHANNEL", "FILTER_OUT_CHANNEL", "FILTER_SPATIAL"};
 
 /// Operators whose first input is a batch of channels of spatial features.
-constexpr std::array<std::string_view, 14> kBatchChannelFeature{
-    "AveragePool",           "BatchNormalization", "Conv",          "ConvTranspose",
-    "DepthToSpace",          "GlobalAveragePool",  "GlobalLpPool",  "GlobalMaxPool",
-    "InstanceNormalization", "LRN",                "LpPool",        "MaxPool",
-    "MaxUnpool",             "SpaceToDepth"};
+constexpr std::array<std::string_view, 14> kBatchChannelFeature{"AveragePool",
+                                                                "BatchNormalization",
+                                                                "Conv",
+                                                                "ConvTranspose",
+                                                                "DepthToSpace",
+                                                                "GlobalAveragePool",
+                                                                "GlobalLpPool",
+                                                                "GlobalMaxPool",
+                                                                "InstanceNormalization",
+                                                                "LRN",
+                                                                "LpPool",
+                                                                "MaxPool",
+                                                                "MaxUnpool",
+                                                                "SpaceToDepth"};
 
 std::string_view expected_denotation(int dim) {
   return dim == 0 ? "DATA_BATCH" : dim == 1 ? "DATA_CHANNEL" : "DATA_FEATURE";
@@ -63,9 +72,8 @@ const Rule elem_type_invalid{
       each_part(type, [&](const TypeAt& part) {
         if (!is_tensor(part.type) || is_known(part.type.elem_type())) return;
         const int number = static_cast<int>(part.type.elem_type());
-        auto added = number == 0
-                         ? out.add(part.place, "The tensor type has no element type")
-                         : out.add(part.place, "{} is no element type", number);
+        auto added = number == 0 ? out.add(part.place, "The tensor type has no element type")
+                                 : out.add(part.place, "{} is no element type", number);
         // Exporters leave it open for values of operators that they cannot infer; readers infer.
         if (number == 0 && part.place.section == Section::value_info) {
           added.as(Severity::warning);
@@ -73,26 +81,26 @@ const Rule elem_type_invalid{
       });
     })};
 
-const Rule map_key_type{
-    .id = "OCV002",
-    .name = "map-key-type",
-    .purpose = "Checks that the keys of maps are integers or strings",
-    .citation = "[onnx.proto#TypeProto]",
-    .why = "No other key type can be stored or compared.",
-    .bad = "map(float, float[N])",
-    .good = "map(int64, float[N])",
-    .fix = "Use an integer or string key type",
-    .check = each_type([](const TypeAt& type, Sink& out) {
-      static constexpr std::array kKeys{DataType::int8,   DataType::int16,  DataType::int32,
-                                        DataType::int64,  DataType::uint8,  DataType::uint16,
-                                        DataType::uint32, DataType::uint64, DataType::string};
-      each_part(type, [&](const TypeAt& part) {
-        if (part.type.kind() != Kind::map) return;
-        const DataType key = part.type.key_type();
-        if (std::ranges::find(kKeys, key) != kKeys.end()) return;
-        out.add(part.place, "{} cannot be the key of a map", name_of(key));
-      });
-    })};
+const Rule map_key_type{.id = "OCV002",
+                        .name = "map-key-type",
+                        .purpose = "Checks that the keys of maps are integers or strings",
+                        .citation = "[onnx.proto#TypeProto]",
+                        .why = "No other key type can be stored or compared.",
+                        .bad = "map(float, float[N])",
+                        .good = "map(int64, float[N])",
+                        .fix = "Use an integer or string key type",
+                        .check = each_type([](const TypeAt& type, Sink& out) {
+                          static constexpr std::array kKeys{
+                              DataType::int8,   DataType::int16,  DataType::int32,
+                              DataType::int64,  DataType::uint8,  DataType::uint16,
+                              DataType::uint32, DataType::uint64, DataType::string};
+                          each_part(type, [&](const TypeAt& part) {
+                            if (part.type.kind() != Kind::map) return;
+                            const DataType key = part.type.key_type();
+                            if (std::ranges::find(kKeys, key) != kKeys.end()) return;
+                            out.add(part.place, "{} cannot be the key of a map", name_of(key));
+                          });
+                        })};
 
 const Rule nested_type_incomplete{
     .id = "OCV003",
@@ -110,7 +118,9 @@ const Rule nested_type_incomplete{
         const auto inner = part.type.elem();
         if (inner && inner->kind() != Kind::none) return;
         out.add(part.place, "The {} type does not say what it holds",
-                kind == Kind::sequence ? "sequence" : kind == Kind::optional ? "optional" : "map");
+                kind == Kind::sequence   ? "sequence"
+                : kind == Kind::optional ? "optional"
+                                         : "map");
       });
     })};
 
@@ -120,8 +130,9 @@ const Rule optional_of_what{
     .min_ir = 8,
     .purpose = "Checks that an optional wraps a tensor, sequence, map or sparse tensor",
     .citation = "[onnx.proto#TypeProto] [ONNXTypes.md]",
-    .why = "Optionals of other types, such as an optional of an optional, are not in the "
-           "specification.",
+    .why =
+        "Optionals of other types, such as an optional of an optional, are not in the "
+        "specification.",
     .bad = "optional(optional(float[N]))",
     .good = "optional(seq(float[N]))",
     .fix = "Unwrap the inner optional",
@@ -140,8 +151,9 @@ const Rule dim_negative{
     .name = "dim-negative",
     .purpose = "Checks that fixed dimensions are not negative",
     .citation = "[IR.md#tensor-definition] [IR.md#static-tensor-shapes]",
-    .why = "An unknown dimension has neither value nor name. -1 is a habit of other formats that "
-           "some readers take for a size.",
+    .why =
+        "An unknown dimension has neither value nor name. -1 is a habit of other formats that "
+        "some readers take for a size.",
     .bad = "a dimension with dim_value -1",
     .good = "float[N, 3]",
     .fix = "Leave the dimension open, or name it",
@@ -160,8 +172,9 @@ const Rule dim_empty_or_star_param{
     .severity = Severity::warning,
     .purpose = "Checks that no dimension is called \"\" or \"*\"",
     .citation = "[IR.md#static-tensor-shapes]",
-    .why = "Both were early ideas, for one unknown dimension and for any number of them, that were "
-           "given up. Readers now take \"*\" for a name like any other.",
+    .why =
+        "Both were early ideas, for one unknown dimension and for any number of them, that were "
+        "given up. Readers now take \"*\" for a name like any other.",
     .bad = "float[\"*\", 3]",
     .good = "float[?, 3]",
     .fix = "Leave the dimension open, or name it",
@@ -205,8 +218,9 @@ const Rule dim_denotation_unknown{
     .why = "A reader that checks denotations does not know others.",
     .bad = "a dimension denoted \"BATCH\"",
     .good = "a dimension denoted \"DATA_BATCH\"",
-    .fix = "Use one of DATA_BATCH, DATA_CHANNEL, DATA_TIME, DATA_FEATURE, FILTER_IN_CHANNEL, "
-           "FILTER_OUT_CHANNEL and FILTER_SPATIAL",
+    .fix =
+        "Use one of DATA_BATCH, DATA_CHANNEL, DATA_TIME, DATA_FEATURE, FILTER_IN_CHANNEL, "
+        "FILTER_OUT_CHANNEL and FILTER_SPATIAL",
     .check = each_type([](const TypeAt& type, Sink& out) {
       each_dim(type, [&](const DimView& dim, const Place& place) {
         const std::string& denotation = dim.denotation();
@@ -220,11 +234,13 @@ const Rule dim_denotation_conflict{
     .id = "OCV009",
     .name = "dim-denotation-conflict",
     .severity = Severity::warning,
-    .purpose = "Checks that an operator gets its dimensions in the order it expects, as far as "
-               "they are denoted",
+    .purpose =
+        "Checks that an operator gets its dimensions in the order it expects, as far as "
+        "they are denoted",
     .citation = "[DimensionDenotation.md#denotation-verification]",
-    .why = "Pooling a tensor whose channels come last runs without an error and gives nonsense; "
-           "denotations exist to catch that.",
+    .why =
+        "Pooling a tensor whose channels come last runs without an error and gives nonsense; "
+        "denotations exist to catch that.",
     .bad = "AveragePool of an input denoted DATA_BATCH, DATA_FEATURE, DATA_FEATURE, DATA_CHANNEL",
     .good = "AveragePool of an input denoted DATA_BATCH, DATA_CHANNEL, DATA_FEATURE, DATA_FEATURE",
     .fix = "Transpose the input, or correct the denotation",
@@ -250,8 +266,9 @@ const Rule opaque_type{
     .severity = Severity::warning,
     .purpose = "Tells where a value is of an opaque type",
     .citation = "[onnx.proto#TypeProto] [ONNXTypes.md]",
-    .why = "Only the runtime extension that defines such a type can hold its values; newer readers "
-           "demand a name.",
+    .why =
+        "Only the runtime extension that defines such a type can hold its values; newer readers "
+        "demand a name.",
     .bad = "opaque(com.acme, Token)",
     .good = "int64[N]",
     .fix = "Use tensors, sequences and maps at the model's interface",

@@ -31,8 +31,8 @@ Result<Shape> resolve_shape(const KernelContext& ctx) {
   const Tensor& k = ctx.input(kK);
   const Tensor& v = ctx.input(kV);
   if ((q.rank() != 3 && q.rank() != 4) || k.rank() != q.rank() || v.rank() != q.rank()) {
-    return ctx.fail(fmt::format("Q, K and V have ranks {}, {} and {}", q.rank(), k.rank(),
-                                v.rank()));
+    return ctx.fail(
+        fmt::format("Q, K and V have ranks {}, {} and {}", q.rank(), k.rank(), v.rank()));
   }
   Shape shape;
   shape.packed = q.rank() == 3;
@@ -99,8 +99,7 @@ std::vector<A> join_cache(const KernelContext& ctx, const Shape& shape, int past
                          shape.past * size, to);
       }
       for (std::int64_t i = 0; i < shape.kv_length; ++i) {
-        const std::int64_t row =
-            row_of(shape.packed, shape.kv_heads, shape.kv_length, b, h, i);
+        const std::int64_t row = row_of(shape.packed, shape.kv_heads, shape.kv_length, b, h, i);
         to = std::copy_n(now.data() + row * size, size, to);
       }
     }
@@ -133,8 +132,8 @@ class Mask {
     const Tensor& given = ctx.input(kMask);
     mask.boolean_ = given.type() == DataType::boolean;
     if (!mask.boolean_ && !is_float(given.type())) {
-      return ctx.fail(fmt::format("an attn_mask of type {} has no defined meaning",
-                                  name_of(given.type())));
+      return ctx.fail(
+          fmt::format("an attn_mask of type {} has no defined meaning", name_of(given.type())));
     }
     if (given.rank() < 1 || given.rank() > 4) {
       return ctx.fail(fmt::format("attn_mask has rank {}", given.rank()));
@@ -147,8 +146,8 @@ class Mask {
     }
     const Dims shapes[] = {given.dims(), target};
     if (const auto joint = broadcast_dims(shapes); !joint || *joint != target) {
-      return ctx.fail(fmt::format("attn_mask {} does not broadcast to {}",
-                                  to_string(given.dims()), to_string(target)));
+      return ctx.fail(fmt::format("attn_mask {} does not broadcast to {}", to_string(given.dims()),
+                                  to_string(target)));
     }
     mask.width_ = target.back();
     mask.strides_ = broadcast_strides(given.dims(), target);
@@ -169,8 +168,7 @@ class Mask {
     if (right_ >= 0 && j > position + right_) return kHidden;
     if (strides_.empty()) return 0;
     if (j >= width_) return kHidden;
-    const A value =
-        values_[b * strides_[0] + h * strides_[1] + i * strides_[2] + j * strides_[3]];
+    const A value = values_[b * strides_[0] + h * strides_[1] + i * strides_[2] + j * strides_[3]];
     if (!boolean_) return value;
     return value != 0 ? A{0} : kHidden;
   }
@@ -210,14 +208,13 @@ Status run_attention(KernelContext& ctx, const Shape& shape) {
                       ? static_cast<A>(ctx.float_attr("scale", 1))
                       : static_cast<A>(1 / std::sqrt(static_cast<double>(shape.size)));
   const A softcap = static_cast<A>(ctx.float_attr("softcap", 0));
-  const Dims y_dims =
-      shape.packed ? Dims{shape.batch, shape.q_length, shape.q_heads * shape.v_size}
-                   : Dims{shape.batch, shape.q_heads, shape.q_length, shape.v_size};
+  const Dims y_dims = shape.packed ? Dims{shape.batch, shape.q_length, shape.q_heads * shape.v_size}
+                                   : Dims{shape.batch, shape.q_heads, shape.q_length, shape.v_size};
   ONNXCOMPAT_TRY(auto y, compute<A>(ctx, type, y_dims));
-  ONNXCOMPAT_TRY(auto scores_out,
-                 compute<A>(ctx, type, ctx.wants(3) ? Dims{shape.batch, shape.q_heads,
-                                                           shape.q_length, total}
-                                                    : Dims{0}));
+  ONNXCOMPAT_TRY(
+      auto scores_out,
+      compute<A>(ctx, type,
+                 ctx.wants(3) ? Dims{shape.batch, shape.q_heads, shape.q_length, total} : Dims{0}));
   ONNXCOMPAT_TRY(auto scratch, compute<A>(ctx, kDataType<A>, Dims{shape.q_length, total}));
   ONNXCOMPAT_TRY(const Mask<A> mask, Mask<A>::read(ctx, shape));
   const Operand<A> q(ctx.input(kQ));
@@ -259,9 +256,8 @@ Status run_attention(KernelContext& ctx, const Shape& shape) {
   for (int output : {1, 2}) {
     if (!ctx.wants(output)) continue;
     const std::int64_t size = output == 1 ? shape.size : shape.v_size;
-    ONNXCOMPAT_TRY(auto present,
-                   compute<A>(ctx, ctx.input(output == 1 ? kK : kV).type(),
-                              Dims{shape.batch, shape.kv_heads, total, size}));
+    ONNXCOMPAT_TRY(auto present, compute<A>(ctx, ctx.input(output == 1 ? kK : kV).type(),
+                                            Dims{shape.batch, shape.kv_heads, total, size}));
     std::ranges::copy(output == 1 ? keys : values, present.data());
     ctx.set(output, present.finish());
   }

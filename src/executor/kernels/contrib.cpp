@@ -1,5 +1,5 @@
-// Operators of domain com.microsoft that exporters and optimisers leave in models, by ONNX Runtime's
-// documented contract (docs/ContribOperators.md there). They have no schema here.
+// Operators of domain com.microsoft that exporters and optimisers leave in models, by ONNX
+// Runtime's documented contract (docs/ContribOperators.md there). They have no schema here.
 
 #include <algorithm>
 #include <cmath>
@@ -153,10 +153,10 @@ Status skip_normalization(KernelContext& ctx, bool simplified) {
     if (ctx.has(i)) ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(i), Dims{size}, "a vector"));
   }
   const Dims shapes[] = {x.dims(), skip.dims()};
-  if (const auto joint = broadcast_dims(shapes); !joint || *joint != x.dims() || size == 0 ||
-                                                 skip.dims().back() != size || skip.size() == 0) {
-    return ctx.fail(fmt::format("skip {} does not fit {}", to_string(skip.dims()),
-                                to_string(x.dims())));
+  if (const auto joint = broadcast_dims(shapes);
+      !joint || *joint != x.dims() || size == 0 || skip.dims().back() != size || skip.size() == 0) {
+    return ctx.fail(
+        fmt::format("skip {} does not fit {}", to_string(skip.dims()), to_string(x.dims())));
   }
   Dims statistics = x.dims();
   statistics.back() = 1;
@@ -226,7 +226,8 @@ Status embed_layer_normalization(KernelContext& ctx) {
   for (int i : {kSegments, kMask}) {
     if (ctx.has(i)) ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(i), ids.dims(), "an input"));
   }
-  if (ctx.has(kSegments) && !ctx.has(kSegmentTable)) return ctx.fail("segment_embedding is missing");
+  if (ctx.has(kSegments) && !ctx.has(kSegmentTable))
+    return ctx.fail("segment_embedding is missing");
   ONNXCOMPAT_TRY(const auto tokens, ctx.ints_input(kIds));
   ONNXCOMPAT_TRY(const auto segments, ctx.ints_input(kSegments));
   ONNXCOMPAT_TRY(const auto mask, ctx.ints_input(kMask));
@@ -247,8 +248,7 @@ Status embed_layer_normalization(KernelContext& ctx) {
     const double epsilon = static_cast<double>(ctx.float_attr("epsilon", 1e-12F));
     for (std::int64_t row = 0; row < batch * length; ++row) {
       const auto at = static_cast<std::size_t>(row);
-      const std::int64_t place =
-          positions ? (*positions)[at % positions->size()] : row % length;
+      const std::int64_t place = positions ? (*positions)[at % positions->size()] : row % length;
       ONNXCOMPAT_TRY(const std::int64_t w, table_row(ctx, words, (*tokens)[at]));
       ONNXCOMPAT_TRY(const std::int64_t p, table_row(ctx, ctx.input(kPositions), place));
       std::int64_t s = 0;
@@ -256,8 +256,7 @@ Status embed_layer_normalization(KernelContext& ctx) {
         ONNXCOMPAT_TRY(s, table_row(ctx, ctx.input(kSegmentTable), (*segments)[at]));
       }
       for (std::int64_t i = 0; i < size; ++i) {
-        sums[row * size + i] =
-            word[w + i] + position[p + i] + (segments ? segment[s + i] : A{0});
+        sums[row * size + i] = word[w + i] + position[p + i] + (segments ? segment[s + i] : A{0});
         y[row * size + i] = sums[row * size + i];
       }
       if (size > 0) normalize(y.data() + row * size, size, gamma, beta, epsilon, true);

@@ -90,9 +90,12 @@ class Mask {
         const std::int64_t first = starts ? at(shape_.batch + b) : 0;
         return j >= at(b) || j < first ? filter_ : 0;
       }
-      case 2: return at(b * shape_.total() + j) != 0 ? 0 : filter_;
-      case 3: return at((b * shape_.length + i) * shape_.total() + j) != 0 ? 0 : filter_;
-      default: return 0;
+      case 2:
+        return at(b * shape_.total() + j) != 0 ? 0 : filter_;
+      case 3:
+        return at((b * shape_.length + i) * shape_.total() + j) != 0 ? 0 : filter_;
+      default:
+        return 0;
     }
   }
 
@@ -139,15 +142,16 @@ Status run(KernelContext& ctx, const Shape& shape) {
     for (std::int64_t i = 0; i < rows * shape.width(); ++i) qkv[i] += bias[i % shape.width()];
   }
   const Operand<A> past = ctx.has(kPast) ? Operand<A>(ctx.input(kPast)) : Operand<A>();
-  ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), Dims{shape.batch, shape.length, shape.v_hidden}));
-  ONNXCOMPAT_TRY(auto present,
-                 compute<A>(ctx, x.type(), ctx.wants(1) ? Dims{2, shape.batch, shape.heads, total,
-                                                               shape.size()}
-                                                        : Dims{0}));
+  ONNXCOMPAT_TRY(auto y,
+                 compute<A>(ctx, x.type(), Dims{shape.batch, shape.length, shape.v_hidden}));
+  ONNXCOMPAT_TRY(
+      auto present,
+      compute<A>(ctx, x.type(),
+                 ctx.wants(1) ? Dims{2, shape.batch, shape.heads, total, shape.size()} : Dims{0}));
   ONNXCOMPAT_TRY(auto scratch, compute<A>(ctx, kDataType<A>, Dims{shape.length, total}));
   const double stated = static_cast<double>(ctx.float_attr("scale", 0));
-  const A scale = static_cast<A>(
-      stated != 0 ? stated : 1 / std::sqrt(static_cast<double>(shape.size())));
+  const A scale =
+      static_cast<A>(stated != 0 ? stated : 1 / std::sqrt(static_cast<double>(shape.size())));
   A* scores = scratch.data();
   for (std::int64_t bh = 0; bh < shape.batch * shape.heads && total > 0; ++bh) {
     const std::int64_t b = bh / shape.heads, h = bh % shape.heads;

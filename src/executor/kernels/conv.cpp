@@ -57,8 +57,8 @@ Status resolve_transposed(const KernelContext& ctx, SlidingWindow& window) {
       wanted.push_back(window.input[i] * window.strides[i]);
     }
   }
-  // [ConvTranspose-11]: the begin gets the larger half of an odd total unless SAME_UPPER. The text of
-  // version 1 says the opposite; runtimes do this at every version (docs/exactness.md).
+  // [ConvTranspose-11]: the begin gets the larger half of an odd total unless SAME_UPPER. The text
+  // of version 1 says the opposite; runtimes do this at every version (docs/exactness.md).
   const bool larger_first = auto_pad != "SAME_UPPER";
   window.output.resize(rank);
   for (std::size_t i = 0; i < rank; ++i) {
@@ -126,8 +126,8 @@ Status conv_transpose(KernelContext& ctx) {
   const std::span<const std::int64_t> kernel = std::span(w.dims()).subspan(2);
   const Dims stated = ctx.ints_attr("kernel_shape");
   if (!stated.empty() && !std::ranges::equal(stated, kernel)) {
-    return ctx.fail(fmt::format("kernel_shape {} is not that of W {}", to_string(stated),
-                                to_string(w.dims())));
+    return ctx.fail(
+        fmt::format("kernel_shape {} is not that of W {}", to_string(stated), to_string(w.dims())));
   }
   ONNXCOMPAT_TRY(SlidingWindow window, read_window(ctx, std::span(x.dims()).subspan(2), kernel));
   ONNXCOMPAT_CHECK(resolve_transposed(ctx, window));
@@ -139,16 +139,15 @@ Status conv_transpose(KernelContext& ctx) {
     const std::int64_t inputs = product(window.input), outputs = product(window.output);
     const std::int64_t in_group = channels / group;
     const std::int64_t depth = out_group * product(window.kernel);
-    const std::int64_t block = std::clamp<std::int64_t>(
-        (std::int64_t{1} << 21) / std::max<std::int64_t>(depth, 1), 1,
-        std::max<std::int64_t>(inputs, 1));
+    const std::int64_t block =
+        std::clamp<std::int64_t>((std::int64_t{1} << 21) / std::max<std::int64_t>(depth, 1), 1,
+                                 std::max<std::int64_t>(inputs, 1));
     std::vector<A> columns(static_cast<std::size_t>(depth * block));
     for (std::int64_t ng = 0; ng < batch * group && depth > 0 && outputs > 0; ++ng) {
       const std::int64_t n = ng / group, g = ng % group;
       for (std::int64_t p0 = 0; p0 < inputs; p0 += block) {
         const std::int64_t p1 = std::min(inputs, p0 + block);
-        multiply<A>(depth, p1 - p0, in_group,
-                    {weights.data() + g * in_group * depth, depth, true},
+        multiply<A>(depth, p1 - p0, in_group, {weights.data() + g * in_group * depth, depth, true},
                     {input.data() + (n * channels + g * in_group) * inputs + p0, inputs},
                     columns.data(), p1 - p0);
         scatter_columns(window, out_group, columns.data(), p0, p1,

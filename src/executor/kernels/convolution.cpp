@@ -22,16 +22,16 @@ Result<ConvShape> resolve_conv(const KernelContext& ctx, const Tensor& x, const 
   shape.channels = x.dim(1);
   shape.features = w.dim(0);
   shape.group = ctx.int_attr("group", 1);
-  if (shape.group < 1 || shape.features % shape.group != 0 ||
-      shape.channels % shape.group != 0 || w.dim(1) != shape.channels / shape.group) {
+  if (shape.group < 1 || shape.features % shape.group != 0 || shape.channels % shape.group != 0 ||
+      w.dim(1) != shape.channels / shape.group) {
     return ctx.fail(fmt::format("X {} and W {} do not fit in {} groups", to_string(x.dims()),
                                 to_string(w.dims()), shape.group));
   }
   const std::span<const std::int64_t> kernel = std::span(w.dims()).subspan(2);
   const Dims stated = ctx.ints_attr("kernel_shape");
   if (!stated.empty() && !std::ranges::equal(stated, kernel)) {
-    return ctx.fail(fmt::format("kernel_shape {} is not that of W {}", to_string(stated),
-                                to_string(w.dims())));
+    return ctx.fail(
+        fmt::format("kernel_shape {} is not that of W {}", to_string(stated), to_string(w.dims())));
   }
   ONNXCOMPAT_TRY(shape.window, resolve_window(ctx, std::span(x.dims()).subspan(2), kernel));
   return shape;

@@ -41,8 +41,8 @@ Status deform_conv(KernelContext& ctx) {
   if (rank > 6) return ctx.fail("more than 6 spatial axes");
   const std::int64_t offset_groups = ctx.int_attr("offset_group", 1);
   if (offset_groups < 1 || shape.channels % offset_groups != 0) {
-    return ctx.fail(fmt::format("offset_group {} does not divide {}", offset_groups,
-                                shape.channels));
+    return ctx.fail(
+        fmt::format("offset_group {} does not divide {}", offset_groups, shape.channels));
   }
   const std::int64_t kernel = product(window.kernel), outputs = product(window.output);
   const auto axes = static_cast<std::int64_t>(rank);
@@ -75,12 +75,12 @@ Status deform_conv(KernelContext& ctx) {
         for (std::int64_t p = 0; p < outputs; ++p) {
           for (std::size_t i = 0; i < rank; ++i) {
             const std::int64_t shift = at * axes + static_cast<std::int64_t>(i);
-            location[i] = static_cast<double>(window.start(i, out[i]) +
-                                              k_index[i] * window.dilations[i]) +
-                          static_cast<double>(offsets[shift * outputs + p]);
+            location[i] =
+                static_cast<double>(window.start(i, out[i]) + k_index[i] * window.dilations[i]) +
+                static_cast<double>(offsets[shift * outputs + p]);
           }
-          const A value = sample(input.data() + (n * shape.channels + c) * plane, window.input,
-                                 location);
+          const A value =
+              sample(input.data() + (n * shape.channels + c) * plane, window.input, location);
           columns[row * outputs + p] = mask.size() == 0 ? value : value * mask[at * outputs + p];
           next_index(out, window.output);
         }
@@ -164,16 +164,29 @@ Status col2im(KernelContext& ctx) {
   // Signed sums wrap like unsigned ones of the same width.
   switch (x.type()) {
     case DataType::int8:
-    case DataType::uint8: fold(std::type_identity<std::uint8_t>{}); break;
+    case DataType::uint8:
+      fold(std::type_identity<std::uint8_t>{});
+      break;
     case DataType::int16:
-    case DataType::uint16: fold(std::type_identity<std::uint16_t>{}); break;
+    case DataType::uint16:
+      fold(std::type_identity<std::uint16_t>{});
+      break;
     case DataType::int32:
-    case DataType::uint32: fold(std::type_identity<std::uint32_t>{}); break;
+    case DataType::uint32:
+      fold(std::type_identity<std::uint32_t>{});
+      break;
     case DataType::int64:
-    case DataType::uint64: fold(std::type_identity<std::uint64_t>{}); break;
-    case DataType::complex64: fold(std::type_identity<std::complex<float>>{}); break;
-    case DataType::complex128: fold(std::type_identity<std::complex<double>>{}); break;
-    default: return ctx.unsupported_type(x.type());
+    case DataType::uint64:
+      fold(std::type_identity<std::uint64_t>{});
+      break;
+    case DataType::complex64:
+      fold(std::type_identity<std::complex<float>>{});
+      break;
+    case DataType::complex128:
+      fold(std::type_identity<std::complex<double>>{});
+      break;
+    default:
+      return ctx.unsupported_type(x.type());
   }
   ctx.set(0, std::move(y));
   return {};

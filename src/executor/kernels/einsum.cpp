@@ -65,7 +65,9 @@ Labels implicit_output(const std::vector<Labels>& terms, int ellipsis) {
 Result<Equation> read_equation(const KernelContext& ctx) {
   std::string text = ctx.string_attr("equation");
   std::erase(text, ' ');
-  const auto malformed = [&] { return ctx.fail(fmt::format("equation \"{}\" does not fit", text)); };
+  const auto malformed = [&] {
+    return ctx.fail(fmt::format("equation \"{}\" does not fit", text));
+  };
   const std::size_t arrow = text.find("->");
   const auto inputs = split(std::string_view(text).substr(0, arrow));
   if (static_cast<int>(inputs.size()) != ctx.input_count()) return malformed();

@@ -24,9 +24,8 @@ Status each_element(KernelContext& ctx, const F& f) {
 // [Affine-1] alpha·x + beta
 Status affine(KernelContext& ctx) {
   const float alpha = ctx.float_attr("alpha", 1), beta = ctx.float_attr("beta", 0);
-  return each_element(ctx, [=]<class A>(A x) {
-    return x * static_cast<A>(alpha) + static_cast<A>(beta);
-  });
+  return each_element(
+      ctx, [=]<class A>(A x) { return x * static_cast<A>(alpha) + static_cast<A>(beta); });
 }
 
 // [Scale-1]
@@ -55,8 +54,7 @@ Status parametric_softplus(KernelContext& ctx) {
 // [ThresholdedRelu-1] x where x > alpha, else 0
 Status thresholded_relu(KernelContext& ctx) {
   const float alpha = ctx.float_attr("alpha", 1);
-  return each_element(ctx,
-                      [=]<class A>(A x) { return x > static_cast<A>(alpha) ? x : A{0}; });
+  return each_element(ctx, [=]<class A>(A x) { return x > static_cast<A>(alpha) ? x : A{0}; });
 }
 
 // [ImageScaler-1] x·scale + bias[c]

@@ -31,9 +31,9 @@ Status run(KernelContext& ctx, DataType precision) {
   const Tensor& v = ctx.input(2);
   const std::int64_t batch = q.dim(0), heads = q.dim(1), length = q.dim(2), size = q.dim(3);
   const std::int64_t kv_heads = k.dim(1), kv_length = k.dim(2), v_size = v.dim(3);
-  const A scale = static_cast<A>(ctx.has_attribute("scale")
-                                     ? static_cast<double>(ctx.float_attr("scale", 1))
-                                     : 1 / std::sqrt(static_cast<double>(size)));
+  const A scale =
+      static_cast<A>(ctx.has_attribute("scale") ? static_cast<double>(ctx.float_attr("scale", 1))
+                                                : 1 / std::sqrt(static_cast<double>(size)));
   const Operand<A> queries(q), keys(k), values(v);
   ONNXCOMPAT_TRY(auto raw, compute<A>(ctx, precision, Dims{batch, heads, length, kv_length}));
   const auto shared = [&](std::int64_t bh) {

@@ -10,8 +10,8 @@ namespace {
 std::vector<std::complex<double>> roots_of_unity(std::size_t n, double sign) {
   std::vector<std::complex<double>> roots(n);
   for (std::size_t k = 0; k < n; ++k) {
-    roots[k] = std::polar(1.0, sign * 2 * std::numbers::pi * static_cast<double>(k) /
-                                   static_cast<double>(n));
+    roots[k] = std::polar(
+        1.0, sign * 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n));
   }
   return roots;
 }
@@ -55,8 +55,8 @@ FourierTransform::FourierTransform(std::size_t length, bool inverse)
   response_.assign(padded_, 0);
   for (std::size_t n = 0; n < length; ++n) {
     const std::size_t square = n * n % (2 * length);  // the angle repeats
-    chirp_[n] = std::polar(1.0, sign * std::numbers::pi * static_cast<double>(square) /
-                                    static_cast<double>(length));
+    chirp_[n] = std::polar(
+        1.0, sign * std::numbers::pi * static_cast<double>(square) / static_cast<double>(length));
     response_[n] = std::conj(chirp_[n]);
     if (n > 0) response_[padded_ - n] = response_[n];
   }

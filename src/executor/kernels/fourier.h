@@ -19,10 +19,10 @@ class FourierTransform {
 
   std::size_t length_;
   bool inverse_;
-  std::size_t padded_ = 0;        ///< power of two that a chirp is convolved in
-  std::vector<Complex> roots_;    ///< e^(∓2πi·k/N) (of `padded_` for a chirp)
-  std::vector<Complex> chirp_;    ///< e^(∓πi·n²/N)
-  std::vector<Complex> response_; ///< transform of the chirp's conjugate
+  std::size_t padded_ = 0;         ///< power of two that a chirp is convolved in
+  std::vector<Complex> roots_;     ///< e^(∓2πi·k/N) (of `padded_` for a chirp)
+  std::vector<Complex> chirp_;     ///< e^(∓πi·n²/N)
+  std::vector<Complex> response_;  ///< transform of the chirp's conjugate
 };
 
 }  // namespace onnxcompat::executor

@@ -27,14 +27,19 @@ Result<Sampling> resolve_sampling(const KernelContext& ctx) {
   const std::string mode = ctx.string_attr("mode", named_for_images ? "bilinear" : "linear");
   const std::string padding = ctx.string_attr("padding_mode", "zeros");
   Sampling s;
-  if (mode == "nearest") s.filter = Filter::nearest;
-  else if (mode == (named_for_images ? "bicubic" : "cubic")) s.filter = Filter::cubic;
+  if (mode == "nearest")
+    s.filter = Filter::nearest;
+  else if (mode == (named_for_images ? "bicubic" : "cubic"))
+    s.filter = Filter::cubic;
   else if (mode != (named_for_images ? "bilinear" : "linear")) {
     return ctx.fail(fmt::format("mode \"{}\" is unknown", mode));
   }
-  if (padding == "border") s.padding = Padding::border;
-  else if (padding == "reflection") s.padding = Padding::reflection;
-  else if (padding != "zeros") return ctx.fail(fmt::format("padding_mode \"{}\"", padding));
+  if (padding == "border")
+    s.padding = Padding::border;
+  else if (padding == "reflection")
+    s.padding = Padding::reflection;
+  else if (padding != "zeros")
+    return ctx.fail(fmt::format("padding_mode \"{}\"", padding));
   s.align = ctx.int_attr("align_corners", 0) != 0;
   if (x.rank() < 3 || x.rank() > 8 || (named_for_images && x.rank() != 4)) {
     return ctx.fail(fmt::format("X has rank {}", x.rank()));
@@ -42,8 +47,8 @@ Result<Sampling> resolve_sampling(const KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_rank(ctx, grid, x.rank(), "grid"));
   const std::int64_t axes = x.rank() - 2;
   if (grid.dim(0) != x.dim(0) || grid.dims().back() != axes) {
-    return ctx.fail(fmt::format("grid {} does not fit X {}", to_string(grid.dims()),
-                                to_string(x.dims())));
+    return ctx.fail(
+        fmt::format("grid {} does not fit X {}", to_string(grid.dims()), to_string(x.dims())));
   }
   s.input.assign(x.dims().begin() + 2, x.dims().end());
   s.batch = x.dim(0);
@@ -171,10 +176,9 @@ Status grid_sample(KernelContext& ctx) {
   const std::int64_t plane = product(s.input);
   ONNXCOMPAT_TRY(Tensor y, ctx.allocate(x.type(), s.dims));
   if (s.filter == Filter::nearest) {
-    const std::size_t width =
-        x.size() == 0 || x.type() == DataType::string
-            ? 0
-            : x.raw().size() / static_cast<std::size_t>(x.size());
+    const std::size_t width = x.size() == 0 || x.type() == DataType::string
+                                  ? 0
+                                  : x.raw().size() / static_cast<std::size_t>(x.size());
     each_output(s, grid, [&](std::int64_t from, std::int64_t to, const double* location) {
       visit_cells(s, location, [&](std::int64_t cell, double) {
         const auto source = static_cast<std::size_t>(from * plane + cell);
@@ -212,9 +216,12 @@ Status grid_sample(KernelContext& ctx) {
                  const double least = static_cast<double>(std::numeric_limits<T>::lowest());
                  const double greatest = static_cast<double>(std::numeric_limits<T>::max());
                  T& to = out[static_cast<std::size_t>(at)];
-                 if (value <= least) to = std::numeric_limits<T>::lowest();
-                 else if (value >= greatest) to = std::numeric_limits<T>::max();
-                 else to = static_cast<T>(value);
+                 if (value <= least)
+                   to = std::numeric_limits<T>::lowest();
+                 else if (value >= greatest)
+                   to = std::numeric_limits<T>::max();
+                 else
+                   to = static_cast<T>(value);
                });
              })) {
     return ctx.unsupported_type(x.type());

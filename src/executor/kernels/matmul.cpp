@@ -123,8 +123,8 @@ Status check_gemm_c(const KernelContext& ctx, const Tensor& c, const Dims& dims)
     const Dims shapes[] = {c.dims(), dims};
     if (const auto joint = broadcast_dims(shapes); joint && *joint == dims) return {};
   }
-  return ctx.fail(fmt::format("C of shape {} does not broadcast to {}", to_string(c.dims()),
-                              to_string(dims)));
+  return ctx.fail(
+      fmt::format("C of shape {} does not broadcast to {}", to_string(c.dims()), to_string(dims)));
 }
 
 template <class U>
@@ -157,31 +157,31 @@ Status gemm(KernelContext& ctx) {
       return ctx.fail("alpha and beta of integer matrices must be integers");
     }
     ONNXCOMPAT_TRY(Tensor y, ctx.allocate(a.type(), dims));
-    const bool served = dispatch(
-        Types<std::uint32_t, std::uint64_t, std::int32_t, std::int64_t>{}, a.type(),
-        [&]<class T>(std::type_identity<T>) {
-          using U = std::make_unsigned_t<T>;
-          const auto left = a.data<U>(), right = b.data<U>();
-          auto out = y.mutable_data<U>();
-          const auto at = [](std::int64_t i) { return static_cast<std::size_t>(i); };
-          const Dims c_strides =
-              ctx.has(2) ? broadcast_strides(ctx.input(2).dims(), dims) : Dims{0, 0};
-          for (std::int64_t i = 0; i < m; ++i) {
-            for (std::int64_t j = 0; j < n; ++j) {
-              U sum = 0;
-              for (std::int64_t p = 0; p < k; ++p) {
-                sum += left[at(trans_a ? p * m + i : i * k + p)] *
-                       right[at(trans_b ? j * k + p : p * n + j)];
-              }
-              sum *= wrap<U>(alpha);
-              if (ctx.has(2)) {
-                sum += wrap<U>(beta) *
-                       ctx.input(2).data<U>()[at(i * c_strides[0] + j * c_strides[1])];
-              }
-              out[at(i * n + j)] = sum;
-            }
-          }
-        });
+    const bool served =
+        dispatch(Types<std::uint32_t, std::uint64_t, std::int32_t, std::int64_t>{}, a.type(),
+                 [&]<class T>(std::type_identity<T>) {
+                   using U = std::make_unsigned_t<T>;
+                   const auto left = a.data<U>(), right = b.data<U>();
+                   auto out = y.mutable_data<U>();
+                   const auto at = [](std::int64_t i) { return static_cast<std::size_t>(i); };
+                   const Dims c_strides =
+                       ctx.has(2) ? broadcast_strides(ctx.input(2).dims(), dims) : Dims{0, 0};
+                   for (std::int64_t i = 0; i < m; ++i) {
+                     for (std::int64_t j = 0; j < n; ++j) {
+                       U sum = 0;
+                       for (std::int64_t p = 0; p < k; ++p) {
+                         sum += left[at(trans_a ? p * m + i : i * k + p)] *
+                                right[at(trans_b ? j * k + p : p * n + j)];
+                       }
+                       sum *= wrap<U>(alpha);
+                       if (ctx.has(2)) {
+                         sum += wrap<U>(beta) *
+                                ctx.input(2).data<U>()[at(i * c_strides[0] + j * c_strides[1])];
+                       }
+                       out[at(i * n + j)] = sum;
+                     }
+                   }
+                 });
     if (!served) return ctx.unsupported_type(a.type());
     ctx.set(0, std::move(y));
     return {};

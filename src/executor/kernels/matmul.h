@@ -31,12 +31,12 @@ void run_matmul(const MatMulPlan& plan, const A* a, const A* b, A* c) {
     // Consecutive left matrices against one right matrix are one tall product.
     const auto at = static_cast<std::size_t>(i);
     std::int64_t run = 1;
-    while (i + run < count && plan.b_matrix[at] == plan.b_matrix[at + static_cast<std::size_t>(run)] &&
+    while (i + run < count &&
+           plan.b_matrix[at] == plan.b_matrix[at + static_cast<std::size_t>(run)] &&
            plan.a_matrix[at + static_cast<std::size_t>(run)] == plan.a_matrix[at] + run) {
       ++run;
     }
-    multiply<A>(run * plan.m, plan.n, plan.k,
-                {a + plan.a_matrix[at] * plan.m * plan.k, plan.k},
+    multiply<A>(run * plan.m, plan.n, plan.k, {a + plan.a_matrix[at] * plan.m * plan.k, plan.k},
                 {b + plan.b_matrix[at] * plan.k * plan.n, plan.n}, c + i * plan.m * plan.n, plan.n);
     i += run;
   }

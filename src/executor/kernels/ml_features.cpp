@@ -22,8 +22,8 @@ Status scaler(KernelContext& ctx) {
   ONNXCOMPAT_TRY(auto y, compute<float>(ctx, DataType::float32, ctx.input(0).dims()));
   for (std::int64_t i = 0; i < ctx.input(0).size(); ++i) {
     const std::int64_t feature = i % x.size;
-    y[i] = static_cast<float>((x.values[i] - value(offsets, feature, 0)) *
-                              value(scales, feature, 1));
+    y[i] =
+        static_cast<float>((x.values[i] - value(offsets, feature, 0)) * value(scales, feature, 1));
   }
   ctx.set(0, y.finish());
   return {};
@@ -60,13 +60,13 @@ Status binarizer(KernelContext& ctx) {
   const Tensor& x = ctx.input(0);
   const double threshold = static_cast<double>(ctx.float_attr("threshold", 0));
   ONNXCOMPAT_TRY(Tensor y, ctx.allocate(x.type(), x.dims()));
-  const bool served = dispatch(Types<float, double, std::int64_t, std::int32_t>{}, x.type(),
-                               [&]<class T>(std::type_identity<T>) {
-                                 std::ranges::transform(
-                                     x.data<T>(), y.mutable_data<T>().begin(), [&](T value) {
-                                       return static_cast<T>(static_cast<double>(value) > threshold);
-                                     });
-                               });
+  const bool served =
+      dispatch(Types<float, double, std::int64_t, std::int32_t>{}, x.type(),
+               [&]<class T>(std::type_identity<T>) {
+                 std::ranges::transform(x.data<T>(), y.mutable_data<T>().begin(), [&](T value) {
+                   return static_cast<T>(static_cast<double>(value) > threshold);
+                 });
+               });
   if (!served) return ctx.unsupported_type(x.type());
   ctx.set(0, std::move(y));
   return {};
@@ -157,8 +157,8 @@ Status array_feature_extractor(KernelContext& ctx) {
                                 : x.raw().size() / static_cast<std::size_t>(x.size());
   for (std::int64_t i = 0; i < z.size(); ++i) {
     const auto count = static_cast<std::int64_t>(chosen->size());
-    const auto from = static_cast<std::size_t>(
-        i / count * size + (*chosen)[static_cast<std::size_t>(i % count)]);
+    const auto from =
+        static_cast<std::size_t>(i / count * size + (*chosen)[static_cast<std::size_t>(i % count)]);
     const auto to = static_cast<std::size_t>(i);
     if (x.type() == DataType::string) {
       z.mutable_strings()[to] = x.strings()[from];
@@ -188,8 +188,8 @@ Status one_hot_encoder(KernelContext& ctx) {
   for (std::int64_t i = 0; i < x.size(); ++i) {
     std::int64_t category = count;
     if (text) {
-      category = std::ranges::find(strings, x.strings()[static_cast<std::size_t>(i)]) -
-                 strings.begin();
+      category =
+          std::ranges::find(strings, x.strings()[static_cast<std::size_t>(i)]) - strings.begin();
     } else if (whole.size() > 0) {
       category = std::ranges::find(ints, whole[i]) - ints.begin();
     } else if (std::abs(values[i]) < 9e18) {
@@ -218,13 +218,11 @@ Status dict_vectorizer(KernelContext& ctx) {
   const std::size_t keys = text ? map->string_keys.size() : map->int_keys.size();
   if (static_cast<std::int64_t>(keys) != values->size()) return ctx.fail("the map is malformed");
   ONNXCOMPAT_TRY(Tensor y, ctx.allocate(values->type(), {1, count}));
-  const std::size_t width = keys == 0 || values->type() == DataType::string
-                                ? 0
-                                : values->raw().size() / keys;
+  const std::size_t width =
+      keys == 0 || values->type() == DataType::string ? 0 : values->raw().size() / keys;
   for (std::size_t k = 0; k < keys; ++k) {
-    const std::int64_t at =
-        text ? std::ranges::find(strings, map->string_keys[k]) - strings.begin()
-             : std::ranges::find(ints, map->int_keys[k]) - ints.begin();
+    const std::int64_t at = text ? std::ranges::find(strings, map->string_keys[k]) - strings.begin()
+                                 : std::ranges::find(ints, map->int_keys[k]) - ints.begin();
     if (at >= count) return ctx.fail("a key of the map is not in the vocabulary");
     const auto to = static_cast<std::size_t>(at);
     if (values->type() == DataType::string) {

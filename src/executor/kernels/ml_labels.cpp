@@ -39,13 +39,20 @@ Result<Tensor> read_default(const KernelContext& ctx, DataType type) {
     }
   }
   switch (type) {
-    case DataType::string: return Tensor::of_strings({1}, {ctx.string_attr("default_string", "_Unused")});
-    case DataType::int64: return Tensor::scalar<std::int64_t>(ctx.int_attr("default_int64", -1));
-    case DataType::int32: return Tensor::scalar<std::int32_t>(-1);
-    case DataType::int16: return Tensor::scalar<std::int16_t>(-1);
-    case DataType::float32: return Tensor::scalar<float>(ctx.float_attr("default_float", -0.0F));
-    case DataType::float64: return Tensor::scalar<double>(-0.0);
-    default: return ctx.unsupported_type(type);
+    case DataType::string:
+      return Tensor::of_strings({1}, {ctx.string_attr("default_string", "_Unused")});
+    case DataType::int64:
+      return Tensor::scalar<std::int64_t>(ctx.int_attr("default_int64", -1));
+    case DataType::int32:
+      return Tensor::scalar<std::int32_t>(-1);
+    case DataType::int16:
+      return Tensor::scalar<std::int16_t>(-1);
+    case DataType::float32:
+      return Tensor::scalar<float>(ctx.float_attr("default_float", -0.0F));
+    case DataType::float64:
+      return Tensor::scalar<double>(-0.0);
+    default:
+      return ctx.unsupported_type(type);
   }
 }
 
@@ -54,8 +61,10 @@ Result<Tensor> read_default(const KernelContext& ctx, DataType type) {
 class Keys {
  public:
   Keys(const Tensor& tensor, bool one_nan) : tensor_(tensor), one_nan_(one_nan) {
-    if (is_float(tensor.type())) floats_ = Operand<double>(tensor);
-    else if (tensor.type() != DataType::string) ints_ = Operand<std::int64_t>(tensor);
+    if (is_float(tensor.type()))
+      floats_ = Operand<double>(tensor);
+    else if (tensor.type() != DataType::string)
+      ints_ = Operand<std::int64_t>(tensor);
   }
   std::string operator[](std::int64_t i) const {
     if (tensor_.type() == DataType::string) return tensor_.strings()[static_cast<std::size_t>(i)];
@@ -163,14 +172,19 @@ Status cast_value(const KernelContext& ctx, const Tensor& values, std::int64_t i
     if (end == text.c_str() || *end != '\0') {
       return ctx.fail(fmt::format("\"{}\" is not a number", text));
     }
-    if (y.type() == DataType::float32) y.mutable_data<float>()[to] = static_cast<float>(number);
-    else if (std::abs(number) < 9e18) y.mutable_data<std::int64_t>()[to] = static_cast<std::int64_t>(number);
+    if (y.type() == DataType::float32)
+      y.mutable_data<float>()[to] = static_cast<float>(number);
+    else if (std::abs(number) < 9e18)
+      y.mutable_data<std::int64_t>()[to] = static_cast<std::int64_t>(number);
     return {};
   }
   const double number = Operand<double>(values)[i];
-  if (y.type() == DataType::string) y.mutable_strings()[to] = fmt::format("{}", static_cast<float>(number));
-  else if (y.type() == DataType::float32) y.mutable_data<float>()[to] = static_cast<float>(number);
-  else if (std::abs(number) < 9e18) y.mutable_data<std::int64_t>()[to] = static_cast<std::int64_t>(number);
+  if (y.type() == DataType::string)
+    y.mutable_strings()[to] = fmt::format("{}", static_cast<float>(number));
+  else if (y.type() == DataType::float32)
+    y.mutable_data<float>()[to] = static_cast<float>(number);
+  else if (std::abs(number) < 9e18)
+    y.mutable_data<std::int64_t>()[to] = static_cast<std::int64_t>(number);
   return {};
 }
 
@@ -219,11 +233,15 @@ Status zip_map(KernelContext& ctx) {
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
     return text ? strings[a] < strings[b] : ints[a] < ints[b];
   });
-  MapValue keys{.key_type = text ? DataType::string : DataType::int64, .int_keys = {},
-                .string_keys = {}, .values = nullptr};
+  MapValue keys{.key_type = text ? DataType::string : DataType::int64,
+                .int_keys = {},
+                .string_keys = {},
+                .values = nullptr};
   for (std::size_t i : order) {
-    if (text) keys.string_keys.push_back(strings[i]);
-    else keys.int_keys.push_back(ints[i]);
+    if (text)
+      keys.string_keys.push_back(strings[i]);
+    else
+      keys.int_keys.push_back(ints[i]);
   }
   Sequence maps;
   for (std::int64_t n = 0; n < x.count; ++n) {

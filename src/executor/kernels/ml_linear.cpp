@@ -32,8 +32,7 @@ Result<LinearModel> read_model(const KernelContext& ctx, const Features& x, std:
   LinearModel model{ctx.floats_attr("coefficients"), ctx.floats_attr("intercepts"), outputs};
   const auto count = static_cast<std::int64_t>(model.coefficients.size());
   if (outputs == 0 && x.size > 0) model.outputs = count / x.size;
-  if (model.outputs < 1 || x.size == 0 || count % x.size != 0 ||
-      count / x.size != model.outputs ||
+  if (model.outputs < 1 || x.size == 0 || count % x.size != 0 || count / x.size != model.outputs ||
       (!model.intercepts.empty() &&
        static_cast<std::int64_t>(model.intercepts.size()) != model.outputs)) {
     return ctx.fail(fmt::format("{} coefficients and {} intercepts for {} features and {} outputs",
@@ -133,11 +132,11 @@ Status svm_regressor(KernelContext& ctx) {
   const std::vector<float> rho = ctx.floats_attr("rho");
   const std::int64_t supports = ctx.int_attr("n_supports", 0);
   const auto size = static_cast<std::int64_t>(coefficients.size());
-  const bool fits =
-      supports > 0 ? size == supports && x.size > 0 &&
-                         static_cast<std::int64_t>(vectors.size()) / x.size == supports &&
-                         static_cast<std::int64_t>(vectors.size()) % x.size == 0
-                   : size == x.size;
+  const bool fits = supports > 0
+                        ? size == supports && x.size > 0 &&
+                              static_cast<std::int64_t>(vectors.size()) / x.size == supports &&
+                              static_cast<std::int64_t>(vectors.size()) % x.size == 0
+                        : size == x.size;
   if (!fits || rho.empty()) return ctx.fail("coefficients, support_vectors and rho do not fit X");
   ONNXCOMPAT_TRY(auto y, compute<float>(ctx, DataType::float32, Dims{x.count, 1}));
   for (std::int64_t n = 0; n < x.count; ++n) {
@@ -187,13 +186,13 @@ Result<SvmClassifier> read_svm(const KernelContext& ctx, const Features& x) {
   const std::int64_t pairs = svm.classes * (svm.classes - 1) / 2;
   const auto size = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
   const bool fits =
-      total > 0 ? svm.classes > 1 && size(per_class) == svm.classes &&
-                      size(svm.vectors) == total * x.size &&
-                      size(svm.coefficients) == total * (svm.classes - 1) &&
-                      size(svm.rho) == pairs &&
-                      (svm.prob_a.empty() || (size(svm.prob_a) == pairs && size(svm.prob_b) == pairs))
-                : svm.classes > 0 && size(svm.coefficients) == svm.classes * x.size &&
-                      (size(svm.rho) == svm.classes || size(svm.rho) == 1);
+      total > 0
+          ? svm.classes > 1 && size(per_class) == svm.classes &&
+                size(svm.vectors) == total * x.size &&
+                size(svm.coefficients) == total * (svm.classes - 1) && size(svm.rho) == pairs &&
+                (svm.prob_a.empty() || (size(svm.prob_a) == pairs && size(svm.prob_b) == pairs))
+          : svm.classes > 0 && size(svm.coefficients) == svm.classes * x.size &&
+                (size(svm.rho) == svm.classes || size(svm.rho) == 1);
   if (!fits) return ctx.fail("the attributes do not describe a machine over the features of X");
   return svm;
 }
@@ -248,7 +247,8 @@ std::vector<double> couple(const SvmClassifier& svm, const std::vector<double>& 
       q[i * n + j] = -r[j * n + i] * r[i * n + j];
     }
   }
-  for (int iteration = 0; iteration < static_cast<int>(std::max<std::size_t>(100, n)); ++iteration) {
+  for (int iteration = 0; iteration < static_cast<int>(std::max<std::size_t>(100, n));
+       ++iteration) {
     double pqp = 0, error = 0;
     for (std::size_t i = 0; i < n; ++i) {
       qp[i] = 0;

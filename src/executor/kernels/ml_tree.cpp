@@ -43,13 +43,20 @@ struct Forest {
   static bool follows(const TreeNode& node, double x) {
     if (std::isnan(x)) return node.nan_is_true;
     switch (node.branch) {
-      case Branch::leq: return x <= node.value;
-      case Branch::lt: return x < node.value;
-      case Branch::gte: return x >= node.value;
-      case Branch::gt: return x > node.value;
-      case Branch::eq: return x == node.value;
-      case Branch::neq: return x != node.value;
-      default: return std::ranges::find(node.members, x) != node.members.end();
+      case Branch::leq:
+        return x <= node.value;
+      case Branch::lt:
+        return x < node.value;
+      case Branch::gte:
+        return x >= node.value;
+      case Branch::gt:
+        return x > node.value;
+      case Branch::eq:
+        return x == node.value;
+      case Branch::neq:
+        return x != node.value;
+      default:
+        return std::ranges::find(node.members, x) != node.members.end();
     }
   }
 };
@@ -67,8 +74,8 @@ Result<std::vector<double>> read_numbers(const KernelContext& ctx, const std::st
 
 Result<Branch> branch_named(const KernelContext& ctx, std::string_view name) {
   static constexpr std::pair<std::string_view, Branch> kNames[] = {
-      {"BRANCH_LEQ", Branch::leq}, {"BRANCH_LT", Branch::lt},   {"BRANCH_GTE", Branch::gte},
-      {"BRANCH_GT", Branch::gt},   {"BRANCH_EQ", Branch::eq},   {"BRANCH_NEQ", Branch::neq},
+      {"BRANCH_LEQ", Branch::leq}, {"BRANCH_LT", Branch::lt}, {"BRANCH_GTE", Branch::gte},
+      {"BRANCH_GT", Branch::gt},   {"BRANCH_EQ", Branch::eq}, {"BRANCH_NEQ", Branch::neq},
       {"LEAF", Branch::leaf},
   };
   for (const auto& [known, branch] : kNames) {
@@ -165,8 +172,8 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
   }
   const Operand<std::int64_t> modes(*modes_tensor);
   const Operand<double> splits(*splits_tensor), weights(*weights_tensor);
-  const Operand<double> members = members_tensor ? Operand<double>(*members_tensor)
-                                                 : Operand<double>();
+  const Operand<double> members =
+      members_tensor ? Operand<double>(*members_tensor) : Operand<double>();
   const std::size_t count = features.size(), leaves = leaf_targets.size();
   if (on_true.size() != count || on_false.size() != count || true_leaf.size() != count ||
       false_leaf.size() != count || modes.size() != count || splits.size() != count ||
@@ -238,9 +245,12 @@ Result<std::vector<double>> aggregate(const KernelContext& ctx, const Forest& fo
     for (const Vote& vote : leaf->votes) {
       const auto at = static_cast<std::size_t>(vote.target);
       double& score = scores[at];
-      if (how == Aggregate::min) score = voted[at] ? std::min(score, vote.weight) : vote.weight;
-      else if (how == Aggregate::max) score = voted[at] ? std::max(score, vote.weight) : vote.weight;
-      else score += vote.weight;
+      if (how == Aggregate::min)
+        score = voted[at] ? std::min(score, vote.weight) : vote.weight;
+      else if (how == Aggregate::max)
+        score = voted[at] ? std::max(score, vote.weight) : vote.weight;
+      else
+        score += vote.weight;
       voted[at] = true;
     }
   }
@@ -301,9 +311,8 @@ Status tree_ensemble(KernelContext& ctx) {
 
 // [TreeEnsembleClassifier-1] [TreeEnsembleClassifier-3]
 Status tree_ensemble_classifier(KernelContext& ctx) {
-  const auto labels =
-      static_cast<std::int64_t>(std::max(ctx.strings_attr("classlabels_strings").size(),
-                                         ctx.ints_attr("classlabels_int64s").size()));
+  const auto labels = static_cast<std::int64_t>(std::max(
+      ctx.strings_attr("classlabels_strings").size(), ctx.ints_attr("classlabels_int64s").size()));
   if (labels < 1) return ctx.fail("there are no class labels");
   ONNXCOMPAT_TRY(const Forest forest, read_named_forest(ctx, "class", labels));
   ONNXCOMPAT_TRY(const auto base, read_numbers(ctx, "base_values"));

@@ -100,8 +100,8 @@ Status batch_normalization(KernelContext& ctx) {
   const Tensor& x = ctx.input(0);
   if (x.rank() < 1) return ctx.fail("X is a scalar");
   // [BatchNormalization-9]: a single dim is N, and C is 1.
-  Batch batch{x.dim(0), x.rank() > 1 ? x.dim(1) : 1, product(x.dims(), std::min(2, x.rank()),
-                                                            x.rank())};
+  Batch batch{x.dim(0), x.rank() > 1 ? x.dim(1) : 1,
+              product(x.dims(), std::min(2, x.rank()), x.rank())};
   Dims statistics = {batch.channels};
   if (ctx.since_version() < 9 && ctx.int_attr("spatial", 1) == 0 && x.rank() > 1) {
     statistics.assign(x.dims().begin() + 1, x.dims().end());
@@ -151,9 +151,8 @@ Status instance_normalization(KernelContext& ctx) {
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {
     ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), x.dims()));
     const Operand<A> input(x), scale(ctx.input(1)), bias(ctx.input(2));
-    normalize_blocks<A>(input.data(), y.data(), x.dim(0) * channels,
-                        product(x.dims(), 2, x.rank()), epsilon,
-                        [&](std::int64_t block, std::int64_t) {
+    normalize_blocks<A>(input.data(), y.data(), x.dim(0) * channels, product(x.dims(), 2, x.rank()),
+                        epsilon, [&](std::int64_t block, std::int64_t) {
                           return std::pair(scale[block % channels], bias[block % channels]);
                         });
     ctx.set(0, y.finish());

@@ -16,20 +16,19 @@
 /// Declares `decl` from a Result, or returns its error.
 #define ONNXCOMPAT_TRY(decl, expr) ONNXCOMPAT_TRY_AT(decl, expr, __COUNTER__)
 #define ONNXCOMPAT_TRY_AT(decl, expr, n) ONNXCOMPAT_TRY_NAMED(decl, expr, n)
-#define ONNXCOMPAT_TRY_NAMED(decl, expr, n)                                     \
-  auto result_##n = (expr);                                                     \
-  if (!result_##n) return std::unexpected(std::move(result_##n).error());       \
+#define ONNXCOMPAT_TRY_NAMED(decl, expr, n)                               \
+  auto result_##n = (expr);                                               \
+  if (!result_##n) return std::unexpected(std::move(result_##n).error()); \
   decl = *std::move(result_##n)
 /// Returns the error of a Status, if it is one.
-#define ONNXCOMPAT_CHECK(expr)                                                           \
+#define ONNXCOMPAT_CHECK(expr) \
   if (auto checked = (expr); !checked) return std::unexpected(std::move(checked).error())
 
 namespace onnxcompat::executor {
 
 /// The types that have no arithmetic of their own.
-using SmallTypes =
-    Types<Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float8E8M0, Float4E2M1, Int4,
-          UInt4, Int2, UInt2>;
+using SmallTypes = Types<Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float8E8M0,
+                         Float4E2M1, Int4, UInt4, Int2, UInt2>;
 
 bool is_float(DataType type);    ///< float32, float64, float16, bfloat16
 bool is_integer(DataType type);  ///< signed and unsigned of 8 to 64 bits

@@ -141,11 +141,10 @@ Status max_pool(KernelContext& ctx) {
   }
   std::int64_t* places = ctx.wants(1) ? indices.mutable_data<std::int64_t>().data() : nullptr;
   const bool columns = ctx.int_attr("storage_order", 0) == 1;
-  const bool served =
-      dispatch(Floats{} + Types<std::int8_t, std::uint8_t>{}, x.type(),
-               [&]<class T>(std::type_identity<T>) {
-                 pool_max<T>(pool, x.data<T>().data(), y.mutable_data<T>().data(), places, columns);
-               });
+  const bool served = dispatch(
+      Floats{} + Types<std::int8_t, std::uint8_t>{}, x.type(), [&]<class T>(std::type_identity<T>) {
+        pool_max<T>(pool, x.data<T>().data(), y.mutable_data<T>().data(), places, columns);
+      });
   if (!served) return ctx.unsupported_type(x.type());
   ctx.set(0, std::move(y));
   if (ctx.wants(1)) ctx.set(1, std::move(indices));
@@ -175,10 +174,9 @@ Status average_pool(KernelContext& ctx) {
         // Cells of the padding count, those that only ceil_mode reaches do not.
         count = 1;
         for (std::size_t i = 0; i < out.size(); ++i) {
-          const std::int64_t padded =
-              window.input[i] + window.pads_begin[i] + window.pads_end[i];
-          const Range cells = inside(out[i] * window.strides[i], window.dilations[i],
-                                     window.kernel[i], padded);
+          const std::int64_t padded = window.input[i] + window.pads_begin[i] + window.pads_end[i];
+          const Range cells =
+              inside(out[i] * window.strides[i], window.dilations[i], window.kernel[i], padded);
           count *= cells.last - cells.first;
         }
       }
@@ -225,8 +223,7 @@ Status lp_pool(KernelContext& ctx) {
     for_each_window(pool, [&](std::int64_t plane, const Dims& out, std::int64_t at) {
       const A* from = input.data() + plane * pool.in_plane;
       A sum = 0;
-      visit_window(pool.window, out,
-                   [&](std::int64_t offset) { sum += norm.power(from[offset]); });
+      visit_window(pool.window, out, [&](std::int64_t offset) { sum += norm.power(from[offset]); });
       y[at] = norm.root(sum);
     });
     ctx.set(0, y.finish());
@@ -297,8 +294,8 @@ Status max_unpool(KernelContext& ctx) {
   if (x.rank() < 3) return ctx.fail(fmt::format("X has rank {}, below 3", x.rank()));
   ONNXCOMPAT_CHECK(require_dims(ctx, places, x.dims(), "I"));
   if (places.type() != DataType::int64) return ctx.unsupported_type(places.type());
-  ONNXCOMPAT_TRY(const SlidingWindow window, read_window(ctx, std::span(x.dims()).subspan(2),
-                                                  ctx.ints_attr("kernel_shape")));
+  ONNXCOMPAT_TRY(const SlidingWindow window,
+                 read_window(ctx, std::span(x.dims()).subspan(2), ctx.ints_attr("kernel_shape")));
   Dims inner = {x.dim(0), x.dim(1)};
   for (std::size_t i = 0; i < window.input.size(); ++i) {
     inner.push_back((window.input[i] - 1) * window.strides[i] + window.kernel[i] -

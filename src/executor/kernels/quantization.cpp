@@ -20,9 +20,7 @@ float rounded_to(DataType precision, float value) {
   return value;
 }
 
-bool is_16_bit(DataType type) {
-  return type == DataType::float16 || type == DataType::bfloat16;
-}
+bool is_16_bit(DataType type) { return type == DataType::float16 || type == DataType::bfloat16; }
 
 /// The type of x / y_scale: that of x up to version 21, then `precision` or that of the scale.
 DataType division_type(const KernelContext& ctx) {
@@ -59,10 +57,9 @@ Status quantize_linear(KernelContext& ctx) {
   const bool narrow = is_16_bit(division);
   for (std::int64_t i = 0; i < x.size(); ++i) {
     const std::int64_t at = granularity.scale_of(i);
-    const float quotient =
-        narrow ? rounded_to(division, rounded_to(division, values[i]) /
-                                          rounded_to(division, scales[at]))
-               : values[i] / scales[at];
+    const float quotient = narrow ? rounded_to(division, rounded_to(division, values[i]) /
+                                                             rounded_to(division, scales[at]))
+                                  : values[i] / scales[at];
     const double zero = zeros.size() > 0 ? static_cast<double>(zeros[at]) : 0;
     const double wide = static_cast<double>(quotient);
     store_quantized(y, i, (whole ? round_half_even(wide) : wide) + zero, saturate,
@@ -113,8 +110,9 @@ Status dynamic_quantize_linear(KernelContext& ctx) {
   const float scale = (greatest - least) / 255.0F;
   // Of zeros only: any zero point stands for them, and 0/0 has none.
   const double zero =
-      scale == 0 ? 0
-                 : round_half_even(std::clamp(0.0 - static_cast<double>(least / scale), 0.0, 255.0));
+      scale == 0
+          ? 0
+          : round_half_even(std::clamp(0.0 - static_cast<double>(least / scale), 0.0, 255.0));
   ONNXCOMPAT_TRY(Tensor y, ctx.allocate(DataType::uint8, x.dims()));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double quotient = scale == 0 ? 0 : static_cast<double>(values[i] / scale);

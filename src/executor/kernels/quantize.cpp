@@ -40,16 +40,26 @@ Result<Granularity> resolve_granularity(const KernelContext& ctx, const Tensor& 
 
 Limits integer_limits(DataType type) {
   switch (type) {
-    case DataType::uint8: return {0, 255};
-    case DataType::int8: return {-128, 127};
-    case DataType::uint16: return {0, 65535};
-    case DataType::int16: return {-32768, 32767};
-    case DataType::int32: return {-2147483648.0, 2147483647.0};
-    case DataType::uint4: return {0, 15};
-    case DataType::int4: return {-8, 7};
-    case DataType::uint2: return {0, 3};
-    case DataType::int2: return {-2, 1};
-    default: return {0, 0};
+    case DataType::uint8:
+      return {0, 255};
+    case DataType::int8:
+      return {-128, 127};
+    case DataType::uint16:
+      return {0, 65535};
+    case DataType::int16:
+      return {-32768, 32767};
+    case DataType::int32:
+      return {-2147483648.0, 2147483647.0};
+    case DataType::uint4:
+      return {0, 15};
+    case DataType::int4:
+      return {-8, 7};
+    case DataType::uint2:
+      return {0, 3};
+    case DataType::int2:
+      return {-2, 1};
+    default:
+      return {0, 0};
   }
 }
 
@@ -58,8 +68,8 @@ void store_quantized(Tensor& tensor, std::int64_t at, double value, bool saturat
   const auto i = static_cast<std::size_t>(at);
   const Limits limits = integer_limits(tensor.type());
   if (limits.least == limits.greatest) {
-    const bool fnuz = tensor.type() == DataType::float8e4m3fnuz ||
-                      tensor.type() == DataType::float8e5m2fnuz;
+    const bool fnuz =
+        tensor.type() == DataType::float8e4m3fnuz || tensor.type() == DataType::float8e5m2fnuz;
     if (fnuz && fnuz_infinity_is_nan && std::isinf(value)) {
       value = std::numeric_limits<double>::quiet_NaN();
     }
@@ -67,15 +77,24 @@ void store_quantized(Tensor& tensor, std::int64_t at, double value, bool saturat
         from_float(tensor.type(), static_cast<float>(value), saturate);
     return;
   }
-  const double inside =
-      std::isnan(value) ? 0 : std::clamp(value, limits.least, limits.greatest);
+  const double inside = std::isnan(value) ? 0 : std::clamp(value, limits.least, limits.greatest);
   const auto integer = static_cast<std::int64_t>(inside);
   switch (tensor.type()) {
-    case DataType::uint8: tensor.mutable_data<std::uint8_t>()[i] = static_cast<std::uint8_t>(integer); break;
-    case DataType::int8: tensor.mutable_data<std::int8_t>()[i] = static_cast<std::int8_t>(integer); break;
-    case DataType::uint16: tensor.mutable_data<std::uint16_t>()[i] = static_cast<std::uint16_t>(integer); break;
-    case DataType::int16: tensor.mutable_data<std::int16_t>()[i] = static_cast<std::int16_t>(integer); break;
-    case DataType::int32: tensor.mutable_data<std::int32_t>()[i] = static_cast<std::int32_t>(integer); break;
+    case DataType::uint8:
+      tensor.mutable_data<std::uint8_t>()[i] = static_cast<std::uint8_t>(integer);
+      break;
+    case DataType::int8:
+      tensor.mutable_data<std::int8_t>()[i] = static_cast<std::int8_t>(integer);
+      break;
+    case DataType::uint16:
+      tensor.mutable_data<std::uint16_t>()[i] = static_cast<std::uint16_t>(integer);
+      break;
+    case DataType::int16:
+      tensor.mutable_data<std::int16_t>()[i] = static_cast<std::int16_t>(integer);
+      break;
+    case DataType::int32:
+      tensor.mutable_data<std::int32_t>()[i] = static_cast<std::int32_t>(integer);
+      break;
     default:  // below 8 bits: two's complement in the low bits
       tensor.mutable_data<std::uint8_t>()[i] =
           static_cast<std::uint8_t>(integer & ((1 << bits_of(tensor.type())) - 1));

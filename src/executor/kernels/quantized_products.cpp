@@ -26,8 +26,8 @@ std::int32_t wrap32(double sum) {
 /// How a scale or zero point lies over a matrix operand: one for all, or one a row (left operand)
 /// or a column (right operand) of each matrix.
 struct Spread {
-  std::int64_t count = 1;   ///< values a matrix
-  bool by_matrix = false;   ///< N-D: each matrix has its own
+  std::int64_t count = 1;  ///< values a matrix
+  bool by_matrix = false;  ///< N-D: each matrix has its own
   std::int64_t at(std::int64_t matrix, std::int64_t line) const {
     if (count == 1 && !by_matrix) return 0;
     return (by_matrix ? matrix * count : 0) + (count == 1 ? 0 : line);
@@ -47,8 +47,8 @@ Result<Spread> resolve_spread(const KernelContext& ctx, const Tensor& value, con
 }
 
 /// An operand minus its zero point.
-Result<std::vector<double>> centered(const KernelContext& ctx, const Tensor& matrix,
-                                     int zero_point, bool rows) {
+Result<std::vector<double>> centered(const KernelContext& ctx, const Tensor& matrix, int zero_point,
+                                     bool rows) {
   const Operand<double> values(matrix);
   std::vector<double> result(values.span().begin(), values.span().end());
   if (!ctx.has(zero_point)) return result;

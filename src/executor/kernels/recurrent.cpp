@@ -106,8 +106,7 @@ Status lstm(KernelContext& ctx) {
   static constexpr const char* kDefaults[] = {"Sigmoid", "Tanh", "Tanh"};
   ONNXCOMPAT_TRY(const Recurrence net, resolve_recurrence(ctx, 4, kDefaults));
   if (ctx.has(7)) {
-    ONNXCOMPAT_CHECK(
-        require_dims(ctx, ctx.input(7), Dims{net.directions, 3 * net.hidden}, "P"));
+    ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(7), Dims{net.directions, 3 * net.hidden}, "P"));
   }
   const bool coupled = ctx.int_attr("input_forget", 0) != 0;
   return compute_floats(ctx, ctx.input(0).type(), [&]<class A>(std::type_identity<A>) -> Status {

@@ -108,9 +108,9 @@ struct Folding {
                                           std::make_unsigned<T>>::type;
   static constexpr bool kRooted = kKind == Kind::l2 || kKind == Kind::log_sum;
   // Roots, logarithms and means of integers are formed of the exact sum, then truncated.
-  using Held = std::conditional_t<kRooted, double,
-                                  std::conditional_t<kKind == Kind::mean && std::is_integral_v<T>,
-                                                     std::int64_t, Sum>>;
+  using Held = std::conditional_t<
+      kRooted, double,
+      std::conditional_t<kKind == Kind::mean && std::is_integral_v<T>, std::int64_t, Sum>>;
   Held held = kKind == Kind::product ? 1 : 0;
 
   void add(T value) {
@@ -262,8 +262,10 @@ struct Place {
   void add(T value) {
     bool better = seen == 0 || (kMax ? value > best : value < best) || (last && value == best);
     if constexpr (std::is_floating_point_v<T>) {
-      if (std::isnan(best) && seen > 0) better = last && std::isnan(value);
-      else if (std::isnan(value)) better = true;
+      if (std::isnan(best) && seen > 0)
+        better = last && std::isnan(value);
+      else if (std::isnan(value))
+        better = true;
     }
     if (better) {
       best = value;
@@ -296,9 +298,8 @@ Status arg_extreme(KernelContext& ctx) {
       run(Operand<A>(x).data());
       return {};
     }));
-  } else if (!dispatch(Ints{}, x.type(), [&]<class T>(std::type_identity<T>) {
-               run(x.data<T>().data());
-             })) {
+  } else if (!dispatch(Ints{}, x.type(),
+                       [&]<class T>(std::type_identity<T>) { run(x.data<T>().data()); })) {
     return ctx.unsupported_type(x.type());
   }
   ctx.set(0, std::move(y));

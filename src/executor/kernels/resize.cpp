@@ -44,15 +44,15 @@ double original_coordinate(const Plan& plan, const Axis& axis, std::int64_t at) 
   if (mode == "tf_half_pixel_for_nn") return (x + 0.5) / axis.scale;
   if (mode == "tf_crop_and_resize") {
     if (out <= 1) return 0.5 * (axis.roi_start + axis.roi_end) * (in - 1);
-    return axis.roi_start * (in - 1) +
-           x * (axis.roi_end - axis.roi_start) * (in - 1) / (out - 1);
+    return axis.roi_start * (in - 1) + x * (axis.roi_end - axis.roi_start) * (in - 1) / (out - 1);
   }
   return x / axis.scale;  // asymmetric
 }
 
 /// Does an output position lie outside the input, so that it takes extrapolation_value?
 bool extrapolates(const Plan& plan, const Axis& axis, double x) {
-  return plan.coordinates == "tf_crop_and_resize" && !(x >= 0 && x <= static_cast<double>(axis.in - 1));
+  return plan.coordinates == "tf_crop_and_resize" &&
+         !(x >= 0 && x <= static_cast<double>(axis.in - 1));
 }
 
 std::int64_t nearest_index(const Plan& plan, const Axis& axis, double x) {
@@ -96,8 +96,7 @@ Taps make_taps(const Plan& plan, const Axis& axis, double x) {
   const double first = std::floor(x - support) + 1, last = std::ceil(x + support) - 1;
   for (double i = first; i <= last; ++i) {
     const bool outside = i < 0 || i > static_cast<double>(axis.in - 1);
-    const double weight =
-        outside && plan.exclude_outside ? 0.0 : filter(plan, (i - x) * stretch);
+    const double weight = outside && plan.exclude_outside ? 0.0 : filter(plan, (i - x) * stretch);
     taps.index.push_back(
         static_cast<std::int64_t>(std::clamp(i, 0.0, static_cast<double>(axis.in - 1))));
     taps.weight.push_back(weight);
@@ -254,9 +253,12 @@ Result<Tensor> resize_filtered(const KernelContext& ctx, const Plan& plan, const
     const double least = static_cast<double>(std::numeric_limits<T>::lowest());
     const double greatest = static_cast<double>(std::numeric_limits<T>::max());
     for (std::size_t i = 0; i < out.size(); ++i) {
-      if (values[i] <= least) out[i] = std::numeric_limits<T>::lowest();
-      else if (values[i] >= greatest) out[i] = std::numeric_limits<T>::max();
-      else out[i] = static_cast<T>(values[i]);
+      if (values[i] <= least)
+        out[i] = std::numeric_limits<T>::lowest();
+      else if (values[i] >= greatest)
+        out[i] = std::numeric_limits<T>::max();
+      else
+        out[i] = static_cast<T>(values[i]);
     }
   });
   if (!served) return ctx.unsupported_type(x.type());
@@ -382,7 +384,8 @@ Status read_names(const KernelContext& ctx, Plan& plan) {
 
 Plan plan_of(const Tensor& x) {
   Plan plan;
-  for (std::int64_t dim : x.dims()) plan.axes.push_back({.in = dim, .out = dim, .length = static_cast<double>(dim)});
+  for (std::int64_t dim : x.dims())
+    plan.axes.push_back({.in = dim, .out = dim, .length = static_cast<double>(dim)});
   return plan;
 }
 

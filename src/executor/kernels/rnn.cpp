@@ -65,17 +65,28 @@ template <class A>
 void Activation::apply(A* values, std::int64_t count) const {
   const A a = static_cast<A>(alpha), b = static_cast<A>(beta);
   const auto each = [&](auto f) { std::transform(values, values + count, values, f); };
-  if (name == "relu") each([](A x) { return x < 0 ? A{0} : x; });
-  else if (name == "tanh") each([](A x) { return std::tanh(x); });
-  else if (name == "sigmoid") each([](A x) { return 1 / (1 + std::exp(-x)); });
-  else if (name == "affine") each([&](A x) { return a * x + b; });
-  else if (name == "leakyrelu") each([&](A x) { return x < 0 ? a * x : x; });
-  else if (name == "thresholdedrelu") each([&](A x) { return x >= a ? x : A{0}; });
-  else if (name == "scaledtanh") each([&](A x) { return a * std::tanh(b * x); });
-  else if (name == "hardsigmoid") each([&](A x) { return std::clamp(a * x + b, A{0}, A{1}); });
-  else if (name == "elu") each([&](A x) { return x < 0 ? a * std::expm1(x) : x; });
-  else if (name == "softsign") each([](A x) { return x / (1 + std::abs(x)); });
-  else each([](A x) { return std::max(x, A{0}) + std::log1p(std::exp(-std::abs(x))); });
+  if (name == "relu")
+    each([](A x) { return x < 0 ? A{0} : x; });
+  else if (name == "tanh")
+    each([](A x) { return std::tanh(x); });
+  else if (name == "sigmoid")
+    each([](A x) { return 1 / (1 + std::exp(-x)); });
+  else if (name == "affine")
+    each([&](A x) { return a * x + b; });
+  else if (name == "leakyrelu")
+    each([&](A x) { return x < 0 ? a * x : x; });
+  else if (name == "thresholdedrelu")
+    each([&](A x) { return x >= a ? x : A{0}; });
+  else if (name == "scaledtanh")
+    each([&](A x) { return a * std::tanh(b * x); });
+  else if (name == "hardsigmoid")
+    each([&](A x) { return std::clamp(a * x + b, A{0}, A{1}); });
+  else if (name == "elu")
+    each([&](A x) { return x < 0 ? a * std::expm1(x) : x; });
+  else if (name == "softsign")
+    each([](A x) { return x / (1 + std::abs(x)); });
+  else
+    each([](A x) { return std::max(x, A{0}) + std::log1p(std::exp(-std::abs(x))); });
 }
 
 template void Activation::apply<float>(float*, std::int64_t) const;
@@ -126,14 +137,15 @@ Result<Recurrence> resolve_recurrence(const KernelContext& ctx, std::int64_t gat
   }
   for (int i = 5; i < 7 && i < ctx.input_count(); ++i) {
     if (!ctx.has(i) || (i == 6 && gates != 4)) continue;
-    ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(i), net.state_dims(),
-                                  i == 5 ? "initial_h" : "initial_c"));
+    ONNXCOMPAT_CHECK(
+        require_dims(ctx, ctx.input(i), net.state_dims(), i == 5 ? "initial_h" : "initial_c"));
   }
   ONNXCOMPAT_TRY(const auto lengths, ctx.ints_input(4));
   net.lengths.assign(static_cast<std::size_t>(net.batch), net.steps);
   if (lengths) {
     if (lengths->size() != net.lengths.size()) {
-      return ctx.fail(fmt::format("{} sequence_lens for a batch of {}", lengths->size(), net.batch));
+      return ctx.fail(
+          fmt::format("{} sequence_lens for a batch of {}", lengths->size(), net.batch));
     }
     net.lengths = *lengths;
     for (std::int64_t length : net.lengths) {

@@ -23,7 +23,7 @@ struct Activation {
 struct Recurrence {
   std::int64_t steps = 0, batch = 0, input = 0, hidden = 0, directions = 1;
   std::int64_t gates = 1;
-  bool batch_first = false;           ///< layout 1 [RNN-14]
+  bool batch_first = false;  ///< layout 1 [RNN-14]
   bool reverse_only = false;
   double clip = 0;                    ///< 0: none
   std::vector<Activation> functions;  ///< of the first direction, then of the second

@@ -72,9 +72,12 @@ Status roi_align(KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_dims(ctx, rois, Dims{count, 4}, "rois"));
   ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(2), Dims{count}, "batch_indices"));
   ONNXCOMPAT_TRY(const auto batches, ctx.ints_input(2));
-  RoiOptions options{ctx.int_attr("output_height", 1), ctx.int_attr("output_width", 1),
+  RoiOptions options{ctx.int_attr("output_height", 1),
+                     ctx.int_attr("output_width", 1),
                      ctx.int_attr("sampling_ratio", 0),
-                     static_cast<double>(ctx.float_attr("spatial_scale", 1)), 0, false};
+                     static_cast<double>(ctx.float_attr("spatial_scale", 1)),
+                     0,
+                     false};
   const std::string coordinates =
       ctx.since_version() < 16 ? "output_half_pixel"
                                : ctx.string_attr("coordinate_transformation_mode", "half_pixel");
@@ -91,8 +94,8 @@ Status roi_align(KernelContext& ctx) {
   const std::int64_t channels = x.dim(1), height = x.dim(2), width = x.dim(3);
   if (count > 0 && height * width == 0) return ctx.fail("X is empty");
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {
-    ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(),
-                                      Dims{count, channels, options.height, options.width}));
+    ONNXCOMPAT_TRY(auto y,
+                   compute<A>(ctx, x.type(), Dims{count, channels, options.height, options.width}));
     const Operand<A> input(x);
     const Operand<double> regions(rois);
     for (std::int64_t r = 0; r < count; ++r) {
@@ -244,7 +247,8 @@ Status non_max_suppression(KernelContext& ctx) {
   ONNXCOMPAT_TRY(const float iou_threshold, scalar_input(ctx, 3, 0));
   ONNXCOMPAT_TRY(const float score_threshold,
                  scalar_input(ctx, 4, -std::numeric_limits<float>::infinity()));
-  if (!(iou_threshold >= 0 && iou_threshold <= 1)) return ctx.fail("iou_threshold is not in [0, 1]");
+  if (!(iou_threshold >= 0 && iou_threshold <= 1))
+    return ctx.fail("iou_threshold is not in [0, 1]");
   const bool centers = ctx.int_attr("center_point_box", 0) != 0;
   const auto box_values = boxes.data<float>();
   const auto score_values = scores.data<float>();
@@ -271,8 +275,8 @@ Status non_max_suppression(KernelContext& ctx) {
       }
     }
   }
-  ONNXCOMPAT_TRY(Tensor y, ctx.allocate(DataType::int64,
-                                        {static_cast<std::int64_t>(chosen.size() / 3), 3}));
+  ONNXCOMPAT_TRY(Tensor y,
+                 ctx.allocate(DataType::int64, {static_cast<std::int64_t>(chosen.size() / 3), 3}));
   std::ranges::copy(chosen, y.mutable_data<std::int64_t>().begin());
   ctx.set(0, std::move(y));
   return {};

@@ -88,8 +88,8 @@ Result<Recurrent> resolve_linear_attention(const KernelContext& ctx) {
   net.q_heads = ctx.int_attr("q_num_heads", 0);
   net.kv_heads = ctx.int_attr("kv_num_heads", 0);
   if (net.kv_heads < 1 || net.q_heads < 1 || net.q_heads % net.kv_heads != 0 ||
-      q.dim(2) % net.q_heads != 0 || k.dim(2) % net.kv_heads != 0 ||
-      v.dim(2) % net.kv_heads != 0 || q.dim(2) / net.q_heads != k.dim(2) / net.kv_heads) {
+      q.dim(2) % net.q_heads != 0 || k.dim(2) % net.kv_heads != 0 || v.dim(2) % net.kv_heads != 0 ||
+      q.dim(2) / net.q_heads != k.dim(2) / net.kv_heads) {
     return ctx.fail("the numbers of heads do not fit query, key and value");
   }
   net.key_size = q.dim(2) / net.q_heads;
@@ -101,9 +101,9 @@ Result<Recurrent> resolve_linear_attention(const KernelContext& ctx) {
   net.decays = rule.starts_with("gated");
   net.corrects = rule.ends_with("delta");
   if (ctx.has(3)) {
-    ONNXCOMPAT_CHECK(require_dims(
-        ctx, ctx.input(3), Dims{net.batch, net.kv_heads, net.key_size, net.value_size},
-        "past_state"));
+    ONNXCOMPAT_CHECK(require_dims(ctx, ctx.input(3),
+                                  Dims{net.batch, net.kv_heads, net.key_size, net.value_size},
+                                  "past_state"));
   }
   for (int i : {4, 5}) {
     const bool needed = i == 4 ? net.decays : net.corrects;
@@ -150,8 +150,8 @@ Status linear_attention(KernelContext& ctx) {
           const A* key = k.data() + (place * net.kv_heads + h) * dk;
           const A* value = v.data() + (place * net.kv_heads + h) * dv;
           for (std::int64_t i = 0; i < dk && net.decays; ++i) {
-            const A factor = std::exp(decay[(place * net.kv_heads + h) * net.decay_size +
-                                            (net.decay_size == 1 ? 0 : i)]);
+            const A factor = std::exp(
+                decay[(place * net.kv_heads + h) * net.decay_size + (net.decay_size == 1 ? 0 : i)]);
             for (std::int64_t j = 0; j < dv; ++j) state[i * dv + j] *= factor;
           }
           std::copy_n(value, dv, update.data());

@@ -83,8 +83,7 @@ Status dft(KernelContext& ctx) {
       const std::int64_t o = at / inner, i = at % inner;
       line.assign(static_cast<std::size_t>(plan.length), 0);
       const bool half = plan.onesided && plan.inverse;
-      const std::int64_t used =
-          std::min(plan.in_length, half ? plan.length / 2 + 1 : plan.length);
+      const std::int64_t used = std::min(plan.in_length, half ? plan.length / 2 + 1 : plan.length);
       for (std::int64_t n = 0; n < used; ++n) {
         const A* value = input.data() + ((o * plan.in_length + n) * inner + i) * plan.parts;
         const Complex element(static_cast<double>(value[0]),
@@ -139,8 +138,8 @@ Status stft(KernelContext& ctx) {
         const A* value = input.data() + (first + n) * parts;
         const double weight = window.size() == 0 ? 1 : static_cast<double>(window[n]);
         frame[static_cast<std::size_t>(n)] =
-            weight * Complex(static_cast<double>(value[0]),
-                             parts == 2 ? static_cast<double>(value[1]) : 0);
+            weight *
+            Complex(static_cast<double>(value[0]), parts == 2 ? static_cast<double>(value[1]) : 0);
       }
       transform(frame);
       for (std::int64_t k = 0; k < bins; ++k) {
@@ -179,8 +178,8 @@ Status cosine_window(KernelContext& ctx, double a0, double a1, double a2) {
   std::vector<double> values;
   for (std::int64_t n = 0; n < *size; ++n) {
     // A symmetric window of one point is its own middle.
-    const double phase = period == 0 ? std::numbers::pi
-                                     : 2 * std::numbers::pi * static_cast<double>(n) / period;
+    const double phase =
+        period == 0 ? std::numbers::pi : 2 * std::numbers::pi * static_cast<double>(n) / period;
     values.push_back(a0 - a1 * std::cos(phase) + a2 * std::cos(2 * phase));
   }
   return set_numbers(ctx, static_cast<DataType>(ctx.int_attr("output_datatype", 1)), {*size},
@@ -218,8 +217,8 @@ Status mel_weight_matrix(KernelContext& ctx) {
   for (std::int64_t i = 0; i < *bands + 2; ++i) {
     const double hertz =
         700 * (std::pow(10, (mel(low) + static_cast<double>(i) * step) / 2595) - 1);
-    const double bin = std::floor(static_cast<double>(*length + 1) * hertz /
-                                  static_cast<double>(*rate));
+    const double bin =
+        std::floor(static_cast<double>(*length + 1) * hertz / static_cast<double>(*rate));
     if (!(bin < static_cast<double>(bins))) return ctx.fail("an edge lies above the spectrum");
     points.push_back(std::max<std::int64_t>(0, static_cast<std::int64_t>(bin)));
   }
@@ -237,8 +236,8 @@ Status mel_weight_matrix(KernelContext& ctx) {
           static_cast<double>(right - j) / static_cast<double>(right - middle);
     }
   }
-  return set_numbers(ctx, static_cast<DataType>(ctx.int_attr("output_datatype", 1)),
-                     {bins, *bands}, matrix.span());
+  return set_numbers(ctx, static_cast<DataType>(ctx.int_attr("output_datatype", 1)), {bins, *bands},
+                     matrix.span());
 }
 
 }  // namespace

@@ -35,18 +35,19 @@ Result<Dims> read_ints(const KernelContext& ctx, std::string_view name, std::siz
 }  // namespace
 
 Result<SlidingWindow> read_window(const KernelContext& ctx, std::span<const std::int64_t> input,
-                           std::span<const std::int64_t> kernel) {
+                                  std::span<const std::int64_t> kernel) {
   const std::size_t rank = input.size();
   SlidingWindow window;
   window.input.assign(input.begin(), input.end());
   window.kernel.assign(kernel.begin(), kernel.end());
   if (kernel.size() != rank) {
-    return ctx.fail(fmt::format("the kernel has {} spatial axes, the input {}", kernel.size(), rank));
+    return ctx.fail(
+        fmt::format("the kernel has {} spatial axes, the input {}", kernel.size(), rank));
   }
   for (std::size_t i = 0; i < rank; ++i) {
     if (kernel[i] < 1 || kernel[i] > kMaxAttribute || input[i] > kMaxDim) {
-      return ctx.fail(fmt::format("kernel {} over {} is out of range", to_string(kernel),
-                                  to_string(input)));
+      return ctx.fail(
+          fmt::format("kernel {} over {} is out of range", to_string(kernel), to_string(input)));
     }
   }
   ONNXCOMPAT_TRY(window.strides, read_ints(ctx, "strides", rank, 1, 1));
@@ -64,7 +65,7 @@ Result<SlidingWindow> read_window(const KernelContext& ctx, std::span<const std:
 }
 
 Result<SlidingWindow> resolve_window(const KernelContext& ctx, std::span<const std::int64_t> input,
-                              std::span<const std::int64_t> kernel, WindowRules rules) {
+                                     std::span<const std::int64_t> kernel, WindowRules rules) {
   ONNXCOMPAT_TRY(SlidingWindow window, read_window(ctx, input, kernel));
   const std::string auto_pad = ctx.string_attr("auto_pad", "NOTSET");
   const bool same = auto_pad.starts_with("SAME");
@@ -82,8 +83,7 @@ Result<SlidingWindow> resolve_window(const KernelContext& ctx, std::span<const s
       continue;
     }
     if (valid) window.pads_begin[i] = window.pads_end[i] = 0;
-    const std::int64_t room =
-        size + window.pads_begin[i] + window.pads_end[i] - window.extent(i);
+    const std::int64_t room = size + window.pads_begin[i] + window.pads_end[i] - window.extent(i);
     // With VALID both forms of the text give the floor [MaxPool-12].
     const bool ceil = rules.ceil_mode && !valid;
     std::int64_t count = (ceil ? ceil_div(room, stride) : floor_div(room, stride)) + 1;

@@ -21,9 +21,7 @@ struct SlidingWindow {
 
   int rank() const { return static_cast<int>(input.size()); }
   /// Distance from the first to one past the last input element under the kernel.
-  std::int64_t extent(std::size_t axis) const {
-    return (kernel[axis] - 1) * dilations[axis] + 1;
-  }
+  std::int64_t extent(std::size_t axis) const { return (kernel[axis] - 1) * dilations[axis] + 1; }
   /// First input coordinate of window `at` (may lie in the padding).
   std::int64_t start(std::size_t axis, std::int64_t at) const {
     return at * strides[axis] - pads_begin[axis];
@@ -42,11 +40,11 @@ struct WindowRules {
 /// for transposed convolutions (see conv_transpose.cpp). Errors: wrong lengths, values out of
 /// range.
 Result<SlidingWindow> read_window(const KernelContext& ctx, std::span<const std::int64_t> input,
-                           std::span<const std::int64_t> kernel);
+                                  std::span<const std::int64_t> kernel);
 
 /// read_window, then pads by auto_pad and the output dims.
 Result<SlidingWindow> resolve_window(const KernelContext& ctx, std::span<const std::int64_t> input,
-                              std::span<const std::int64_t> kernel, WindowRules rules = {});
+                                     std::span<const std::int64_t> kernel, WindowRules rules = {});
 
 /// Kernel positions k in [first, last) whose input coordinate start + k·dilation is inside
 /// [0, size).
