@@ -91,6 +91,7 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     report.targets.push_back(target_report(settings.targets[i], verdicts[i]));
     TargetReport& target = report.targets.back();
+    add_source(target, settings.targets[i], table);
     if (options.advise && !target.compatible) {
       if (report.verdict == "valid") add_convertibility(target, *model, settings.targets[i]);
       target.advice = export_advice(*model, settings.targets[i]);

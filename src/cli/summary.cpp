@@ -9,6 +9,7 @@
 #include "checker/target.h"
 #include "cli/request.h"
 #include "versiontable/exporters.h"
+#include "versiontable/version_number.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -72,14 +73,19 @@ void add_findings(ModelReport& report, const Model& model, const CheckOptions& o
 }
 
 TargetReport target_report(const Target& target, TargetVerdict verdict) {
-  TargetReport report{.target = target.spec,
-                      .evidence = std::string(name_of(target.evidence)),
-                      .compatible = verdict.compatible,
-                      .blockers = std::move(verdict.findings)};
-  if (target.confidence) report.confidence = name_of(*target.confidence);
-  report.source = target.source;
-  report.note = target.note;
-  return report;
+  return {.target = target.spec,
+          .evidence = std::string(name_of(target.evidence)),
+          .compatible = verdict.compatible,
+          .blockers = std::move(verdict.findings)};
+}
+
+void add_source(TargetReport& report, const Target& target, const VersionTable& table) {
+  const std::string_view version = std::string_view(target.spec).substr(target.spec.find('=') + 1);
+  const Release* row = deciding_release(table.releases(), target.product, version);
+  if (row == nullptr) return;
+  report.confidence = name_of(row->confidence);
+  report.source = row->source;
+  report.note = row->note;
 }
 
 TargetReport target_report(const Model& model, const Target& target) {

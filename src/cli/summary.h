@@ -30,6 +30,9 @@ TargetReport target_report(const Model& model, const Target& target);
 /// The report of a verdict that is there already.
 TargetReport target_report(const Target& target, TargetVerdict verdict);
 
+/// Adds what the table says of the row that decides: confidence, source and note.
+void add_source(TargetReport& report, const Target& target, const VersionTable& table);
+
 /// How whoever exported the model can export it again so that the target takes it; empty where that
 /// is not known, or the opset is not in question.
 std::string export_advice(const Model& model, const Target& target);

@@ -144,7 +144,6 @@ Result<Target> VersionTable::product_target(const Product& product,
                 .product = std::string(product.name),
                 .ceilings = row->ceilings,
                 .evidence = row->evidence,
-                .confidence = row->confidence,
                 .documented = std::nullopt,
                 .source = std::string(row->source),
                 .note = std::string(row->note)};

@@ -105,8 +105,7 @@ struct Target {
   std::string product;  ///< "onnxruntime"; empty for opset, domain and ir targets
   Ceilings ceilings;    ///< what decides: measured where known, else documented
   Evidence evidence = Evidence::stated;
-  std::optional<Confidence> confidence = {};  ///< of the row; none for opset, domain and ir targets
-  std::optional<Ceilings> documented;         ///< the other reading, where the two differ
+  std::optional<Ceilings> documented;  ///< the other reading, where the two differ
   std::string source;
   std::string note;
 };
