@@ -6,8 +6,8 @@
 //
 // What it prints is compared with the golden files beside it, FIXTURE.stdout and FIXTURE.stderr
 // (no file: nothing may be printed there). Several RUN lines run one after the other; their output
-// is concatenated and EXIT is that of the last. `# STDIN: FILE` gives the commands after it that file
-// as standard input. ONNXCOMPAT_BLESS=1 rewrites the goldens.
+// is concatenated and EXIT is that of the last. `# STDIN: FILE` gives the commands after it that
+// file as standard input. ONNXCOMPAT_BLESS=1 rewrites the goldens.
 
 #include <cstdio>
 #include <cstdlib>
@@ -111,9 +111,9 @@ int main(int argc, char** argv) {
     replace_all(command, "%tmp", tmp.string());
     replace_all(command, "%dir", ".");
     replace_all(command, "%", file.filename().string());
-    const std::string line = fmt::format(
-        "cd '{}' && env -u NO_COLOR '{}' {} >'{}' 2>'{}' <'{}'", file.parent_path().string(),
-        program.string(), command, out.string(), err.string(), input);
+    const std::string line = fmt::format("cd '{}' && env -u NO_COLOR '{}' {} >'{}' 2>'{}' <'{}'",
+                                         file.parent_path().string(), program.string(), command,
+                                         out.string(), err.string(), input);
     const int status = std::system(line.c_str());
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     captured_out += read(out);

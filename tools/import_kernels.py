@@ -33,6 +33,8 @@ ELEMENTS = {
 FAULTS = [
     {"operator": "Loop", "domain": "ai.onnx", "releases": "1.24-1.27", "nested": 30,
      "effect": "loading hangs: 30 nested loops took longer than 15 seconds"},
+    {"operator": "CenterCropPad", "domain": "ai.onnx", "releases": "1.14-1.14", "negative": "axes",
+     "effect": "loading crashes: CenterCropPad with negative axes"},
     {"value": "optional", "releases": "1.9-1.14",
      "effect": "no model with a value of an optional type loads"},
 ]

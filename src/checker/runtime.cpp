@@ -66,7 +66,7 @@ int given(const Strings& names) {
 /// Does the type of every output follow from those of the inputs?
 bool outputs_follow_inputs(const OpSchema& schema) {
   return std::ranges::all_of(schema.outputs, [&](const FormalParameter& output) {
-    return output.type_str.find('(') != std::string_view::npos ||
+    return schema.allowed_types(output.type_str).size() == 1 ||
            std::ranges::any_of(schema.inputs, [&](const FormalParameter& input) {
              return input.type_str == output.type_str;
            });
@@ -117,8 +117,8 @@ class RuntimeCheck {
  private:
   void add(const Rule& rule, const Place& place, std::string message, std::string_view evidence,
            std::string hint = {}) {
-    findings_.push_back({make_finding(rule, place, std::move(message), std::move(hint)),
-                         std::string(evidence)});
+    findings_.push_back(
+        {make_finding(rule, place, std::move(message), std::move(hint)), std::string(evidence)});
   }
 
   std::string_view kernel_evidence() const {
@@ -165,18 +165,17 @@ class RuntimeCheck {
       }
       if (opset < 1) return;
     }
-    const OpSchema* schema = is_experimental_operator(domain, op, opset)
-                                 ? nullptr
-                                 : find_schema(domain, op, opset);
+    const OpSchema* schema =
+        is_experimental_operator(domain, op, opset) ? nullptr : find_schema(domain, op, opset);
     if (schema != nullptr) return standard(body, index, node, *schema);
     if (const ContributedSchema* own = find_contributed(domain, op, opset)) {
       return contributed(body, index, node, *own);
     }
     const bool known_domain = is_standard_domain(domain) || is_contributed_domain(domain);
     add(rules::op_unknown_to_runtime, place,
-        known_domain ? fmt::format("{} {} has no operator {}", display_domain(domain), opset, op)
-                     : fmt::format("{} is of no domain that {} knows", qualified(domain, op),
-                                   target_.spec),
+        known_domain
+            ? fmt::format("{} {} has no operator {}", display_domain(domain), opset, op)
+            : fmt::format("{} is of no domain that {} knows", qualified(domain, op), target_.spec),
         kMeasuredLoad);
   }
 
@@ -186,8 +185,7 @@ class RuntimeCheck {
     std::vector<Actual> result;
     const auto note = [&](bool is_input, int slot, const std::string& name, const auto* formal) {
       if (name.empty() || formal == nullptr) return;
-      result.push_back({is_input, slot,
-                        kernel_spelling(scope_.inference->type_of(body.body, name)),
+      result.push_back({is_input, slot, kernel_spelling(scope_.inference->type_of(body.body, name)),
                         formal->type_str, formal->name});
     };
     for (int i = 0; i < node.inputs().size(); ++i) {
@@ -228,7 +226,8 @@ class RuntimeCheck {
   static const Actual* misfit(const Kernel& kernel, const std::vector<Actual>& values) {
     for (const KernelTypes& allowed : kernel.types) {
       for (const Actual& value : values) {
-        if (value.type.empty() || (value.type_str != allowed.param && value.formal != allowed.param))
+        if (value.type.empty() ||
+            (value.type_str != allowed.param && value.formal != allowed.param))
           continue;
         if (std::ranges::count(allowed.types, value.type)) continue;
         if (value.type == "float16" && std::ranges::count(allowed.types, "float")) continue;
@@ -247,10 +246,9 @@ class RuntimeCheck {
       if (wrong == nullptr) return;
     }
     add(rules::no_kernel_in_runtime, place,
-        wrong == nullptr
-            ? fmt::format("{} has no CPU kernel for {}-{}", target_.spec, name, since)
-            : fmt::format("{} has no CPU kernel for {}-{} with {} as {}", target_.spec, name, since,
-                          wrong->type, wrong->formal),
+        wrong == nullptr ? fmt::format("{} has no CPU kernel for {}-{}", target_.spec, name, since)
+                         : fmt::format("{} has no CPU kernel for {}-{} with {} as {}", target_.spec,
+                                       name, since, wrong->type, wrong->formal),
         kernel_evidence());
   }
 
@@ -266,7 +264,10 @@ class RuntimeCheck {
       return;
     }
     const std::vector<Actual> values = actuals(body, node, schema);
-    if (has_unknown_type(body, index, node, values) || has_faulty_value(place, values)) return;
+    if (has_unknown_type(body, index, node, values) || has_faulty_value(place, values) ||
+        has_faulty_attribute(place, node)) {
+      return;
+    }
     if (schema.domain.empty() && schema.name == kTakenAtLoad) return;
     switch (measured(schema, values)) {
       case LoadEvidence::loads:
@@ -292,8 +293,7 @@ class RuntimeCheck {
     // Without a kernel the runtime writes the operator out as its function body.
     if (schema.has_function_body || schema.context_dependent_function) return;
     kernels_for(place, std::string(schema.name), schema.since_version,
-                kernels_.kernels(schema.domain, schema.name, schema.since_version),
-                values);
+                kernels_.kernels(schema.domain, schema.name, schema.since_version), values);
   }
 
   static std::string inputs_text(const std::vector<Actual>& values) {
@@ -326,6 +326,23 @@ class RuntimeCheck {
     return false;
   }
 
+  bool has_faulty_attribute(const Place& place, const NodeView& node) {
+    for (const RuntimeFault* fault : kernels_.faults()) {
+      if (fault->negative.empty() || node.op_type() != fault->op ||
+          node.domain() != fault->domain) {
+        continue;
+      }
+      const auto attribute = node.attribute(fault->negative);
+      if (!attribute || std::ranges::none_of(attribute->ints(), [](auto i) { return i < 0; })) {
+        continue;
+      }
+      add(rules::runtime_fault, place, fmt::format("{}: {}", target_.spec, fault->effect),
+          kMeasuredLoad);
+      return true;
+    }
+    return false;
+  }
+
   void contributed(const BodyScope& body, int index, const NodeView& node,
                    const ContributedSchema& schema) {
     const Place place = at_node(body, index);
@@ -354,7 +371,8 @@ class RuntimeCheck {
                        release_text(schema.last));
   }
 
-  /// Inputs, outputs and attributes that the release does not have; true if the release refuses the node.
+  /// Inputs, outputs and attributes that the release does not have; true if the release refuses the
+  /// node.
   bool has_other_signature(const BodyScope& body, int index, const NodeView& node,
                            const ContributedSchema& schema, const std::string& name) {
     const Place place = at_node(body, index);
@@ -469,7 +487,7 @@ class RuntimeCheck {
 }  // namespace
 
 std::vector<TargetFinding> check_runtime(const ModelScope& scope, const Target& target,
-                                   const KernelTable& kernels) {
+                                         const KernelTable& kernels) {
   return RuntimeCheck(scope, target, kernels).run();
 }
 

@@ -14,6 +14,6 @@ namespace onnxcompat {
 /// register, has no CPU kernel for, or has in an older form; functions; known faults. Needs
 /// scope.inference. What the tables do not hold is not judged.
 std::vector<TargetFinding> check_runtime(const ModelScope& scope, const Target& target,
-                                   const KernelTable& kernels);
+                                         const KernelTable& kernels);
 
 }  // namespace onnxcompat

@@ -17,7 +17,8 @@ class Baseline {
   /// A file that is not there is an empty baseline only if `may_be_missing`.
   static Result<Baseline> read(const std::string& file, bool may_be_missing);
 
-  /// Takes findings that the baseline has out of a report, as often as it has them; verdicts follow.
+  /// Takes findings that the baseline has out of a report, as often as it has them; verdicts
+  /// follow.
   void apply(ModelReport& report) const;
 
   /// Replaces what is known of the report's model by what the report has now.

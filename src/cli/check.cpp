@@ -64,10 +64,10 @@ Result<Settings> settings_for(const Options& options, const Config& config,
                               const VersionTable& table) {
   Settings settings;
   settings.config = &config;
-  settings.check.select = !options.select.empty() ? options.select
-                                                  : config.select.value_or(std::vector<std::string>());
-  settings.check.ignore = !options.ignore.empty() ? options.ignore
-                                                  : config.ignore.value_or(std::vector<std::string>());
+  settings.check.select =
+      !options.select.empty() ? options.select : config.select.value_or(std::vector<std::string>());
+  settings.check.ignore =
+      !options.ignore.empty() ? options.ignore : config.ignore.value_or(std::vector<std::string>());
   if (config.max_findings) settings.check.max_findings = *config.max_findings;
   if (options.max_findings) settings.check.max_findings = *options.max_findings;
   settings.fail_on = severity_named(options.fail_on.value_or(config.fail_on.value_or("error")));
@@ -86,8 +86,8 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
   if (!model) return unreadable(input.path, model.error());
   ModelReport report = stamp_of(*model);
   add_findings(report, *model, settings.check);
-  const std::vector<TargetVerdict> verdicts = check_targets(
-      *model, settings.targets, {.allow_unreleased = options.allow_unreleased});
+  const std::vector<TargetVerdict> verdicts =
+      check_targets(*model, settings.targets, {.allow_unreleased = options.allow_unreleased});
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     report.targets.push_back(target_report(settings.targets[i], verdicts[i]));
     TargetReport& target = report.targets.back();

@@ -18,8 +18,8 @@ namespace {
 constexpr std::string_view kFileName = "onnxcompat.toml";
 
 Error at(const fs::path& file, const toml::source_region& where, std::string_view what) {
-  return {ExitCode::usage, fmt::format("{}:{}:{}: {}", file.string(), where.begin.line,
-                                       where.begin.column, what)};
+  return {ExitCode::usage,
+          fmt::format("{}:{}:{}: {}", file.string(), where.begin.line, where.begin.column, what)};
 }
 
 /// Reads one table key by key and complains about the first thing that is wrong.
@@ -111,9 +111,9 @@ Result<void> read_severities(const fs::path& file, const toml::table& root, Conf
   for (const auto& [rule, value] : *table) {
     const auto word = value.value_exact<std::string>();
     if (!word || !is_severity(*word)) {
-      return std::unexpected(at(file, value.source(),
-                                fmt::format("severity of '{}' is not error, warning, info or off",
-                                            rule.str())));
+      return std::unexpected(
+          at(file, value.source(),
+             fmt::format("severity of '{}' is not error, warning, info or off", rule.str())));
     }
     config.severities[std::string(rule.str())] = *word;
   }
@@ -160,7 +160,7 @@ bool matches(const Suppression& one, const Finding& finding, const std::string& 
          matches_pattern(one.place, without_numbers(finding.location.path));
 }
 
-std::string quoted(std::string_view text) {
+std::string toml_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -171,7 +171,7 @@ std::string quoted(std::string_view text) {
 
 std::string list_of(const std::vector<std::string>& texts) {
   std::string out = "[";
-  for (const std::string& text : texts) out += (out.size() > 1 ? ", " : "") + quoted(text);
+  for (const std::string& text : texts) out += (out.size() > 1 ? ", " : "") + toml_text(text);
   return out + "]";
 }
 
@@ -307,23 +307,23 @@ void apply_config(ModelReport& report, const Config& config, std::string_view to
 }
 
 std::string show_config(const Config& config) {
-  std::string out = config.file.empty() ? "# no onnxcompat.toml\n"
-                                        : fmt::format("# {}\n", config.file.string());
+  std::string out =
+      config.file.empty() ? "# no onnxcompat.toml\n" : fmt::format("# {}\n", config.file.string());
   if (config.targets) out += fmt::format("targets = {}\n", list_of(*config.targets));
-  if (config.fail_on) out += fmt::format("fail-on = {}\n", quoted(*config.fail_on));
+  if (config.fail_on) out += fmt::format("fail-on = {}\n", toml_text(*config.fail_on));
   if (config.select) out += fmt::format("select = {}\n", list_of(*config.select));
   if (config.ignore) out += fmt::format("ignore = {}\n", list_of(*config.ignore));
   if (config.max_findings) out += fmt::format("max-findings = {}\n", *config.max_findings);
   if (!config.severities.empty()) out += "\n[severity]\n";
   for (const auto& [rule, severity] : config.severities) {
-    out += fmt::format("{} = {}\n", quoted(rule), quoted(severity));
+    out += fmt::format("{} = {}\n", toml_text(rule), toml_text(severity));
   }
   for (const Suppression& one : config.suppressions) {
-    out += fmt::format("\n[[suppress]]\nrule = {}\n", quoted(one.rule));
-    if (!one.place.empty()) out += fmt::format("place = {}\n", quoted(one.place));
-    if (!one.model.empty()) out += fmt::format("model = {}\n", quoted(one.model));
-    if (!one.target.empty()) out += fmt::format("target = {}\n", quoted(one.target));
-    out += fmt::format("reason = {}\n", quoted(one.reason));
+    out += fmt::format("\n[[suppress]]\nrule = {}\n", toml_text(one.rule));
+    if (!one.place.empty()) out += fmt::format("place = {}\n", toml_text(one.place));
+    if (!one.model.empty()) out += fmt::format("model = {}\n", toml_text(one.model));
+    if (!one.target.empty()) out += fmt::format("target = {}\n", toml_text(one.target));
+    out += fmt::format("reason = {}\n", toml_text(one.reason));
     if (!one.expires.empty()) out += fmt::format("expires = {}\n", one.expires);
   }
   return out;

@@ -32,7 +32,8 @@ std::string_view class_of(Bump bump) {
 }
 
 std::string version_line(const ModelDiff& diff) {
-  if (diff.required == Bump::none) return fmt::format("model_version {}: no bump required", diff.new_version.str());
+  if (diff.required == Bump::none)
+    return fmt::format("model_version {}: no bump required", diff.new_version.str());
   return fmt::format("model_version {} -> {}: a {} bump is required, to {} at least{}",
                      diff.old_version.str(), diff.new_version.str(), name_of(diff.required),
                      diff.least.str(), diff.sufficient ? ", and done" : ", and not done");
@@ -85,9 +86,9 @@ ExitCode run_diff(const Options& options) {
   const auto after = Model::load(options.after);
   if (!after) return complain(after.error());
   const ModelDiff diff = diff_models(*before, *after);
-  const ExitCode written = emit(
-      options.output.format == "json" ? json_of(diff, options) : text_of(diff, options),
-      options.output);
+  const ExitCode written =
+      emit(options.output.format == "json" ? json_of(diff, options) : text_of(diff, options),
+           options.output);
   if (written != ExitCode::ok) return written;
   return fails(diff, options.fail_on) ? ExitCode::findings : ExitCode::ok;
 }
@@ -114,8 +115,7 @@ Exit status: 0; with --fail-on, 1 if there is such a change; 3 a file is unreada
       app.add_option("--fail-on", options->fail_on,
                      "End with 1 on: breaking changes; compatible (or graver) ones; any; or a "
                      "model_version without the bump it needs")
-          ->check(CLI::IsMember(
-              std::vector<std::string>{"breaking", "compatible", "any", "bump"}))
+          ->check(CLI::IsMember(std::vector<std::string>{"breaking", "compatible", "any", "bump"}))
           ->type_name("WHAT");
       options->output.add_to(app, {"text", "json"});
       return [options] { return run_diff(*options); };

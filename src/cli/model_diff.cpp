@@ -29,8 +29,7 @@ bool widens(DataType from, DataType to) {
       {DataType::uint8,
        {DataType::uint16, DataType::uint32, DataType::uint64, DataType::int16, DataType::int32,
         DataType::int64}},
-      {DataType::uint16,
-       {DataType::uint32, DataType::uint64, DataType::int32, DataType::int64}},
+      {DataType::uint16, {DataType::uint32, DataType::uint64, DataType::int32, DataType::int64}},
       {DataType::uint32, {DataType::uint64, DataType::int64}},
       {DataType::complex64, {DataType::complex128}},
   };
@@ -88,8 +87,8 @@ bool same_denotations(const TypeView& from, const TypeView& to) {
 }
 
 std::string hash_of(const Model& model, const TensorView& tensor) {
-  std::string text = fmt::format("{}[{}]", static_cast<int>(tensor.data_type()),
-                                 fmt::join(tensor.dims(), ","));
+  std::string text =
+      fmt::format("{}[{}]", static_cast<int>(tensor.data_type()), fmt::join(tensor.dims(), ","));
   if (tensor.data_type() == DataType::string) {
     for (const std::string& s : tensor.strings()) text += fmt::format("{}:{};", s.size(), s);
     return text;
@@ -196,9 +195,8 @@ class Comparison {
     operators();
     weights();
     texts();
-    std::ranges::stable_sort(diff_.changes, [](const ModelChange& a, const ModelChange& b) {
-      return a.bump > b.bump;
-    });
+    std::ranges::stable_sort(
+        diff_.changes, [](const ModelChange& a, const ModelChange& b) { return a.bump > b.bump; });
     for (const ModelChange& change : diff_.changes) {
       diff_.required = std::max(diff_.required, change.bump);
     }

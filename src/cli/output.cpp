@@ -110,9 +110,9 @@ Result<void> validate(const OutputOptions& options) {
 ExitCode emit(std::string_view text, const OutputOptions& options) {
   for (const Sheet& sheet : sheets_of(options)) {
     if (sheet.format != options.format) {
-      return complain({ExitCode::usage,
-                       fmt::format("this command writes one format at a time: use --format {}",
-                                   sheet.format)});
+      return complain(
+          {ExitCode::usage,
+           fmt::format("this command writes one format at a time: use --format {}", sheet.format)});
     }
     const ExitCode written = emit_to(sheet.path, text);
     if (written != ExitCode::ok) return written;

@@ -142,11 +142,11 @@ void add_convertibility(TargetReport& report, const Model& model, const Target& 
   }
   const TargetVerdict after = check_target(*converted->model, target);
   report.convertible = after.compatible;
-  report.convert_note = after.compatible
-                            ? fmt::format("onnxcompat convert {} --target {} -o {}",
-                                          shell_word(model.path().string()), target.spec,
-                                          shell_word(converted_name(model.path(), *converted->model)))
-                            : fmt::format("what remains: {}", after.findings.front().message);
+  report.convert_note =
+      after.compatible ? fmt::format("onnxcompat convert {} --target {} -o {}",
+                                     shell_word(model.path().string()), target.spec,
+                                     shell_word(converted_name(model.path(), *converted->model)))
+                       : fmt::format("what remains: {}", after.findings.front().message);
 }
 
 MinimumReport minimum_of(const Model& model, const VersionTable& table) {

@@ -14,9 +14,9 @@ std::string write_concise(const Report& report, const FormatOptions&) {
       out += fmt::format("{}: error: {}\n", path, printable(model.error));
     }
     each_finding(model, [&](const TargetFinding& finding, const TargetReport* target) {
-      out += fmt::format("{}: {}: {} {}: {}", path, name_of(finding.severity),
-                         printable(finding.rule), finding.name,
-                         printable(message_of(finding, target)));
+      out +=
+          fmt::format("{}: {}: {} {}: {}", path, name_of(finding.severity), printable(finding.rule),
+                      finding.name, printable(message_of(finding, target)));
       if (!finding.location.path.empty()) {
         out += fmt::format(" (at {})", printable(finding.location.path));
       }

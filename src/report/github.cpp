@@ -2,8 +2,8 @@
 
 #include "report/report.h"
 
-// Workflow commands of GitHub Actions: `::error file=…,title=…::message`, one a finding, which become
-// annotations of the run.
+// Workflow commands of GitHub Actions: `::error file=…,title=…::message`, one a finding, which
+// become annotations of the run.
 
 namespace onnxcompat {
 namespace {
@@ -53,10 +53,9 @@ std::string write_github(const Report& report, const FormatOptions&) {
       std::string message = message_of(finding, target);
       if (!finding.location.path.empty()) message += fmt::format(" (at {})", finding.location.path);
       if (!finding.hint.empty()) message += fmt::format(". {}", finding.hint);
-      out += fmt::format("::{} file={},title={}::{}\n", command_of(finding.severity),
-                         property(model.path),
-                         property(fmt::format("{} {}", finding.rule, finding.name)),
-                         escaped(message));
+      out += fmt::format(
+          "::{} file={},title={}::{}\n", command_of(finding.severity), property(model.path),
+          property(fmt::format("{} {}", finding.rule, finding.name)), escaped(message));
     });
   }
   // A line of its own cannot start a command: totals hold numbers and words of ours only.

@@ -147,10 +147,10 @@ Json json_of_tool(const Report& report) {
 }
 
 Json json_of(const Totals& totals) {
-  return {{"models", totals.models},         {"valid", totals.valid},
-          {"invalid", totals.invalid},       {"unreadable", totals.unreadable},
-          {"errors", totals.errors},         {"warnings", totals.warnings},
-          {"infos", totals.infos},           {"targets_failed", totals.targets_failed},
+  return {{"models", totals.models},        {"valid", totals.valid},
+          {"invalid", totals.invalid},      {"unreadable", totals.unreadable},
+          {"errors", totals.errors},        {"warnings", totals.warnings},
+          {"infos", totals.infos},          {"targets_failed", totals.targets_failed},
           {"suppressed", totals.suppressed}};
 }
 

@@ -111,8 +111,8 @@ std::string write_junit(const Report& report, const FormatOptions&) {
     int broken = 0;
     std::string body;
     for (const Case& one : cases) {
-      body += fmt::format("    <testcase classname=\"{}\" name=\"{}\"", xml(model.path),
-                          xml(one.name));
+      body +=
+          fmt::format("    <testcase classname=\"{}\" name=\"{}\"", xml(model.path), xml(one.name));
       if (one.failure.empty() && one.error.empty() && one.output.empty()) {
         body += "/>\n";
         continue;

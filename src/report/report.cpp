@@ -55,10 +55,10 @@ std::string plural(int count, std::string_view noun) {
 }
 
 std::string totals_line(const Totals& totals) {
-  std::string line = fmt::format(
-      "{}: {} valid, {} invalid, {} unreadable; {}, {}, {}", plural(totals.models, "model"),
-      totals.valid, totals.invalid, totals.unreadable, plural(totals.errors, "error"),
-      plural(totals.warnings, "warning"), plural(totals.infos, "note"));
+  std::string line = fmt::format("{}: {} valid, {} invalid, {} unreadable; {}, {}, {}",
+                                 plural(totals.models, "model"), totals.valid, totals.invalid,
+                                 totals.unreadable, plural(totals.errors, "error"),
+                                 plural(totals.warnings, "warning"), plural(totals.infos, "note"));
   if (totals.targets_failed > 0)
     line += fmt::format("; {} not met", plural(totals.targets_failed, "target"));
   if (totals.suppressed > 0) line += fmt::format("; {} suppressed", totals.suppressed);

@@ -157,8 +157,8 @@ std::string totals_line(const Totals& totals);
 /// "1 model", "2 models"
 std::string plural(int count, std::string_view noun);
 
-/// Calls `visit` for every finding of a model: its own, then each target's blockers with the target,
-/// then a conversion's blockers. Only blockers of targets have an evidence.
+/// Calls `visit` for every finding of a model: its own, then each target's blockers with the
+/// target, then a conversion's blockers. Only blockers of targets have an evidence.
 void each_finding(const ModelReport& model,
                   const std::function<void(const TargetFinding&, const TargetReport*)>& visit);
 

@@ -64,8 +64,8 @@ class Writer {
       });
       for (const SuppressedFinding& one : model.suppressed) {
         Json known = result(model, one.finding, one.target);
-        known["suppressions"] = Json::array(
-            {{{"kind", "external"}, {"justification", printable(one.reason)}}});
+        known["suppressions"] =
+            Json::array({{{"kind", "external"}, {"justification", printable(one.reason)}}});
         results.push_back(std::move(known));
       }
     }
@@ -112,8 +112,8 @@ class Writer {
     const auto rule = std::ranges::find(report_.rules, finding.rule, &RuleDescription::id);
     if (rule != report_.rules.end()) out["ruleIndex"] = rule - report_.rules.begin();
     out["level"] = level_of(finding.severity);
-    out["message"] = text_object(
-        target.empty() ? finding.message : fmt::format("[{}] {}", target, finding.message));
+    out["message"] = text_object(target.empty() ? finding.message
+                                                : fmt::format("[{}] {}", target, finding.message));
     out["locations"] = Json::array({std::move(place)});
     out["partialFingerprints"] = {
         {"onnxcompat/v1", short_hash(model.path + "|" + fingerprint(finding, target))}};
@@ -128,9 +128,7 @@ class Writer {
   const Report& report_;
 };
 
-std::string write_sarif(const Report& report, const FormatOptions&) {
-  return Writer(report).run();
-}
+std::string write_sarif(const Report& report, const FormatOptions&) { return Writer(report).run(); }
 
 }  // namespace
 

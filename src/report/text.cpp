@@ -74,9 +74,7 @@ std::string evidence_of(const TargetReport& target) {
   std::string text = target.evidence;
   if (target.confidence.empty() || target.confidence == "measured") return text;
   text += fmt::format(", {} confidence", target.confidence);
-  if (target.confidence != "high" && !target.source.empty()) {
-    text += ": " + printable(target.source);
-  }
+  if (!target.source.empty()) text += ": " + printable(target.source);
   return text;
 }
 

@@ -56,6 +56,7 @@ struct RuntimeFault {
   std::string_view op;          ///< empty: any
   std::string_view value_kind;  ///< "optional": a value of that kind is enough
   int nested;                   ///< that many nested in each other; 0: one is enough
+  std::string_view negative;    ///< an attribute with a negative number among its values
   ReleaseSeries from;
   ReleaseSeries until;
   std::string_view effect;

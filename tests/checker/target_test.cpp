@@ -98,8 +98,9 @@ TEST_CASE("a release that no table of kernels knows is judged by its ceilings, a
 }
 
 TEST_CASE("unreleased operator sets are taken where the release can be told to") {
-  const Model model = model_of("<ir_version: 13, opset_import: [\"\" : 27]> "
-                               "g (float[1] x) => (float[1] y) { y = Abs (x) }");
+  const Model model = model_of(
+      "<ir_version: 13, opset_import: [\"\" : 27]> "
+      "g (float[1] x) => (float[1] y) { y = Abs (x) }");
   const Target target = target_of("onnxruntime=1.30.0");
   CHECK_FALSE(check_target(model, target).compatible);
   CHECK(check_target(model, target, {.allow_unreleased = true}).compatible);
@@ -112,9 +113,10 @@ TEST_CASE("nested loops that hang a release are told") {
     std::string text = "o = Identity (v)";
     for (int i = 0; i < depth; ++i) {
       // Each level is the body of the next one out.
-      text = "o = Loop (n, , v) <body = l (int64 i, bool c, float[1] v) => (bool k, float[1] o) { "
-             "k = Identity (c) " +
-             text + " }>";
+      text =
+          "o = Loop (n, , v) <body = l (int64 i, bool c, float[1] v) => (bool k, float[1] o) { "
+          "k = Identity (c) " +
+          text + " }>";
     }
     return "<ir_version: 12, opset_import: [\"\" : 24]> "
            "g (int64 n, float[1] v) => (float[1] o) { " +

@@ -50,8 +50,8 @@ class Generator {
     for (const auto& [domain, operators] : data_.at("operators").items()) {
       for (const auto& [name, entries] : operators.items()) {
         for (const Json& entry : entries) {
-          sorted[domain == "ai.onnx" ? "" : domain][name]
-                [entry.at("since_version").get<int>()] = &entry;
+          sorted[domain == "ai.onnx" ? "" : domain][name][entry.at("since_version").get<int>()] =
+              &entry;
         }
       }
     }
@@ -97,8 +97,8 @@ class Generator {
            series(entry.at("last")) + ", " + series_.span(absent) + ", " +
            (entry.value("incomplete", false) ? "false" : "true") + ", " +
            (entry.value("function", false) ? "true" : "false") + ", " + least(numbers.at(0)) +
-           ", " + most(numbers.at(1)) + ", " + least(numbers.at(2)) + ", " +
-           most(numbers.at(3)) + ", " +
+           ", " + most(numbers.at(1)) + ", " + least(numbers.at(2)) + ", " + most(numbers.at(3)) +
+           ", " +
            parameters(entry.at("inputs"), entry.at("input_since"), entry.at("first"),
                       optional_since == entry.end() ? none : *optional_since) +
            ", " +

@@ -1,9 +1,10 @@
+#include "versiontable/kernels.h"
+
 #include <string>
 
 #include <nlohmann/json.hpp>
 
 #include "factgen.h"
-#include "versiontable/kernels.h"
 
 namespace factgen {
 namespace {
@@ -138,7 +139,8 @@ class Generator {
     const auto text = [&](const char* key) { return fault.value(key, std::string()); };
     return "{" + literal(stored_domain(text("domain"))) + ", " + literal(text("operator")) + ", " +
            literal(text("value")) + ", " + std::to_string(fault.value("nested", 0)) + ", " +
-           series_range(text("releases")) + ", " + literal(text("effect")) + "}";
+           literal(text("negative")) + ", " + series_range(text("releases")) + ", " +
+           literal(text("effect")) + "}";
   }
 
   const Json& data_;
