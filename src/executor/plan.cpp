@@ -10,7 +10,7 @@
 namespace onnxcompat::executor {
 namespace {
 
-constexpr int kMaxDepth = 200;  ///< of subgraphs and function calls within each other
+constexpr int kMaxDepth = 320;  ///< of subgraphs and function calls within each other
 
 /// The names of one graph while it is planned.
 struct Scope {
