@@ -32,7 +32,7 @@ def _varint(value):
     return bytes(out)
 
 
-def _field(number, value):
+def field(number, value):
     """A field of the wire format: bytes and text are length-delimited, numbers are varints."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
@@ -43,22 +43,22 @@ def _field(number, value):
 def chain(nodes, opset):
     """A serialized model: float[8] x -> Relu -> Add one -> Relu -> … -> y, with that many nodes."""
     def value_info(name):
-        shape = _field(2, _field(1, _field(1, 8)))  # shape { dim { dim_value: 8 } }
-        tensor_type = _field(1, _field(1, 1) + shape)  # tensor_type { elem_type: FLOAT, … }
-        return _field(1, name) + _field(2, tensor_type)
+        shape = field(2, field(1, field(1, 8)))  # shape { dim { dim_value: 8 } }
+        tensor_type = field(1, field(1, 1) + shape)  # tensor_type { elem_type: FLOAT, … }
+        return field(1, name) + field(2, tensor_type)
 
     graph = bytearray()
     value = "x"
     for i in range(nodes):
         result = "y" if i == nodes - 1 else f"v{i}"
-        inputs = _field(1, value) if i % 2 == 0 else _field(1, value) + _field(1, "one")
-        graph += _field(1, inputs + _field(2, result) + _field(3, f"n{i}")
-                        + _field(4, "Relu" if i % 2 == 0 else "Add"))
+        inputs = field(1, value) if i % 2 == 0 else field(1, value) + field(1, "one")
+        graph += field(1, inputs + field(2, result) + field(3, f"n{i}")
+                        + field(4, "Relu" if i % 2 == 0 else "Add"))
         value = result
-    graph += _field(2, "chain")
-    one = _field(2, 1) + _field(8, "one") + _field(9, b"\0\0\x80\x3f")  # scalar 1.0f
-    graph += _field(5, one) + _field(11, value_info("x")) + _field(12, value_info("y"))
-    return _field(1, 4) + _field(7, bytes(graph)) + _field(8, _field(1, "") + _field(2, opset))
+    graph += field(2, "chain")
+    one = field(2, 1) + field(8, "one") + field(9, b"\0\0\x80\x3f")  # scalar 1.0f
+    graph += field(5, one) + field(11, value_info("x")) + field(12, value_info("y"))
+    return field(1, 4) + field(7, bytes(graph)) + field(8, field(1, "") + field(2, opset))
 
 
 def seconds(command, limit=None, wanted=(0,)):
