@@ -281,6 +281,7 @@ Status Executor::Impl::compute(NodePlan& node, std::span<const Value> inputs,
                     display_domain(node.node.domain())));
   }
   KernelContext context(node.node, node.schema, inputs, outputs, *this);
+  if (!node.has_references) context.keep_in(&node.prepared);
   if (node.rules != nullptr) {  // null without a schema: such kernels look at types themselves
     if (const std::string fault = node.rules->check(inputs); !fault.empty()) {
       return context.fail(fault);
@@ -396,8 +397,8 @@ Result<Value> Executor::Impl::load_initializer(Frame& in, int slot) const {
   if (initializer.kept.present()) return held = initializer.kept;
   auto tensor = initializer.dense ? load(*initializer.dense) : load(*initializer.sparse);
   if (!tensor) return std::unexpected(tensor.error());
-  const bool keep =
-      tensor->is_borrowed() || !in.plan->is_main || tensor->byte_size() <= kWorthKeeping;
+  const bool keep = options.keep_weights || tensor->is_borrowed() || !in.plan->is_main ||
+                    tensor->byte_size() <= kWorthKeeping;
   held = Value{*std::move(tensor)};
   if (keep) initializer.kept = held;
   return held;

@@ -80,8 +80,9 @@ Status celu(KernelContext& c) {
 Status gelu(KernelContext& c) {
   const std::string approximate = c.string_attr("approximate", "none");
   if (approximate == "none") {
-    return activate(
-        c, []<class T>(T x) { return x / 2 * (1 + std::erf(x / std::numbers::sqrt2_v<T>)); });
+    return map_floats(c, simd::gelu, []<class T>(T x) {
+      return x / 2 * (1 + std::erf(x / std::numbers::sqrt2_v<T>));
+    });
   }
   if (approximate != "tanh") return c.fail("approximate must be \"none\" or \"tanh\"");
   return activate(c, []<class T>(T x) {
@@ -103,7 +104,7 @@ Status swish(KernelContext& c) {
 
 // [Sigmoid-1]
 Status sigmoid(KernelContext& c) {
-  return activate(c, [](auto x) { return sigmoid_of(x); });
+  return map_floats(c, simd::sigmoid, [](auto x) { return sigmoid_of(x); });
 }
 
 template <class T>
