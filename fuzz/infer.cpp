@@ -1,7 +1,6 @@
 // Types and shapes of every value, by themselves and with defaults assumed.
 
 #include "inference/inference.h"
-
 #include "model/walk.h"
 #include "mutate.h"
 #include "support.h"

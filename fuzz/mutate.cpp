@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -56,9 +57,9 @@ struct Inventory {
 
 std::int64_t number(Random& random, std::int64_t old) {
   constexpr std::array<std::int64_t, 26> kOdd = {
-      0,  1,  2,  3,   4,   5,   7,   8,      9,          13,         21,         24,        64,
-      -1, -2, -3, 127, 255, 256, -128, 65'536, 2147483647, -2147483648, 4294967296, INT64_MAX,
-      INT64_MIN};
+      0,   1,    2,      3,          4,           5,          7,         8,        9,
+      13,  21,   24,     64,         -1,          -2,         -3,        127,      255,
+      256, -128, 65'536, 2147483647, -2147483648, 4294967296, INT64_MAX, INT64_MIN};
   switch (below(random, 4)) {
     case 0:
       return static_cast<std::int64_t>(static_cast<std::uint64_t>(old) + 1);
@@ -78,10 +79,9 @@ std::string text(Random& random, const Inventory& inventory, const gp::FieldDesc
   if (!inventory.strings.empty() && !one_in(random, 4)) {
     return inventory.strings[below(random, inventory.strings.size())];
   }
-  constexpr std::array<const char*, 14> kOdd = {"",          "x",     "../x",    "/etc/passwd",
-                                                "ai.onnx",   "\xff",  "\x1b[2J", "location",
-                                                "offset",    "-1",    "18446744073709551616",
-                                                "ai.onnx.ml", "NCHW", "a,b->ab"};
+  constexpr std::array<const char*, 14> kOdd = {
+      "",         "x",      "../x", "/etc/passwd",          "ai.onnx",    "\xff", "\x1b[2J",
+      "location", "offset", "-1",   "18446744073709551616", "ai.onnx.ml", "NCHW", "a,b->ab"};
   if (!one_in(random, 3)) return kOdd[below(random, kOdd.size())];
   std::string out = old;
   out.resize(old.size() + 16);
@@ -99,7 +99,7 @@ void set_value(Random& random, const Inventory& inventory, gp::Message& message,
     } else if (at < r->FieldSize(message, field)) {
       (r->*set_one)(&message, field, at, change((r->*get_one)(message, field, at)));
     } else {
-      (r->*add)(&message, field, change({}));
+      (r->*add)(&message, field, change(decltype((r->*get_one)(message, field, 0)){}));
     }
   };
   const auto whole = [&](auto old) {
@@ -159,15 +159,19 @@ void set_value(Random& random, const Inventory& inventory, gp::Message& message,
   }
 }
 
-void copy_from_elsewhere(Random& random, const Inventory& donors, gp::Message& into) {
+/// A copy, since the original may contain what it is copied to, or be part of it, or of a oneof
+/// that goes when another member is touched. Null if there is none.
+std::unique_ptr<gp::Message> pick(Random& random, const Inventory& donors,
+                                  const gp::Descriptor* type) {
   std::vector<const gp::Message*> same;
   for (const gp::Message* message : donors.messages) {
-    if (message->GetDescriptor() == into.GetDescriptor()) same.push_back(message);
+    if (message->GetDescriptor() == type) same.push_back(message);
   }
-  if (same.empty()) return;
-  const std::unique_ptr<gp::Message> copy(into.New());
-  copy->CopyFrom(*same[below(random, same.size())]);  // it may contain `into`, or be inside
-  into.CopyFrom(*copy);
+  if (same.empty()) return nullptr;
+  const gp::Message& chosen = *same[below(random, same.size())];
+  std::unique_ptr<gp::Message> copy(chosen.New());
+  copy->CopyFrom(chosen);
+  return copy;
 }
 
 void change(Random& random, gp::Message& root) {
@@ -187,7 +191,10 @@ void change(Random& random, gp::Message& root) {
   const bool is_message = field->cpp_type() == gp::FieldDescriptor::CPPTYPE_MESSAGE;
   if (!field->is_repeated()) {
     if (!is_message) return set_value(random, inventory, message, field, 0);
-    return copy_from_elsewhere(random, inventory, *reflection->MutableMessage(&message, field));
+    const auto donor = pick(random, inventory, field->message_type());
+    gp::Message* into = reflection->MutableMessage(&message, field);
+    if (donor) into->CopyFrom(*donor);
+    return;
   }
   const int size = reflection->FieldSize(message, field);
   const int at = static_cast<int>(below(random, static_cast<std::size_t>(size) + 1));
@@ -206,10 +213,11 @@ void change(Random& random, gp::Message& root) {
       return;
     default:
       if (!is_message) return set_value(random, inventory, message, field, at);
-      return copy_from_elsewhere(random, inventory,
-                                 at < size && one_in(random, 2)
-                                     ? *reflection->MutableRepeatedMessage(&message, field, at)
-                                     : *reflection->AddMessage(&message, field));
+      const auto donor = pick(random, inventory, field->message_type());
+      gp::Message* into = at < size && one_in(random, 2)
+                              ? reflection->MutableRepeatedMessage(&message, field, at)
+                              : reflection->AddMessage(&message, field);
+      if (donor) into->CopyFrom(*donor);
   }
 }
 
@@ -246,9 +254,11 @@ std::size_t cross_models(const std::uint8_t* a, std::size_t a_size, const std::u
       !from.ParseFromArray(b, static_cast<int>(b_size))) {
     return 0;
   }
-  const Inventory donors(from);
   const Inventory places(into);
-  copy_from_elsewhere(random, donors, *places.messages[below(random, places.messages.size())]);
+  gp::Message& place = *places.messages[below(random, places.messages.size())];
+  if (const auto donor = pick(random, Inventory(from), place.GetDescriptor())) {
+    place.CopyFrom(*donor);
+  }
   return put(into, out, max_size);
 }
 

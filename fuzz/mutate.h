@@ -9,8 +9,7 @@ namespace onnxcompat::fuzz {
 /// message tree (numbers, names that occur elsewhere in the model, repeated elements dropped,
 /// doubled or swapped, messages copied from one place to another of the same type, operators and
 /// opset versions), else a change of bytes.
-std::size_t mutate_model(std::uint8_t* data, std::size_t size, std::size_t max_size,
-                         unsigned seed);
+std::size_t mutate_model(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed);
 
 /// LLVMFuzzerCustomCrossOver: grafts messages of the second model into the first.
 std::size_t cross_models(const std::uint8_t* a, std::size_t a_size, const std::uint8_t* b,

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "model/model.h"
 
@@ -19,7 +20,7 @@ int main(int argc, char** argv) {
     if (!model) continue;
     const auto bytes = model->serialize();
     if (!bytes || bytes->size() > most) continue;
-    std::ofstream out(std::filesystem::path(argv[1]) / ("seed-" + std::to_string(i)),
+    std::ofstream out(std::filesystem::path(argv[1]) / (std::to_string(std::hash<std::string>{}(*bytes))),
                       std::ios::binary);
     out << *bytes;
     ++written;

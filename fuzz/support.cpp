@@ -12,8 +12,7 @@ void require(bool holds, std::string_view what) {
 }
 
 std::optional<Model> model_of(const std::uint8_t* data, std::size_t size, ModelFormat format) {
-  auto model =
-      Model::parse({reinterpret_cast<const char*>(data), size}, "fuzz.onnx", format);
+  auto model = Model::parse({reinterpret_cast<const char*>(data), size}, "fuzz.onnx", format);
   if (model) return *std::move(model);
   const Error& error = model.error();
   require(error.code == ExitCode::unreadable || error.code == ExitCode::limit,

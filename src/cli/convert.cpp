@@ -126,6 +126,12 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
 
   const Model& result = *converted->model;
   auto faults = new_errors(result, report);
+  const bool on_disk = std::ranges::all_of(
+      faults, [](const Finding& fault) { return fault.rule.starts_with("OCX"); });
+  if (!faults.empty() && on_disk) {
+    return complain({ExitCode::unreadable,
+                     fmt::format("{}: its external data changed while it was read", options.path)});
+  }
   if (!faults.empty()) {
     conversion.blockers = std::move(faults);
     complain({ExitCode::internal_error,
