@@ -14,6 +14,7 @@
 #include "cli/inputs.h"
 #include "cli/output.h"
 #include "cli/summary.h"
+#include "model/writer.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -98,6 +99,9 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
     }
   }
   report.minimum = minimum_of(*model, table);
+  if (const auto same = ModelWriter::verify_unchanged(*model); !same) {
+    return unreadable(input.path, same.error());
+  }
   return report;
 }
 
@@ -212,6 +216,9 @@ ExitCode run_check(const Options& options) {
   }
   const auto inputs = expand_inputs(options.paths);
   if (!inputs) return complain(inputs.error());
+  std::vector<std::string> paths;
+  for (const Input& input : *inputs) paths.push_back(input.path);
+  if (const auto kept = keep_from(options.output, paths); !kept) return complain(kept.error());
 
   Configs configs(options.config_file, options.isolated);
   std::vector<Settings> settings;

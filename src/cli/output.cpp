@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -129,6 +130,20 @@ ExitCode emit(const Report& report, const OutputOptions& options, ExitCode code)
     if (written != ExitCode::ok) worst = written;
   }
   return worst == ExitCode::ok ? code : worst;
+}
+
+Result<void> keep_from(const OutputOptions& options, std::span<const std::string> models) {
+  for (const Sheet& sheet : sheets_of(options)) {
+    if (sheet.path.empty()) continue;
+    for (const std::string& model : models) {
+      std::error_code error;
+      if (model == sheet.path || std::filesystem::equivalent(model, sheet.path, error)) {
+        return fail(ExitCode::usage,
+                    fmt::format("{}: is a model, no place for the report", sheet.path));
+      }
+    }
+  }
+  return {};
 }
 
 ExitCode complain(const Error& error) {

@@ -3,6 +3,7 @@
 // Where commands write: reports to stdout or a file, trouble to stderr, colour and progress only on
 // a terminal.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ ExitCode emit(std::string_view text, const OutputOptions& options);
 /// Writes the report in the format asked for, and in every other that `--output FORMAT=PATH` names;
 /// returns `code`, or the code of a failed write.
 ExitCode emit(const Report& report, const OutputOptions& options, ExitCode code);
+
+/// ExitCode::usage if the report would replace one of these files.
+Result<void> keep_from(const OutputOptions& options, std::span<const std::string> models);
 
 /// "onnxcompat: error: …" on stderr; returns the error's code.
 ExitCode complain(const Error& error);
