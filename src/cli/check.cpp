@@ -93,6 +93,7 @@ Examples:
   onnxcompat check model.onnx --target onnxruntime=1.14 --target opset=13
   onnxcompat check *.onnx --format json --output report.json --fail-on warning
   onnxcompat check model.onnx --select OCG --ignore OCG026
+  onnxcompat check stranger.onnx --security --deep
 
 Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
   2 bad usage; 3 a file is unreadable (the others are still checked).)",
@@ -117,6 +118,15 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
           ->type_name("RULE")
           ->delimiter(',')
           ->allow_extra_args(false);
+      app.add_flag_callback(
+          "--security", [options] { options->check.also.emplace_back("OCZ"); },
+          "Also limits on size, depth and expansion, for models of strangers");
+      app.add_flag_callback(
+          "--deep",
+          [options] {
+            options->check.also.insert(options->check.also.end(), {"OCT", "OCX014", "OCL005"});
+          },
+          "Also what reads all weights: values, checksums of external files, duplicates");
       app.add_option("--max-findings", options->check.max_findings,
                      "List at most this many findings a model (0: all)")
           ->type_name("N");
