@@ -8,21 +8,20 @@
 
 namespace onnxcompat {
 
-/// SHA-1, which external data may state of their file [ExternalData.md]. It protects against
-/// mistakes, not against an adversary.
+/// The digest that external_data's `checksum` holds [FIPS 180-4, 6.1]. Good against accidents, not
+/// against attackers.
 class Sha1 {
  public:
   void add(std::span<const std::byte> bytes);
-  /// 40 hexadecimal digits in lower case; the object is spent.
+  /// 40 digits, in lower case. The object is of no use afterwards.
   std::string hex();
 
  private:
-  void block(const std::byte* at);
-  std::array<std::uint32_t, 5> state_{0x67452301U, 0xefcdab89U, 0x98badcfeU, 0x10325476U,
-                                      0xc3d2e1f0U};
-  std::array<std::byte, 64> rest_{};
-  std::size_t filled_ = 0;
-  std::uint64_t length_ = 0;
+  void block(const std::byte* bytes);
+
+  std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+  std::array<std::byte, 64> rest_{};  ///< of a block that is not full
+  std::uint64_t size_ = 0;
 };
 
 }  // namespace onnxcompat
