@@ -8,6 +8,12 @@
 #include "model/walk.h"
 
 namespace onnxcompat::executor {
+
+NodePlan::NodePlan(NodeView view) : node(view) {}
+NodePlan::NodePlan(NodePlan&&) noexcept = default;
+NodePlan& NodePlan::operator=(NodePlan&&) noexcept = default;
+NodePlan::~NodePlan() = default;
+
 namespace {
 
 constexpr int kMaxDepth = 320;  ///< of subgraphs and function calls within each other
