@@ -11,23 +11,43 @@
 #include <string_view>
 #include <vector>
 
-#include "finding/finding.h"
+#include "finding/target_finding.h"
 #include "versiontable/version_table.h"
 
 namespace onnxcompat {
 
 /// Version of the JSON report's layout. Keys are only ever added within a major version.
-inline constexpr std::string_view kReportSchemaVersion = "1.0";
+inline constexpr std::string_view kReportSchemaVersion = "1.1";
 
 /// What one `--target` makes of a model.
 struct TargetReport {
   std::string target;    ///< canonical: "onnxruntime=1.14.0"
   std::string evidence;  ///< "documented", "measured" or "stated"
   bool compatible = false;
-  std::vector<Finding> blockers;
+  std::vector<TargetFinding> blockers;
   /// Could `convert` reach the target? Unset where that was not asked, or is not in question.
-  std::optional<bool> convertible;
-  std::string convert_note;  ///< why not, or the command that would do it
+  std::optional<bool> convertible = std::nullopt;
+  std::string convert_note = {};  ///< why not, or the command that would do it
+  std::string confidence = {};    ///< "measured", "high", "medium", "low"; empty where none is due
+  std::string source = {};        ///< where the target's ceilings are from
+  std::string note = {};          ///< what the source says besides
+  std::string advice = {};        ///< how to export the model again so that it fits; may be empty
+};
+
+/// A finding that is known and not to be reported again.
+struct SuppressedFinding {
+  TargetFinding finding;
+  std::string target;  ///< the target whose blocker it is; empty: of the model
+  std::string reason;  ///< as the configuration gives it, or "baseline"
+};
+
+/// What a rule is about, for formats that describe rules beside findings.
+struct RuleDescription {
+  std::string_view id;
+  std::string_view name;
+  std::string_view purpose;
+  std::string_view why;
+  std::string_view fix;
 };
 
 /// The smallest releases that take a model; empty where none does.
@@ -92,12 +112,15 @@ struct ModelReport {
   std::optional<ConversionReport> conversion;
   std::optional<ProofReport> comparison;  ///< verify, run --expect
   int findings_left_out = 0;              ///< beyond --max-findings
+  std::vector<SuppressedFinding> suppressed = {};
 };
 
 struct Report {
   std::string command;  ///< "check", "convert", "verify", "run"
   std::string tool_version;
   std::vector<ModelReport> models;
+  std::vector<RuleDescription> rules = {};  ///< those that have findings, by id
+  std::string next_command = {};            ///< what to run next; empty where nothing is to be done
 };
 
 /// Findings at each severity over all models.
@@ -110,6 +133,7 @@ struct Totals {
   int warnings = 0;
   int infos = 0;
   int targets_failed = 0;
+  int suppressed = 0;
 };
 Totals totals_of(const Report& report);
 
@@ -126,6 +150,27 @@ struct ReportFormat {
 /// Every format, in the order of formats.inc.
 std::span<const ReportFormat> report_formats();
 const ReportFormat* find_report_format(std::string_view name);
+
+/// "3 models: 2 valid, 1 invalid, 0 unreadable; 4 errors, 0 warnings, 1 note; 1 target not met"
+std::string totals_line(const Totals& totals);
+
+/// "1 model", "2 models"
+std::string plural(int count, std::string_view noun);
+
+/// Calls `visit` for every finding of a model: its own, then each target's blockers with the
+/// target, then a conversion's blockers. Only blockers of targets have an evidence.
+void each_finding(const ModelReport& model,
+                  const std::function<void(const TargetFinding&, const TargetReport*)>& visit);
+
+/// What a finding is known by from one run to the next, whatever numbers nodes have: the rule, the
+/// names on its path, and the target. For baselines and for consumers that follow findings.
+std::string fingerprint(const Finding& finding, std::string_view target);
+
+/// 64 bits of a text as 16 hexadecimal digits.
+std::string short_hash(std::string_view text);
+
+/// The finding's sentence, with the target that it blocks: "onnxruntime=1.14.0: …".
+std::string message_of(const Finding& finding, const TargetReport* target);
 
 /// Names from models are untrusted: control characters and invalid UTF-8 become \xNN, so that no
 /// report carries a terminal escape.
