@@ -1,6 +1,7 @@
 #include "adapters/engine.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -362,8 +363,8 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
     break;
   }
   if (kept) out.push_back(std::move(node));
-  for (auto list = after.rbegin(); list != after.rend(); ++list) {
-    for (Added& next : *list) advance(std::move(next), scope, place, out, depth + 1);
+  for (auto& list : std::views::reverse(after)) {
+    for (Added& next : list) advance(std::move(next), scope, place, out, depth + 1);
   }
 }
 

@@ -280,7 +280,7 @@ Ints NodeEdit::int_list_or(std::string_view name, Ints otherwise) {
 
 void NodeEdit::set(const Attr& attribute) { write(node_, attribute); }
 
-Attrs NodeEdit::attributes(std::initializer_list<std::string_view> names) {
+Attrs NodeEdit::attributes(std::initializer_list<std::string_view> names) const {
   Attrs copies;
   for (const std::string_view name : names) {
     if (const auto a = node().attribute(name)) copies.push_back(copy_of(*a));
@@ -379,9 +379,8 @@ bool NodeEdit::rename_added(const Value& value, const Value& name, bool adopt) {
   }
   Added* producer = nullptr;
   for (Added& added : added_) {
-    const auto outputs = added.node.view().outputs();
-    for (int k = 0; k < outputs.size(); ++k) {
-      if (outputs[k] == value) producer = &added;
+    for (const std::string& output : added.node.view().outputs()) {
+      if (output == value) producer = &added;
     }
   }
   if (producer == nullptr) return false;

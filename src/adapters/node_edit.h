@@ -163,7 +163,7 @@ class NodeEdit : public Emitter {
   bool drop(std::string_view attribute) { return node_.drop(attribute); }
   void rename(std::string_view attribute, std::string_view to) { node_.rename(attribute, to); }
   /// Copies of the node's own attributes, to be given to a node that takes its place.
-  Attrs attributes(std::initializer_list<std::string_view> names);
+  Attrs attributes(std::initializer_list<std::string_view> names) const;
   /// A copy of the graph of an attribute, its nodes at the target already.
   std::shared_ptr<OwnedGraph> graph(std::string_view attribute);
 

@@ -71,7 +71,7 @@ void refuse_attribute(NodeEdit& e, std::string_view attribute) {
 
 }  // namespace
 
-Transition& Transition::added(std::string_view attribute, Was old, Action otherwise) {
+Transition& Transition::added(std::string_view attribute, const Was& old, Action otherwise) {
   const bool is_default = default_is(domain, op, to, attribute, old);
   if (!is_default) {
     up_actions.push_back([attribute, old](NodeEdit& e) {
@@ -195,7 +195,8 @@ Transition& Transition::negative_axes(std::string_view attribute, int input, Act
 }
 
 Transition& Transition::renamed_values(
-    std::string_view attribute, std::vector<std::pair<std::string, std::string>> old_to_new) {
+    std::string_view attribute,
+    const std::vector<std::pair<std::string, std::string>>& old_to_new) {
   up_actions.push_back([=](NodeEdit& e) {
     if (!e.has(attribute)) return;
     const std::string value = e.string_or(attribute, "");

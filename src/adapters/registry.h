@@ -40,7 +40,7 @@ class Transition {
   Transition& same();
   /// An attribute was added. Up: written where its default is not the old behaviour. Down: dropped
   /// where it holds the old behaviour, otherwise `otherwise` deals with it, or it is refused.
-  Transition& added(std::string_view attribute, Was old, Action otherwise = {});
+  Transition& added(std::string_view attribute, const Was& old, Action otherwise = {});
   /// Likewise for an INTS attribute whose old behaviour is `each` in every element.
   Transition& added_ints(std::string_view attribute, std::int64_t each, Action otherwise = {});
   /// An attribute without meaning was dropped.
@@ -58,7 +58,7 @@ class Transition {
   Transition& negative_axes(std::string_view attribute, int input = 0, Action otherwise = {});
   /// Values of a STRING attribute were renamed.
   Transition& renamed_values(std::string_view attribute,
-                             std::vector<std::pair<std::string, std::string>> old_to_new);
+                             const std::vector<std::pair<std::string, std::string>>& old_to_new);
 
   // What is written.
   Transition& up(Action action);

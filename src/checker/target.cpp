@@ -159,10 +159,9 @@ class TargetCheck {
     for (const Use& use : uses_) {
       const auto ceiling = target_.ceilings.opset(use.domain);
       if (!ceiling || use.since <= *ceiling) continue;
-      add(rules::opset_above_runtime, at_node(*use.body, use.node),
+      add(rules::operator_above_runtime, at_node(*use.body, use.node),
           fmt::format("This form of {} came with {} {}, {} has {}", use.op,
-                      display_domain(use.domain), use.since, target_.spec, *ceiling),
-          "See whether the operator can be written with the target's operators: convert tries it");
+                      display_domain(use.domain), use.since, target_.spec, *ceiling));
     }
   }
 

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/summary.h"
+#include "model/writer.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -36,6 +37,9 @@ bool any_target_failed(const ModelReport& report) {
 }
 
 ExitCode run_check(const Options& options) {
+  if (const auto kept = keep_from(options.output, options.paths); !kept) {
+    return complain(kept.error());
+  }
   const auto table = version_table(options.versions_file);
   if (!table) return complain(table.error());
   const auto targets = parse_targets(*table, options.targets);
@@ -58,6 +62,12 @@ ExitCode run_check(const Options& options) {
     }
     ModelReport one = stamp_of(*model);
     add_findings(one, *model, options.check);
+    if (const auto same = ModelWriter::verify_unchanged(*model); !same) {
+      complain(same.error());
+      report.models.push_back(unreadable(path, same.error()));
+      any_unreadable = true;
+      continue;
+    }
     for (const Target& target : *targets) {
       TargetReport verdict = target_report(*model, target);
       if (!verdict.compatible && one.verdict == "valid")

@@ -1,4 +1,5 @@
 #include <map>
+#include <ranges>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -41,9 +42,9 @@ std::vector<History> all_histories() {
 /// Versions newest first, as the Operators document lists them: "13, 11, 1".
 std::string versions_line(const History& history) {
   std::string out;
-  for (auto it = history.rbegin(); it != history.rend(); ++it) {
+  for (const OpSchema* schema : std::views::reverse(history)) {
     if (!out.empty()) out += ", ";
-    out += fmt::format("{}{}", (*it)->since_version, (*it)->deprecated ? " (deprecated)" : "");
+    out += fmt::format("{}{}", schema->since_version, schema->deprecated ? " (deprecated)" : "");
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -65,6 +66,20 @@ ExitCode emit(const Report& report, const OutputOptions& options, ExitCode code)
   const ReportFormat* format = find_report_format(options.format);
   const ExitCode written = emit(format->write(report, {.color = use_color(options)}), options);
   return written == ExitCode::ok ? code : written;
+}
+
+Result<void> keep_from(const OutputOptions& options, std::span<const std::string> models) {
+  if (options.path.empty()) return {};
+  for (const std::string& model : models) {
+    std::error_code error;
+    const bool same =
+        model == options.path || std::filesystem::equivalent(model, options.path, error);
+    if (same) {
+      return fail(ExitCode::usage,
+                  fmt::format("{}: is a model, no place for the report", options.path));
+    }
+  }
+  return {};
 }
 
 ExitCode complain(const Error& error) {

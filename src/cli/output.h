@@ -3,8 +3,10 @@
 // Where commands write: reports to stdout or a file, trouble to stderr, colour and progress only on
 // a terminal.
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -32,6 +34,9 @@ ExitCode emit(std::string_view text, const OutputOptions& options);
 
 /// Writes the report in the format asked for; returns `code`, or the code of a failed write.
 ExitCode emit(const Report& report, const OutputOptions& options, ExitCode code);
+
+/// ExitCode::usage if the report would replace one of these files.
+Result<void> keep_from(const OutputOptions& options, std::span<const std::string> models);
 
 /// "onnxcompat: error: …" on stderr; returns the error's code.
 ExitCode complain(const Error& error);

@@ -10,6 +10,7 @@
 #include "cli/summary.h"
 #include "executor/compare.h"
 #include "executor/generate.h"
+#include "executor/numpy_file.h"
 #include "executor/test_data.h"
 #include "executor/value_file.h"
 #include "inference/inference.h"
@@ -25,6 +26,7 @@ struct Options {
   std::string outputs;
   bool expect = false;
   std::vector<std::string> trace;
+  executor::RunOptions budget;
   executor::Tolerance tolerance{.rtol = 1e-3, .atol = 1e-7};  // those of the official tests
   OutputOptions output;
 };
@@ -105,10 +107,32 @@ Result<std::vector<executor::TestData>> inputs_of(const Options& options, const 
   return sets;
 }
 
+Result<void> write_arrays(const std::filesystem::path& path, const Model& model,
+                          const std::vector<executor::Value>& values) {
+  std::vector<executor::NumpyArray> arrays;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string& name = model.graph().outputs()[static_cast<int>(i)].name();
+    const executor::Tensor* tensor = values[i].tensor();
+    if (tensor == nullptr) {
+      return fail(ExitCode::refused,
+                  fmt::format("{}: \"{}\" is no tensor, which is all that an .npz can hold",
+                              path.string(), printable(name)));
+    }
+    arrays.push_back({.name = name, .tensor = *tensor});
+  }
+  return executor::save_npz(path, arrays);
+}
+
 Result<void> write_outputs(const Options& options, const Model& model,
                            const std::vector<executor::Value>& values, std::size_t set,
                            std::size_t sets) {
   std::filesystem::path folder = options.outputs;
+  if (folder.extension() == ".npz") {
+    if (sets > 1) {
+      folder.replace_filename(fmt::format("{}_{}.npz", folder.stem().string(), set));
+    }
+    return write_arrays(folder, model, values);
+  }
   if (sets > 1) folder /= fmt::format("test_data_set_{}", set);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -127,10 +151,13 @@ Result<void> write_outputs(const Options& options, const Model& model,
 
 ExitCode run_model(const Options& options) {
   if (options.inputs.empty() && !options.random) {
-    return complain({ExitCode::usage, "say what to run it on: --inputs DIR or --random"});
+    return complain({ExitCode::usage, "say what to run it on: --inputs DIR|FILE.npz or --random"});
   }
   if (options.expect && options.inputs.empty()) {
-    return complain({ExitCode::usage, "--expect compares with the outputs in --inputs DIR"});
+    return complain({ExitCode::usage, "--expect compares with the outputs in --inputs"});
+  }
+  if (const auto kept = keep_from(options.output, {&options.path, 1}); !kept) {
+    return complain(kept.error());
   }
   const auto model = Model::load(options.path);
   if (!model) return complain(model.error());
@@ -138,7 +165,7 @@ ExitCode run_model(const Options& options) {
   if (!sets) return complain(sets.error());
 
   std::string text;
-  executor::RunOptions run;
+  executor::RunOptions run = options.budget;
   run.seed = options.seed;
   const std::set<std::string, std::less<>> traced(options.trace.begin(), options.trace.end());
   if (!traced.empty()) {
@@ -190,11 +217,13 @@ extern const Command run_command;
 const Command run_command{
     "run", "Run a model in the reference executor",
     R"(The executor implements every operator version from the specification. Inputs come
-from folders in the layout of the official tests (input_K.pb), or are drawn.
+from folders in the layout of the official tests (input_K.pb), from NumPy's files, or are
+drawn.
 
 Examples:
   onnxcompat run model.onnx --random --seed 1
   onnxcompat run model.onnx --inputs test_data_set_0 --expect
+  onnxcompat run model.onnx --inputs arrays.npz --outputs results.npz
   onnxcompat run model.onnx --inputs data --outputs results --trace conv1_out
 
 Exit status: 0 ran (and is as expected); 5 differs from what is expected; 4 a kernel is
@@ -203,17 +232,29 @@ Exit status: 0 ran (and is as expected); 5 differs from what is expected; 4 a ke
       auto options = std::make_shared<Options>();
       app.add_option("MODEL", options->path, "Model file")->required();
       app.add_option("--inputs", options->inputs,
-                     "Folder of input_K.pb files, or of test_data_set_N folders")
-          ->type_name("DIR");
+                     "Folder of input_K.pb or .npy files, or of such folders; or an .npz of arrays "
+                     "named like the inputs")
+          ->type_name("DIR|FILE");
       app.add_flag("--random", options->random, "Draw the inputs from their declared types");
       app.add_option("--seed", options->seed, "Seed of drawn inputs and of random operators")
           ->type_name("N");
-      app.add_option("--outputs", options->outputs, "Write output_K.pb files into this folder")
-          ->type_name("DIR");
-      app.add_flag("--expect", options->expect, "Compare with the output_K.pb of --inputs");
+      app.add_option("--outputs", options->outputs,
+                     "Write output_K.pb files into this folder, or an .npz file")
+          ->type_name("DIR|FILE");
+      app.add_flag("--expect", options->expect, "Compare with the outputs that --inputs holds");
       app.add_option("--trace", options->trace, "Print these values inside the graph as well")
           ->type_name("NAME")
           ->allow_extra_args(false);
+      app.add_option("--max-memory", options->budget.memory_budget,
+                     "Most bytes of values at one time (suffixes K, M, G)")
+          ->transform(CLI::AsSizeValue(false))
+          ->type_name("BYTES")
+          ->default_str("8G");
+      app.add_option("--max-nodes", options->budget.node_budget,
+                     "Most node executions, those in loops and functions included")
+          ->check(CLI::PositiveNumber)
+          ->type_name("N")
+          ->default_str("50000000");
       app.add_option("--rtol", options->tolerance.rtol, "Relative tolerance of --expect")
           ->type_name("X")
           ->default_str("0.001");

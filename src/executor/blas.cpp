@@ -1,12 +1,16 @@
 #include "executor/blas.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
 #include <dlfcn.h>
+
+#include "executor/kernel.h"
+#include "executor/parallel.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 namespace {
@@ -23,6 +27,7 @@ using Gemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, 
 struct Library {
   Gemm<float> sgemm = nullptr;
   Gemm<double> dgemm = nullptr;
+  void (*set_threads)(int) = nullptr;
   const char* name = "built-in";
 
   template <class T>
@@ -39,11 +44,8 @@ struct Library {
     if (handle == nullptr) return;
     sgemm = reinterpret_cast<Gemm<float>>(dlsym(handle, "cblas_sgemm"));
     dgemm = reinterpret_cast<Gemm<double>>(dlsym(handle, "cblas_dgemm"));
-    auto set_threads = reinterpret_cast<void (*)(int)>(dlsym(handle, "openblas_set_num_threads"));
+    set_threads = reinterpret_cast<void (*)(int)>(dlsym(handle, "openblas_set_num_threads"));
     auto config = reinterpret_cast<const char* (*)()>(dlsym(handle, "openblas_get_config"));
-    if (set_threads != nullptr) {
-      set_threads(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
-    }
     if (sgemm != nullptr && dgemm != nullptr) name = config != nullptr ? config() : "OpenBLAS";
   }
 };
@@ -53,8 +55,18 @@ const Library& library() {
   return loaded;
 }
 
+/// As many threads as parallel_for() may use. Products are called by one thread at a time.
+void set_library_threads() {
+  static std::atomic<int> in_force{0};
+  const int wanted = ThreadScope::current();
+  if (library().set_threads != nullptr && in_force.exchange(wanted) != wanted) {
+    library().set_threads(wanted);
+  }
+}
+
 // Below this many multiplications loading and calling the library costs more than it saves.
 constexpr double kSmall = 32.0 * 32.0 * 32.0;
+constexpr std::int64_t kFewRows = 8;
 
 /// Rows × columns of a transposed operand as a plain row-major copy.
 template <class T>
@@ -106,11 +118,33 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matri
   if (m == 0 || n == 0) return;
   for (std::int64_t i = 0; i < m && !accumulate; ++i) std::fill_n(c + i * c_stride, n, T{0});
   if (k == 0) return;
+  if constexpr (std::is_same_v<T, float>) {
+    // A few rows against many: the library would first rearrange all of b.
+    if (m <= kFewRows && b.transposed && !a.transposed && k >= kFewRows) {
+      parallel_for(n, m * k, [&](std::int64_t begin, std::int64_t end) {
+        simd::multiply_rows(m, end - begin, k, a.data, a.stride, b.data + begin * b.stride,
+                            b.stride, c + begin, c_stride);
+      });
+      return;
+    }
+    if (m <= kFewRows / 4 && !b.transposed && !a.transposed) {
+      parallel_for(n, m * k, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = 0; i < m; ++i) {
+          for (std::int64_t p = 0; p < k; ++p) {
+            simd::add_scaled_into(b.data + p * b.stride + begin, 1, a.data[i * a.stride + p],
+                                  c + i * c_stride + begin, end - begin);
+          }
+        }
+      });
+      return;
+    }
+  }
   constexpr std::int64_t kMax = std::numeric_limits<int>::max();
   const bool fits = m <= kMax && n <= kMax && k <= kMax && a.stride <= kMax && b.stride <= kMax &&
                     c_stride <= kMax;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   if (fits && work > kSmall && library().get<T>() != nullptr) {
+    set_library_threads();
     const Gemm<T> gemm = library().get<T>();
     // c was cleared above, so beta is 1 either way.
     gemm(kRowMajor, a.transposed ? kTranspose : kNoTranspose,

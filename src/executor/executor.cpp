@@ -123,7 +123,7 @@ struct Executor::Impl final : Runner {
   Status call_function(NodePlan& node, std::span<const Value> inputs, std::span<Value> outputs);
   Status check_references(const NodePlan& node) const;
   Result<Value> fetch(Frame& in, const ValueRef& ref);
-  Result<Value> load_initializer(Frame& in, int slot);
+  Result<Value> load_initializer(Frame& in, int slot) const;
   static std::optional<AttributeView> resolve_in(const Call* where, std::string_view name);
   Status spend() {
     if (nodes_run++ < options.node_budget) return {};
@@ -281,6 +281,7 @@ Status Executor::Impl::compute(NodePlan& node, std::span<const Value> inputs,
                     display_domain(node.node.domain())));
   }
   KernelContext context(node.node, node.schema, inputs, outputs, *this);
+  if (!node.has_references) context.keep_in(&node.prepared);
   if (node.rules != nullptr) {  // null without a schema: such kernels look at types themselves
     if (const std::string fault = node.rules->check(inputs); !fault.empty()) {
       return context.fail(fault);
@@ -389,15 +390,15 @@ Result<Value> Executor::Impl::fetch(Frame& in, const ValueRef& ref) {
   return at->values[slot];
 }
 
-Result<Value> Executor::Impl::load_initializer(Frame& in, int slot) {
+Result<Value> Executor::Impl::load_initializer(Frame& in, int slot) const {
   InitializerPlan& initializer = in.plan->initializers[static_cast<std::size_t>(
       in.plan->initializer_of[static_cast<std::size_t>(slot)])];
   Value& held = in.values[static_cast<std::size_t>(slot)];
   if (initializer.kept.present()) return held = initializer.kept;
   auto tensor = initializer.dense ? load(*initializer.dense) : load(*initializer.sparse);
   if (!tensor) return std::unexpected(tensor.error());
-  const bool keep =
-      tensor->is_borrowed() || !in.plan->is_main || tensor->byte_size() <= kWorthKeeping;
+  const bool keep = options.keep_weights || tensor->is_borrowed() || !in.plan->is_main ||
+                    tensor->byte_size() <= kWorthKeeping;
   held = Value{*std::move(tensor)};
   if (keep) initializer.kept = held;
   return held;

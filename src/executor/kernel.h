@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "executor/tensor.h"
@@ -60,6 +62,19 @@ class KernelContext {
   Result<std::optional<Tensor>> tensor_attr(std::string_view name) const;
   std::optional<AttributeView> attribute(std::string_view name) const;  ///< references resolved
 
+  /// What make() -> Result<T> reads from the attributes alone, kept with the node from run to run
+  /// unless a function call fills some of them in. One kernel, one T.
+  template <class T, class Make>
+  Result<std::shared_ptr<const T>> prepared(Make&& make) const {
+    if (kept_ != nullptr && *kept_ != nullptr) return std::static_pointer_cast<const T>(*kept_);
+    auto made = make();
+    if (!made) return std::unexpected(std::move(made).error());
+    auto shared = std::make_shared<const T>(*std::move(made));
+    if (kept_ != nullptr) *kept_ = shared;
+    return shared;
+  }
+  void keep_in(std::shared_ptr<const void>* kept) { kept_ = kept; }
+
   // ---- outputs
   int output_count() const { return static_cast<int>(outputs_.size()); }
   /// Is output i named by the node? Others need not be computed.
@@ -83,6 +98,7 @@ class KernelContext {
   std::span<const Value> inputs_;
   std::span<Value> outputs_;
   Runner& runner_;
+  std::shared_ptr<const void>* kept_ = nullptr;
 };
 
 using KernelFn = Status (*)(KernelContext&);

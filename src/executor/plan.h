@@ -26,7 +26,11 @@ struct ValueRef {
 };
 
 struct NodePlan {
-  explicit NodePlan(NodeView view) : node(view) {}
+  explicit NodePlan(NodeView view);
+  NodePlan(NodePlan&&) noexcept;
+  NodePlan& operator=(NodePlan&&) noexcept;
+  ~NodePlan();  // where GraphPlan is complete
+
   NodeView node;
   int index = 0;
   const OpSchema* schema = nullptr;
@@ -37,7 +41,8 @@ struct NodePlan {
   std::vector<ValueRef> inputs;
   std::vector<int> outputs;  ///< slots, -1 = not named
   std::vector<std::pair<GraphView, std::unique_ptr<GraphPlan>>> graphs;
-  std::vector<int> frees;  ///< slots whose last use this node is
+  std::vector<int> frees;                ///< slots whose last use this node is
+  std::shared_ptr<const void> prepared;  ///< KernelContext::prepared()
 };
 
 struct InitializerPlan {

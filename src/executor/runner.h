@@ -21,6 +21,9 @@ struct RunOptions {
   std::uint64_t memory_budget = std::uint64_t{8} << 30;  ///< bytes alive at one time
   std::int64_t node_budget = 50'000'000;                 ///< node executions, loops included
   int threads = 0;                                       ///< 0 = as many as the machine has
+  /// Weights that cannot be read where they lie in the file are copied; keep the copies from run to
+  /// run? They then count as in use.
+  bool keep_weights = false;
   /// Called with every value as it is produced (path of the body, name, value); for traces and for
   /// finding the first difference.
   std::function<void(const std::string& body, const std::string& name, const Value&)> trace;

@@ -9,7 +9,7 @@ namespace {
 
 using Kind = TypeView::Kind;
 
-constexpr int kMaxDepth = 96;  ///< bodies within bodies, calls included
+constexpr int kMaxDepth = 320;  ///< bodies within bodies, calls included
 constexpr std::size_t kMaxConflicts = 10'000;
 /// Visits beyond one for each node that may be spent on second looks at loops and on calls.
 constexpr std::int64_t kExtraSteps = 300'000;

@@ -67,8 +67,8 @@ TEST_CASE("every blocker is listed, errors first, and a warning alone is none") 
   std::vector<std::string> paths;
   for (const Finding& f : verdict.findings) paths.push_back(f.rule + " " + f.location.path);
   CHECK(paths == std::vector<std::string>{"OCC001 model", "OCC002 model/opset_import",
-                                          "OCC002 graph/node[0] \"first\" (Gelu)",
-                                          "OCC002 graph/node[1] \"second\" (Gelu)"});
+                                          "OCC011 graph/node[0] \"first\" (Gelu)",
+                                          "OCC011 graph/node[1] \"second\" (Gelu)"});
   const TargetVerdict old = check_target(model_of("<ir_version: 3, opset_import: [\"\" : 6]> "
                                                   "g (float[1] x) => (float[1] y) { y = Abs (x) }"),
                                          target_of("onnxruntime=1.14"));

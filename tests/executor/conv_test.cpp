@@ -138,7 +138,7 @@ TEST_CASE("Conv refuses what does not fit") {
   for (const auto& [text, inputs] : cases) {
     CHECK(refusal(onnx(11),
                   "g (float[] x, float[] w) => (float[] y) { y = Conv" + text + "(x, w) }", inputs)
-              .starts_with("Conv: "));
+              .starts_with("graph/node[0]: Conv: "));
   }
 }
 

@@ -42,7 +42,9 @@ inline std::string shown(const Tensor& tensor) {
     for (const std::string& s : tensor.strings()) text += fmt::format(" \"{}\"", s);
     return text;
   }
-  for (const double v : doubles(tensor)) text += fmt::format(" {:.6g}", v);
+  for (const double v : doubles(tensor)) {
+    text += std::isnan(v) ? " nan" : fmt::format(" {:.6g}", v);  // a NaN's sign means nothing
+  }
   return text;
 }
 

@@ -289,7 +289,7 @@ TEST_CASE("a trace shows every value that is produced") {
 TEST_CASE("sparse initializers are read as dense ones") {
   CHECK(result_of(kHead + R"(g () => (y)
       <@sparse [2, 2] (float[2] w = {5, 6}, int64[2] {1, 2})> { y = Neg(w) })",
-                  {}) == "float[2,2] 0 -5 -6 0;");
+                  {}) == "float[2,2] -0 -5 -6 -0;");
 }
 
 TEST_CASE("the table of kernels has no overlaps, and only operator versions that exist") {
@@ -304,6 +304,10 @@ TEST_CASE("the table of kernels has no overlaps, and only operator versions that
     if (!is_standard_domain(row.domain)) continue;
     INFO(row.op << " " << row.first);
     const auto history = op_history(row.domain, row.op);
+    if (row.first == 0) {  // an experimental operator, before its schema if it ever got one
+      CHECK(row.last == 0);
+      continue;
+    }
     CHECK(std::ranges::any_of(history,
                               [&](const OpSchema& s) { return s.since_version == row.first; }));
   }

@@ -170,7 +170,7 @@ void dynamic_quantize(NodeEdit& e) {
 void integer_product(NodeEdit& e) {
   const bool convolution = e.op() == "ConvInteger";
   const auto shifted = [&](int input, int zero_point) -> Value {
-    const Value x = cast(e, e.input(input), DataType::float64);
+    Value x = cast(e, e.input(input), DataType::float64);
     if (!e.has_input(zero_point)) return x;
     Value zero = cast(e, e.input(zero_point), DataType::float64);
     const auto shape = e.shape(zero_point);

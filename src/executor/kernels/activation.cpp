@@ -80,8 +80,9 @@ Status celu(KernelContext& c) {
 Status gelu(KernelContext& c) {
   const std::string approximate = c.string_attr("approximate", "none");
   if (approximate == "none") {
-    return activate(
-        c, []<class T>(T x) { return x / 2 * (1 + std::erf(x / std::numbers::sqrt2_v<T>)); });
+    return map_floats(c, simd::gelu, []<class T>(T x) {
+      return x / 2 * (1 + std::erf(x / std::numbers::sqrt2_v<T>));
+    });
   }
   if (approximate != "tanh") return c.fail("approximate must be \"none\" or \"tanh\"");
   return activate(c, []<class T>(T x) {
@@ -103,7 +104,7 @@ Status swish(KernelContext& c) {
 
 // [Sigmoid-1]
 Status sigmoid(KernelContext& c) {
-  return activate(c, [](auto x) { return sigmoid_of(x); });
+  return map_floats(c, simd::sigmoid, [](auto x) { return sigmoid_of(x); });
 }
 
 template <class T>
@@ -182,14 +183,13 @@ Status prelu(KernelContext& c) {
     using A = Accumulator<T>;
     auto y = zip_elements<T, T, T>(
         c, c.input(0), c.input(1), pair, kPlainCost, [](const T& x, const T& slope) -> T {
-          if constexpr (std::is_unsigned_v<T>) {
-            return x;
-          } else if (!(x < T(0))) {
-            return x;
-          } else {
-            return static_cast<T>(wrapping(static_cast<A>(x), static_cast<A>(slope),
-                                           [](auto a, auto b) { return a * b; }));
+          if constexpr (!std::is_unsigned_v<T>) {
+            if (x < T(0)) {
+              return static_cast<T>(wrapping(static_cast<A>(x), static_cast<A>(slope),
+                                             [](auto a, auto b) { return a * b; }));
+            }
           }
+          return x;
         });
     if (y) {
       c.set(0, *std::move(y));

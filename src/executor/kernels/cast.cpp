@@ -224,7 +224,7 @@ Result<Tensor> cast_from_strings(const KernelContext& c, const Tensor& in, DataT
                                  const CastRules& rules) {
   ONNXCOMPAT_TRY(Tensor out, c.allocate(to, in.dims()));
   const auto& strings = in.strings();
-  std::string bad;
+  const std::string* bad = nullptr;
   const bool served = dispatch(NumberTypes{}, to, [&]<class T>(std::type_identity<T>) {
     auto values = out.mutable_data<T>();
     for (std::size_t i = 0; i < strings.size(); ++i) {
@@ -238,14 +238,14 @@ Result<Tensor> cast_from_strings(const KernelContext& c, const Tensor& in, DataT
       const auto number =
           parse_float(strings[i], to == DataType::float32 ? DataType::float32 : DataType::float64);
       if (!number) {
-        bad = strings[i];
+        bad = &strings[i];
         return;
       }
       values[i] = converted<T>(*number, rules);
     }
   });
   if (!served) return c.unsupported_type(to);
-  if (!bad.empty()) return c.fail(fmt::format("the string \"{}\" is not a number", bad));
+  if (bad != nullptr) return c.fail(fmt::format("the string \"{}\" is not a number", *bad));
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include "executor/blas.h"
 #include "executor/kernels/numeric.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 
@@ -38,30 +39,6 @@ Result<ConvShape> resolve_conv(const KernelContext& ctx, const Tensor& x, const 
 }
 
 namespace {
-
-/// The outputs of one row of the last axis that read inside the input at a kernel position.
-Range row_range(const SlidingWindow& window, std::int64_t k, std::int64_t from, std::int64_t to) {
-  const std::size_t last = window.input.size() - 1;
-  const std::int64_t stride = window.strides[last];
-  const std::int64_t offset = k * window.dilations[last] - window.pads_begin[last];
-  // 0 <= at·stride + offset < size
-  const std::int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-  const std::int64_t room = window.input[last] - offset;
-  const std::int64_t end = room <= 0 ? 0 : (room + stride - 1) / stride;
-  const std::int64_t begin = std::clamp(first, from, to);
-  return {begin, std::clamp(end, begin, to)};
-}
-
-/// Start of the input row under kernel position `k` of the outer axes; -1 if it is padding.
-std::int64_t input_row(const SlidingWindow& window, const Dims& out, const Dims& k) {
-  std::int64_t row = 0;
-  for (std::size_t i = 0; i + 1 < window.input.size(); ++i) {
-    const std::int64_t at = window.start(i, out[i]) + k[i] * window.dilations[i];
-    if (at < 0 || at >= window.input[i]) return -1;
-    row = row * window.input[i] + at;
-  }
-  return row * window.input.back();
-}
 
 /// Column matrix of outputs [p0, p1): columns[(c, k…), p] = x[c, position of k under p].
 template <class A>
@@ -110,6 +87,16 @@ void gather_columns(const SlidingWindow& window, std::int64_t channels, const A*
   }
 }
 
+/// y[i] += factor · x[i·stride]
+template <class A>
+void add_scaled(const A* x, std::int64_t stride, A factor, A* y, std::int64_t count) {
+  if constexpr (std::is_same_v<A, float>) {
+    simd::add_scaled_into(x, stride, factor, y, count);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) y[i] += factor * x[i * stride];
+  }
+}
+
 /// Few channels a group: each kernel position adds a shifted, scaled plane.
 template <class A>
 void convolve_planes(const ConvShape& shape, const A* x, const A* w, A* y) {
@@ -133,21 +120,13 @@ void convolve_planes(const ConvShape& shape, const A* x, const A* w, A* y) {
           const std::int64_t offset =
               k[rank - 1] * window.dilations[rank - 1] - window.pads_begin[rank - 1];
           const Range range = row_range(window, k[rank - 1], 0, width);
-          A* __restrict to = y + nm * out_plane;
+          A* to = y + nm * out_plane;
           Dims out(rank - 1, 0);
           do {
             const std::int64_t base = input_row(window, out, k);
             if (base >= 0) {
-              const A* __restrict from = plane + base + offset;
-              if (stride == 1) {
-                for (std::int64_t at = range.first; at < range.last; ++at) {
-                  to[at] += factor * from[at];
-                }
-              } else {
-                for (std::int64_t at = range.first; at < range.last; ++at) {
-                  to[at] += factor * from[at * stride];
-                }
-              }
+              add_scaled(plane + base + offset + range.first * stride, stride, factor,
+                         to + range.first, range.last - range.first);
             }
             to += width;
           } while (next_index(out, outer));
@@ -201,7 +180,13 @@ template <class A>
 void add_bias(const ConvShape& shape, const A* bias, A* y) {
   const std::int64_t outputs = product(shape.window.output);
   for (std::int64_t nm = 0; nm < shape.batch * shape.features; ++nm) {
-    for (std::int64_t p = 0; p < outputs; ++p) y[nm * outputs + p] += bias[nm % shape.features];
+    const A value = bias[nm % shape.features];
+    A* plane = y + nm * outputs;
+    if constexpr (std::is_same_v<A, float>) {
+      simd::add_value(value, plane, outputs);
+    } else {
+      for (std::int64_t p = 0; p < outputs; ++p) plane[p] += value;
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include "executor/broadcast.h"
 #include "executor/kernel.h"
 #include "executor/kernels/numeric.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 
@@ -45,6 +46,21 @@ Status map_types(KernelContext& c, Types<T...> types, std::int64_t cost, F&& f) 
   return served ? status : c.unsupported_type(type);
 }
 
+/// The same for Floats, with a loop of its own for float32 (executor/simd.h).
+template <class F>
+Status map_floats(KernelContext& c, void (*loop)(const float*, float*, std::int64_t), F&& f) {
+  const Tensor& x = c.input(0);
+  if (x.type() != DataType::float32) return map_types(c, Floats{}, kMathCost, f);
+  ONNXCOMPAT_TRY(Tensor y, c.allocate(DataType::float32, x.dims()));
+  const float* in = x.data<float>().data();
+  float* out = y.mutable_data<float>().data();
+  parallel_for(x.size(), kMathCost, [&](std::int64_t begin, std::int64_t end) {
+    loop(in + begin, out + begin, end - begin);
+  });
+  c.set(0, std::move(y));
+  return {};
+}
+
 /// Dims of a result of two inputs, and the strides to read them with.
 struct BroadcastPair {
   Dims dims;
@@ -74,6 +90,9 @@ Result<Tensor> zip_elements(const KernelContext& c, const Tensor& a, const Tenso
                        Out* o = out.data() + at;
                        if (step[0] == 1 && step[1] == 1) {
                          for (std::int64_t i = 0; i < count; ++i) o[i] = f(l[i], r[i]);
+                       } else if (step[0] == 1 && step[1] == 0) {
+                         const B value = *r;
+                         for (std::int64_t i = 0; i < count; ++i) o[i] = f(l[i], value);
                        } else if (step[1] == 0) {
                          const B value = *r;
                          for (std::int64_t i = 0; i < count; ++i) o[i] = f(l[i * step[0]], value);

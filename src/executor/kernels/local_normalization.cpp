@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "executor/kernels/numeric.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 namespace {
@@ -29,8 +30,12 @@ Status lrn(KernelContext& ctx) {
       for (std::int64_t i = std::max<std::int64_t>(0, c - before);
            i <= std::min(channels - 1, c + after); ++i) {
         const A* from = input.data() + (nc - c + i) * inner;
-        for (std::int64_t p = 0; p < inner; ++p) {
-          squares[static_cast<std::size_t>(p)] += from[p] * from[p];
+        if constexpr (std::is_same_v<A, float>) {
+          simd::add_squares_into(from, squares.data(), inner);
+        } else {
+          for (std::int64_t p = 0; p < inner; ++p) {
+            squares[static_cast<std::size_t>(p)] += from[p] * from[p];
+          }
         }
       }
       for (std::int64_t p = 0; p < inner; ++p) {
@@ -77,7 +82,8 @@ Status mean_variance_normalization(KernelContext& ctx) {
       next_index(index, x.dims());
     }
     std::vector<double> mean(static_cast<std::size_t>(groups)), variance(mean.size());
-    const double count = static_cast<double>(x.size() / groups);
+    const std::int64_t elements = x.size() / groups;
+    const auto count = static_cast<double>(elements);
     const auto at = [&](std::size_t i) { return static_cast<std::size_t>(group[i]); };
     for (std::size_t i = 0; i < group.size(); ++i) {
       mean[at(i)] += static_cast<double>(input.data()[i]) / count;

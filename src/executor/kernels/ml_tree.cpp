@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include "executor/kernels/ml_scores.h"
 
@@ -15,32 +17,36 @@ struct Vote {
 };
 
 struct TreeNode {
-  Branch branch = Branch::leaf;
-  std::int64_t feature = 0;
   double value = 0;
+  std::int64_t feature = 0;
   std::int64_t on_true = 0, on_false = 0;  ///< nodes
+  Branch branch = Branch::leaf;
   bool nan_is_true = false;
-  std::vector<double> members;
-  std::vector<Vote> votes;  ///< leaves
 };
 
 struct Forest {
   std::vector<TreeNode> nodes;
   std::vector<std::int64_t> roots;
+  std::map<std::int64_t, std::vector<double>> members;  ///< of nodes that ask for membership
+  std::vector<std::vector<Vote>> votes;                 ///< of each node; leaves have them
 
-  /// The leaf that an example reaches; null if the nodes lead in a circle.
-  const TreeNode* leaf(std::int64_t root, std::span<const double> x) const {
-    const TreeNode* node = &nodes[static_cast<std::size_t>(root)];
-    for (std::size_t steps = 0; node->branch != Branch::leaf; ++steps) {
-      if (steps > nodes.size()) return nullptr;
-      const bool yes = follows(*node, x[static_cast<std::size_t>(node->feature)]);
-      node = &nodes[static_cast<std::size_t>(yes ? node->on_true : node->on_false)];
+  /// The leaf that an example reaches; -1 if the nodes lead in a circle.
+  std::int64_t leaf(std::int64_t root, std::span<const double> x) const {
+    std::int64_t at = root;
+    for (std::size_t steps = 0;; ++steps) {
+      const TreeNode& node = nodes[static_cast<std::size_t>(at)];
+      if (node.branch == Branch::leaf) return at;
+      if (steps > nodes.size()) return -1;
+      const double value = x[static_cast<std::size_t>(node.feature)];
+      // Nearly every ensemble asks nothing else.
+      const bool yes = node.branch == Branch::leq && value == value ? value <= node.value
+                                                                    : follows(at, node, value);
+      at = yes ? node.on_true : node.on_false;
     }
-    return node;
   }
 
  private:
-  static bool follows(const TreeNode& node, double x) {
+  bool follows(std::int64_t at, const TreeNode& node, double x) const {
     if (std::isnan(x)) return node.nan_is_true;
     switch (node.branch) {
       case Branch::leq:
@@ -56,7 +62,7 @@ struct Forest {
       case Branch::neq:
         return x != node.value;
       default:
-        return std::ranges::find(node.members, x) != node.members.end();
+        return std::ranges::find(members.at(at), x) != members.at(at).end();
     }
   }
 };
@@ -109,6 +115,7 @@ Result<Forest> read_named_forest(const KernelContext& ctx, const std::string& pr
   }
   Forest forest;
   forest.nodes.resize(count);
+  forest.votes.resize(count);
   std::vector<bool> is_child(count, false);
   for (std::size_t i = 0; i < count; ++i) {
     TreeNode& node = forest.nodes[i];
@@ -148,8 +155,7 @@ Result<Forest> read_named_forest(const KernelContext& ctx, const std::string& pr
     if (place == places.end() || vote_targets[i] < 0 || vote_targets[i] >= targets) {
       return ctx.fail(fmt::format("vote {} is for an unknown node or target", i));
     }
-    forest.nodes[static_cast<std::size_t>(place->second)].votes.push_back(
-        {vote_targets[i], weights[i]});
+    forest.votes[static_cast<std::size_t>(place->second)].push_back({vote_targets[i], weights[i]});
   }
   return forest;
 }
@@ -182,6 +188,7 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
   }
   Forest forest;
   forest.nodes.resize(count + leaves);
+  forest.votes.resize(count + leaves);
   std::size_t member = 0;
   for (std::size_t i = 0; i < count; ++i) {
     TreeNode& node = forest.nodes[i];
@@ -201,9 +208,10 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
           leaf ? child + static_cast<std::int64_t>(count) : child;
     }
     if (node.branch != Branch::member) continue;
+    auto& members_of = forest.members[static_cast<std::int64_t>(i)];
     if (member >= members.size()) return ctx.fail("membership_values has too few sets");
     for (; member < members.size() && !std::isnan(members.span()[member]); ++member) {
-      node.members.push_back(members.span()[member]);
+      members_of.push_back(members.span()[member]);
     }
     ++member;  // the NaN between two sets
   }
@@ -211,7 +219,7 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
     if (leaf_targets[i] < 0 || leaf_targets[i] >= targets) {
       return ctx.fail(fmt::format("leaf {} is for an unknown target", i));
     }
-    forest.nodes[count + i].votes.push_back({leaf_targets[i], weights.span()[i]});
+    forest.votes[count + i].push_back({leaf_targets[i], weights.span()[i]});
   }
   for (std::int64_t root : roots) {
     if (root < 0 || root >= static_cast<std::int64_t>(count)) {
@@ -233,16 +241,19 @@ Status check_features(const KernelContext& ctx, const Forest& forest, const Feat
 
 enum class Aggregate { average, sum, min, max };
 
-/// What the leaves say about one example; `voted` tells targets that no leaf named.
-Result<std::vector<double>> aggregate(const KernelContext& ctx, const Forest& forest,
-                                      std::span<const double> x, std::int64_t targets,
-                                      Aggregate how) {
+std::unexpected<Error> circle_fault(const KernelContext& ctx) {
+  return ctx.fail("a tree leads in a circle");
+}
+
+/// What the leaves say about one example; nullopt if a tree leads in a circle.
+std::optional<std::vector<double>> aggregate(const Forest& forest, std::span<const double> x,
+                                             std::int64_t targets, Aggregate how) {
   std::vector<double> scores(static_cast<std::size_t>(targets), 0);
   std::vector<bool> voted(scores.size(), false);
   for (std::int64_t root : forest.roots) {
-    const TreeNode* leaf = forest.leaf(root, x);
-    if (leaf == nullptr) return ctx.fail("a tree leads in a circle");
-    for (const Vote& vote : leaf->votes) {
+    const std::int64_t leaf = forest.leaf(root, x);
+    if (leaf < 0) return std::nullopt;
+    for (const Vote& vote : forest.votes[static_cast<std::size_t>(leaf)]) {
       const auto at = static_cast<std::size_t>(vote.target);
       double& score = scores[at];
       if (how == Aggregate::min)
@@ -265,12 +276,21 @@ Status regress(KernelContext& ctx, const Forest& forest, std::int64_t targets, A
   ONNXCOMPAT_TRY(const Features x, read_features(ctx));
   ONNXCOMPAT_CHECK(check_features(ctx, forest, x));
   ONNXCOMPAT_TRY(auto y, compute<double>(ctx, type, Dims{x.count, targets}));
-  for (std::int64_t n = 0; n < x.count; ++n) {
-    ONNXCOMPAT_TRY(auto scores, aggregate(ctx, forest, x.row(n), targets, how));
-    for (std::size_t t = 0; t < scores.size() && !base.empty(); ++t) scores[t] += base[t];
-    apply_transform(transform, scores);
-    std::ranges::copy(scores, y.data() + n * targets);
-  }
+  std::atomic<bool> circle = false;
+  const auto run = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      auto scores = aggregate(forest, x.row(n), targets, how);
+      if (!scores) {
+        circle = true;
+        return;
+      }
+      for (std::size_t t = 0; t < scores->size() && !base.empty(); ++t) (*scores)[t] += base[t];
+      apply_transform(transform, *scores);
+      std::ranges::copy(*scores, y.data() + n * targets);
+    }
+  };
+  parallel_for(x.count, static_cast<std::int64_t>(forest.roots.size()) * 32, run);
+  if (circle) return circle_fault(ctx);
   ctx.set(0, y.finish());
   return {};
 }
@@ -285,14 +305,15 @@ Status tree_ensemble_regressor(KernelContext& ctx) {
   }
   const std::int64_t targets = ctx.int_attr("n_targets", 1);
   if (targets < 1 || targets > (1 << 24)) return ctx.fail("n_targets is out of range");
-  ONNXCOMPAT_TRY(const Forest forest, read_named_forest(ctx, "target", targets));
+  ONNXCOMPAT_TRY(const auto forest,
+                 ctx.prepared<Forest>([&] { return read_named_forest(ctx, "target", targets); }));
   ONNXCOMPAT_TRY(const auto base, read_numbers(ctx, "base_values"));
   if (!base.empty() && static_cast<std::int64_t>(base.size()) != targets) {
     return ctx.fail("base_values has not one value a target");
   }
   ONNXCOMPAT_TRY(const PostTransform transform, read_post_transform(ctx));
-  return regress(ctx, forest, targets, static_cast<Aggregate>(known - kAggregates), base, transform,
-                 DataType::float32);
+  return regress(ctx, *forest, targets, static_cast<Aggregate>(known - kAggregates), base,
+                 transform, DataType::float32);
 }
 
 // [TreeEnsemble-5]
@@ -304,8 +325,9 @@ Status tree_ensemble(KernelContext& ctx) {
   if (targets < 1 || targets > (1 << 24) || how < 0 || how > 3 || transform < 0 || transform > 4) {
     return ctx.fail("n_targets, aggregate_function or post_transform is out of range");
   }
-  ONNXCOMPAT_TRY(const Forest forest, read_forest(ctx, targets));
-  return regress(ctx, forest, targets, static_cast<Aggregate>(how), {},
+  ONNXCOMPAT_TRY(const auto forest,
+                 ctx.prepared<Forest>([&] { return read_forest(ctx, targets); }));
+  return regress(ctx, *forest, targets, static_cast<Aggregate>(how), {},
                  static_cast<PostTransform>(transform), ctx.input(0).type());
 }
 
@@ -314,7 +336,9 @@ Status tree_ensemble_classifier(KernelContext& ctx) {
   const auto labels = static_cast<std::int64_t>(std::max(
       ctx.strings_attr("classlabels_strings").size(), ctx.ints_attr("classlabels_int64s").size()));
   if (labels < 1) return ctx.fail("there are no class labels");
-  ONNXCOMPAT_TRY(const Forest forest, read_named_forest(ctx, "class", labels));
+  ONNXCOMPAT_TRY(const auto shared,
+                 ctx.prepared<Forest>([&] { return read_named_forest(ctx, "class", labels); }));
+  const Forest& forest = *shared;
   ONNXCOMPAT_TRY(const auto base, read_numbers(ctx, "base_values"));
   ONNXCOMPAT_TRY(const PostTransform transform, read_post_transform(ctx));
   ONNXCOMPAT_TRY(const Features x, read_features(ctx));
@@ -330,13 +354,15 @@ Status tree_ensemble_classifier(KernelContext& ctx) {
     return ctx.fail("base_values has not one value a class");
   }
   bool negative = false;
-  for (const TreeNode& node : forest.nodes) {
-    for (const Vote& vote : node.votes) negative = negative || vote.weight < 0;
+  for (const auto& votes : forest.votes) {
+    for (const Vote& vote : votes) negative = negative || vote.weight < 0;
   }
   ONNXCOMPAT_TRY(auto z, compute<double>(ctx, DataType::float32, Dims{x.count, labels}));
   std::vector<std::int64_t> classes;
   for (std::int64_t n = 0; n < x.count; ++n) {
-    ONNXCOMPAT_TRY(auto scores, aggregate(ctx, forest, x.row(n), labels, Aggregate::sum));
+    auto found = aggregate(forest, x.row(n), labels, Aggregate::sum);
+    if (!found) return circle_fault(ctx);
+    auto scores = *std::move(found);
     if (single) {
       double score = scores[static_cast<std::size_t>(named.front())];
       if (!base.empty()) score += base.back();

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "executor/kernels/numeric.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 namespace {
@@ -10,6 +11,15 @@ struct Moments {
   double mean = 0;
   double variance = 0;  ///< of the population
 };
+
+template <class A>
+void scale_shift(const A* x, A middle, A factor, A bias, A* y, std::int64_t count) {
+  if constexpr (std::is_same_v<A, float>) {
+    simd::scale_shift(x, middle, factor, bias, y, count);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) y[i] = (x[i] - middle) * factor + bias;
+  }
+}
 
 /// Mean and variance in two passes; get(i) is element i of `count`.
 template <class Get>
@@ -23,6 +33,17 @@ Moments moments(std::int64_t count, const Get& get) {
   }
   result.variance /= static_cast<double>(count);
   return result;
+}
+
+/// The same of neighbours; floats are summed in lanes.
+template <class A>
+Moments moments_of(const A* x, std::int64_t count) {
+  if constexpr (std::is_same_v<A, float>) {
+    const double mean = simd::sum(x, count) / static_cast<double>(count);
+    return {mean, simd::sum_of_squared_distances(x, mean, count) / static_cast<double>(count)};
+  } else {
+    return moments(count, [x](std::int64_t i) { return x[i]; });
+  }
 }
 
 bool any_double(const KernelContext& ctx) {
@@ -79,9 +100,8 @@ Status run_batch_normalization(KernelContext& ctx, const Batch& batch, const Dim
     const A factor =
         static_cast<A>(static_cast<double>(scale[c]) / std::sqrt(used.variance + epsilon));
     for (std::int64_t n = 0; n < batch.count; ++n) {
-      const A* from = input.data() + (n * batch.channels + c) * batch.inner;
-      A* to = y.data() + (n * batch.channels + c) * batch.inner;
-      for (std::int64_t i = 0; i < batch.inner; ++i) to[i] = (from[i] - middle) * factor + bias[c];
+      const std::int64_t at = (n * batch.channels + c) * batch.inner;
+      scale_shift(input.data() + at, middle, factor, bias[c], y.data() + at, batch.inner);
     }
   }
   ctx.set(0, y.finish());
@@ -127,7 +147,7 @@ void normalize_blocks(const A* x, A* y, std::int64_t blocks, std::int64_t size, 
     for (std::int64_t block = begin; block < end; ++block) {
       const A* from = x + block * size;
       A* to = y + block * size;
-      const Moments m = moments(size, [&](std::int64_t i) { return from[i]; });
+      const Moments m = moments_of(from, size);
       const S middle = static_cast<S>(m.mean);
       const S inverse = static_cast<S>(1 / std::sqrt(m.variance + epsilon));
       for (std::int64_t i = 0; i < size; ++i) {
@@ -202,12 +222,13 @@ Status group_normalization(KernelContext& ctx) {
 struct Rows {
   std::int64_t count, size;
   Dims statistics;  ///< X's dims with 1 for the normalised axes
+  int axis;         ///< the first of them
 };
 
 Result<Rows> resolve_rows(const KernelContext& ctx, const Tensor& x) {
   if (x.rank() == 0) return ctx.fail("X is a scalar");
   ONNXCOMPAT_TRY(const int axis, resolve_axis(ctx, ctx.int_attr("axis", -1), x.rank()));
-  Rows rows{product(x.dims(), 0, axis), product(x.dims(), axis, x.rank()), x.dims()};
+  Rows rows{product(x.dims(), 0, axis), product(x.dims(), axis, x.rank()), x.dims(), axis};
   std::fill(rows.statistics.begin() + axis, rows.statistics.end(), 1);
   for (int i = 1; i < 3; ++i) {
     if (!ctx.has(i)) continue;
@@ -220,22 +241,41 @@ Result<Rows> resolve_rows(const KernelContext& ctx, const Tensor& x) {
   return rows;
 }
 
-/// An input spread over the shape of X; empty if it is absent.
+/// An input spread over the rows of X; none if it is absent.
 template <class A>
-std::vector<A> spread(const KernelContext& ctx, int input, const Dims& dims) {
-  std::vector<A> result;
-  if (!ctx.has(input) || product(dims) == 0) return result;
-  const Operand<A> values(ctx.input(input));
-  const Dims strides = broadcast_strides(ctx.input(input).dims(), dims);
-  Dims index(dims.size(), 0);
-  result.reserve(static_cast<std::size_t>(product(dims)));
-  do {
-    std::int64_t at = 0;
-    for (std::size_t i = 0; i < index.size(); ++i) at += index[i] * strides[i];
-    result.push_back(values[at]);
-  } while (next_index(index, dims));
-  return result;
-}
+class Spread {
+ public:
+  Spread(const KernelContext& ctx, int input, const Dims& x, const Rows& rows) {
+    if (!ctx.has(input) || product(x) == 0) return;
+    const Dims& own = ctx.input(input).dims();
+    // Most often all rows read the same elements.
+    const auto axis = static_cast<std::size_t>(rows.axis);
+    const std::size_t inner = x.size() - axis;
+    const std::size_t lead = own.size() > inner ? own.size() - inner : 0;
+    const bool shared = std::all_of(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(lead),
+                                    [](std::int64_t dim) { return dim == 1; });
+    const Dims dims(x.begin() + static_cast<std::ptrdiff_t>(shared ? axis : 0), x.end());
+    const Dims kept(own.begin() + static_cast<std::ptrdiff_t>(shared ? lead : 0), own.end());
+    const Operand<A> values(ctx.input(input));
+    const Dims strides = broadcast_strides(kept, dims);
+    Dims index(dims.size(), 0);
+    elements_.reserve(static_cast<std::size_t>(product(dims)));
+    do {
+      std::int64_t at = 0;
+      for (std::size_t i = 0; i < index.size(); ++i) at += index[i] * strides[i];
+      elements_.push_back(values[at]);
+    } while (next_index(index, dims));
+    step_ = shared ? 0 : rows.size;
+  }
+  /// Null if there is none.
+  const A* row(std::int64_t i) const {
+    return elements_.empty() ? nullptr : elements_.data() + i * step_;
+  }
+
+ private:
+  std::vector<A> elements_;
+  std::int64_t step_ = 0;
+};
 
 /// `S` is the type of the first stage (stash_type), `A` that of the second.
 template <class S, class A>
@@ -246,9 +286,10 @@ Status run_layer_normalization(KernelContext& ctx, const Rows& rows, DataType st
   ONNXCOMPAT_TRY(auto inverses, compute<S>(ctx, stash, rows.statistics));
   const Operand<S> input(x);
   const double epsilon = static_cast<double>(ctx.float_attr("epsilon", 1e-5F));
-  const std::vector<A> scale = spread<A>(ctx, 1, x.dims()), bias = spread<A>(ctx, 2, x.dims());
-  for (std::int64_t row = 0; row < rows.count && rows.size > 0; ++row) {
+  const Spread<A> scales(ctx, 1, x.dims(), rows), biases(ctx, 2, x.dims(), rows);
+  const auto run_row = [&](std::int64_t row) {
     const S* from = input.data() + row * rows.size;
+    A* to = y.data() + row * rows.size;
     Moments m;
     if (rms) {
       for (std::int64_t i = 0; i < rows.size; ++i) {
@@ -256,19 +297,24 @@ Status run_layer_normalization(KernelContext& ctx, const Rows& rows, DataType st
       }
       m.variance /= static_cast<double>(rows.size);
     } else {
-      m = moments(rows.size, [&](std::int64_t i) { return from[i]; });
+      m = moments_of(from, rows.size);
     }
     const S middle = static_cast<S>(m.mean);
     const S inverse = static_cast<S>(1 / std::sqrt(m.variance + epsilon));
     means[row] = middle;
     inverses[row] = inverse;
+    const A* scale = scales.row(row);
+    const A* bias = biases.row(row);
     for (std::int64_t i = 0; i < rows.size; ++i) {
-      const std::int64_t at = row * rows.size + i;
-      A value = static_cast<A>((from[i] - middle) * inverse);
-      if (!scale.empty()) value *= scale[static_cast<std::size_t>(at)];
-      if (!bias.empty()) value += bias[static_cast<std::size_t>(at)];
-      y[at] = value;
+      to[i] = static_cast<A>((from[i] - middle) * inverse);
     }
+    for (std::int64_t i = 0; i < rows.size && scale != nullptr; ++i) to[i] *= scale[i];
+    for (std::int64_t i = 0; i < rows.size && bias != nullptr; ++i) to[i] += bias[i];
+  };
+  if (rows.size > 0) {
+    parallel_for(rows.count, rows.size * 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) run_row(row);
+    });
   }
   ctx.set(0, y.finish());
   if (ctx.wants(1)) ctx.set(1, means.finish());

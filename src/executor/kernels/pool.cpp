@@ -4,6 +4,7 @@
 
 #include "executor/kernels/numeric.h"
 #include "executor/kernels/window.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 namespace {
@@ -86,6 +87,43 @@ void for_each_window(const Pooling& pool, const F& body) {
                });
 }
 
+/// For every row of outputs along the last axis, in every plane: begin(first output), then
+/// add(first input, stride, first output, count) for each kernel position, in row-major order, with
+/// the outputs that read inside the input there. Planes in parallel.
+template <class Begin, class Add>
+void for_each_row(const Pooling& pool, const Begin& begin, const Add& add) {
+  const SlidingWindow& window = pool.window;
+  const std::size_t rank = window.input.size();
+  const std::int64_t width = window.output.back();
+  if (pool.out_plane == 0) return;
+  const Dims outer(window.output.begin(), window.output.end() - 1);
+  std::vector<Range> ranges;  // by kernel position of the last axis
+  for (std::int64_t k = 0; k < window.kernel.back(); ++k) {
+    ranges.push_back(row_range(window, k, 0, width));
+  }
+  const auto run = [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t plane = first; plane < last; ++plane) {
+      Dims out(rank - 1, 0);
+      std::int64_t to = plane * pool.out_plane;
+      do {
+        begin(to);
+        Dims k(rank, 0);
+        do {
+          const Range range = ranges[static_cast<std::size_t>(k.back())];
+          const std::int64_t base = input_row(window, out, k);
+          if (base < 0 || range.first >= range.last) continue;
+          const std::int64_t from = plane * pool.in_plane + base +
+                                    k.back() * window.dilations.back() - window.pads_begin.back() +
+                                    range.first * window.strides.back();
+          add(from, window.strides.back(), to + range.first, range.last - range.first);
+        } while (next_index(k, window.kernel));
+        to += width;
+      } while (next_index(out, outer));
+    }
+  };
+  parallel_for(pool.planes, pool.out_plane * product(window.kernel), run);
+}
+
 /// Offset in a plane counted with the first axis fastest.
 std::int64_t column_major(std::int64_t offset, const Dims& dims) {
   std::int64_t result = 0;
@@ -141,6 +179,21 @@ Status max_pool(KernelContext& ctx) {
   }
   std::int64_t* places = ctx.wants(1) ? indices.mutable_data<std::int64_t>().data() : nullptr;
   const bool columns = ctx.int_attr("storage_order", 0) == 1;
+  if (x.type() == DataType::float32 && places == nullptr) {
+    const float* from = x.data<float>().data();
+    float* to = y.mutable_data<float>().data();
+    const std::int64_t width = pool.window.output.back();
+    for_each_row(
+        pool,
+        [&](std::int64_t at) {
+          std::fill_n(to + at, width, -std::numeric_limits<float>::infinity());
+        },
+        [&](std::int64_t at, std::int64_t stride, std::int64_t out, std::int64_t count) {
+          simd::max_into(from + at, stride, to + out, count);
+        });
+    ctx.set(0, std::move(y));
+    return {};
+  }
   const bool served = dispatch(
       Floats{} + Types<std::int8_t, std::uint8_t>{}, x.type(), [&]<class T>(std::type_identity<T>) {
         pool_max<T>(pool, x.data<T>().data(), y.mutable_data<T>().data(), places, columns);
@@ -149,6 +202,16 @@ Status max_pool(KernelContext& ctx) {
   ctx.set(0, std::move(y));
   if (ctx.wants(1)) ctx.set(1, std::move(indices));
   return {};
+}
+
+/// y[i] += x[i·stride]
+template <class A>
+void add_into(const A* x, std::int64_t stride, A* y, std::int64_t count) {
+  if constexpr (std::is_same_v<A, float>) {
+    simd::add_into(x, stride, y, count);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) y[i] += x[i * stride];
+  }
 }
 
 // [AveragePool-1] [AveragePool-7] [AveragePool-10] [AveragePool-11] [AveragePool-19]
@@ -162,26 +225,40 @@ Status average_pool(KernelContext& ctx) {
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {
     ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), pool.dims));
     const Operand<A> input(x);
-    for_each_window(pool, [&](std::int64_t plane, const Dims& out, std::int64_t at) {
-      const A* from = input.data() + plane * pool.in_plane;
-      A sum = 0;
-      std::int64_t count = 0;
-      visit_window(window, out, [&](std::int64_t offset) {
-        sum += from[offset];
-        ++count;
-      });
-      if (with_pads) {
-        // Cells of the padding count, those that only ceil_mode reaches do not.
-        count = 1;
-        for (std::size_t i = 0; i < out.size(); ++i) {
-          const std::int64_t padded = window.input[i] + window.pads_begin[i] + window.pads_end[i];
-          const Range cells =
-              inside(out[i] * window.strides[i], window.dilations[i], window.kernel[i], padded);
-          count *= cells.last - cells.first;
-        }
+    // The number of cells under a window is a product over the axes.
+    std::vector<std::vector<std::int64_t>> cells;
+    for (std::size_t i = 0; i < window.input.size(); ++i) {
+      auto& counts = cells.emplace_back();
+      for (std::int64_t at = 0; at < window.output[i]; ++at) {
+        // Cells of the padding count only if asked for, those that only ceil_mode reaches never.
+        const std::int64_t padded = window.input[i] + window.pads_begin[i] + window.pads_end[i];
+        const Range range = with_pads ? inside(at * window.strides[i], window.dilations[i],
+                                               window.kernel[i], padded)
+                                      : inside(window.start(i, at), window.dilations[i],
+                                               window.kernel[i], window.input[i]);
+        counts.push_back(range.last - range.first);
       }
-      y[at] = sum / static_cast<A>(count);
-    });
+    }
+    for_each_row(
+        pool, [](std::int64_t) {},
+        [&](std::int64_t from, std::int64_t stride, std::int64_t to, std::int64_t count) {
+          add_into(input.data() + from, stride, y.data() + to, count);
+        });
+    if (pool.out_plane > 0) {
+      std::vector<A> counts;
+      Dims out(window.output.size(), 0);
+      do {
+        std::int64_t count = 1;
+        for (std::size_t i = 0; i < out.size(); ++i) {
+          count *= cells[i][static_cast<std::size_t>(out[i])];
+        }
+        counts.push_back(static_cast<A>(count));
+      } while (next_index(out, window.output));
+      for (std::int64_t plane = 0; plane < pool.planes; ++plane) {
+        A* to = y.data() + plane * pool.out_plane;
+        for (std::size_t i = 0; i < counts.size(); ++i) to[i] /= counts[i];
+      }
+    }
     ctx.set(0, y.finish());
     return {};
   });

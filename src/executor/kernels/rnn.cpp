@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "executor/blas.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 namespace {
@@ -63,6 +64,10 @@ Result<std::vector<Activation>> read_activations(const KernelContext& ctx, std::
 
 template <class A>
 void Activation::apply(A* values, std::int64_t count) const {
+  if constexpr (std::is_same_v<A, float>) {
+    if (name == "tanh") return simd::tanh(values, values, count);
+    if (name == "sigmoid") return simd::sigmoid(values, values, count);
+  }
   const A a = static_cast<A>(alpha), b = static_cast<A>(beta);
   const auto each = [&](auto f) { std::transform(values, values + count, values, f); };
   if (name == "relu")

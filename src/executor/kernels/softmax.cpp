@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "executor/kernels/numeric.h"
+#include "executor/simd.h"
 
 namespace onnxcompat::executor {
 namespace {
@@ -67,6 +68,13 @@ A largest(const A* x, std::int64_t length, std::int64_t stride) {
 // [Softmax-1] [Softmax-11] [Softmax-13]
 Status softmax(KernelContext& ctx) {
   return run_lines(ctx, []<class A>(const A* x, A* y, std::int64_t length, std::int64_t stride) {
+    if constexpr (std::is_same_v<A, float>) {
+      if (stride == 1) {
+        const double total = simd::exp_shifted(x, simd::largest(x, length), y, length);
+        for (std::int64_t i = 0; i < length; ++i) y[i] /= static_cast<float>(total);
+        return;
+      }
+    }
     const A top = largest(x, length, stride);
     double sum = 0;
     for (std::int64_t i = 0; i < length; ++i) {

@@ -13,26 +13,34 @@ namespace {
   Status name(KernelContext& c) {                                                \
     return map_types(c, Floats{}, kMathCost, [](auto x) { return expression; }); \
   }
-ONNXCOMPAT_FLOAT_KERNEL(floor, std::floor(x))              // [Floor-1]
-ONNXCOMPAT_FLOAT_KERNEL(ceil, std::ceil(x))                // [Ceil-1]
-ONNXCOMPAT_FLOAT_KERNEL(round, std::nearbyint(x))          // [Round-11] ties to even
-ONNXCOMPAT_FLOAT_KERNEL(square_root, std::sqrt(x))         // [Sqrt-1]
-ONNXCOMPAT_FLOAT_KERNEL(exponential, std::exp(x))          // [Exp-1]
-ONNXCOMPAT_FLOAT_KERNEL(logarithm, std::log(x))            // [Log-1]
-ONNXCOMPAT_FLOAT_KERNEL(reciprocal, 1 / x)                 // [Reciprocal-1]
-ONNXCOMPAT_FLOAT_KERNEL(sine, std::sin(x))                 // [Sin-7]
-ONNXCOMPAT_FLOAT_KERNEL(cosine, std::cos(x))               // [Cos-7]
-ONNXCOMPAT_FLOAT_KERNEL(tangent, std::tan(x))              // [Tan-7]
-ONNXCOMPAT_FLOAT_KERNEL(arc_sine, std::asin(x))            // [Asin-7]
-ONNXCOMPAT_FLOAT_KERNEL(arc_cosine, std::acos(x))          // [Acos-7]
-ONNXCOMPAT_FLOAT_KERNEL(arc_tangent, std::atan(x))         // [Atan-7]
-ONNXCOMPAT_FLOAT_KERNEL(hyperbolic_sine, std::sinh(x))     // [Sinh-9]
-ONNXCOMPAT_FLOAT_KERNEL(hyperbolic_cosine, std::cosh(x))   // [Cosh-9]
-ONNXCOMPAT_FLOAT_KERNEL(hyperbolic_tangent, std::tanh(x))  // [Tanh-1]
-ONNXCOMPAT_FLOAT_KERNEL(area_sine, std::asinh(x))          // [Asinh-9]
-ONNXCOMPAT_FLOAT_KERNEL(area_cosine, std::acosh(x))        // [Acosh-9]
-ONNXCOMPAT_FLOAT_KERNEL(area_tangent, std::atanh(x))       // [Atanh-9]
+ONNXCOMPAT_FLOAT_KERNEL(floor, std::floor(x))             // [Floor-1]
+ONNXCOMPAT_FLOAT_KERNEL(ceil, std::ceil(x))               // [Ceil-1]
+ONNXCOMPAT_FLOAT_KERNEL(round, std::nearbyint(x))         // [Round-11] ties to even
+ONNXCOMPAT_FLOAT_KERNEL(square_root, std::sqrt(x))        // [Sqrt-1]
+ONNXCOMPAT_FLOAT_KERNEL(logarithm, std::log(x))           // [Log-1]
+ONNXCOMPAT_FLOAT_KERNEL(reciprocal, 1 / x)                // [Reciprocal-1]
+ONNXCOMPAT_FLOAT_KERNEL(sine, std::sin(x))                // [Sin-7]
+ONNXCOMPAT_FLOAT_KERNEL(cosine, std::cos(x))              // [Cos-7]
+ONNXCOMPAT_FLOAT_KERNEL(tangent, std::tan(x))             // [Tan-7]
+ONNXCOMPAT_FLOAT_KERNEL(arc_sine, std::asin(x))           // [Asin-7]
+ONNXCOMPAT_FLOAT_KERNEL(arc_cosine, std::acos(x))         // [Acos-7]
+ONNXCOMPAT_FLOAT_KERNEL(arc_tangent, std::atan(x))        // [Atan-7]
+ONNXCOMPAT_FLOAT_KERNEL(hyperbolic_sine, std::sinh(x))    // [Sinh-9]
+ONNXCOMPAT_FLOAT_KERNEL(hyperbolic_cosine, std::cosh(x))  // [Cosh-9]
+ONNXCOMPAT_FLOAT_KERNEL(area_sine, std::asinh(x))         // [Asinh-9]
+ONNXCOMPAT_FLOAT_KERNEL(area_cosine, std::acosh(x))       // [Acosh-9]
+ONNXCOMPAT_FLOAT_KERNEL(area_tangent, std::atanh(x))      // [Atanh-9]
 #undef ONNXCOMPAT_FLOAT_KERNEL
+
+// [Exp-1] [Exp-6] [Exp-13]
+Status exponential(KernelContext& c) {
+  return map_floats(c, simd::exp, [](auto x) { return std::exp(x); });
+}
+
+// [Tanh-1] [Tanh-6] [Tanh-13]
+Status hyperbolic_tangent(KernelContext& c) {
+  return map_floats(c, simd::tanh, [](auto x) { return std::tanh(x); });
+}
 
 // [Abs-1] [Abs-6] integers; the least integer stays itself
 Status absolute(KernelContext& c) {
@@ -71,6 +79,9 @@ Status sign(KernelContext& c) {
 
 // [Erf-9] [Erf-13] of integers: cut towards zero
 Status error_function(KernelContext& c) {
+  if (c.input(0).type() == DataType::float32) {
+    return map_floats(c, simd::erf, [](auto x) { return std::erf(x); });
+  }
   return map_types(c, Numbers{}, kMathCost, []<class T>(T x) -> T {
     if constexpr (std::is_floating_point_v<T>) {
       return std::erf(x);

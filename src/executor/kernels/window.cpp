@@ -105,4 +105,26 @@ Range inside(std::int64_t start, std::int64_t dilation, std::int64_t kernel, std
   return {first, std::max(first, last)};
 }
 
+Range row_range(const SlidingWindow& window, std::int64_t k, std::int64_t from, std::int64_t to) {
+  const std::size_t last = window.input.size() - 1;
+  const std::int64_t stride = window.strides[last];
+  const std::int64_t offset = k * window.dilations[last] - window.pads_begin[last];
+  // 0 <= at·stride + offset < size
+  const std::int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+  const std::int64_t room = window.input[last] - offset;
+  const std::int64_t end = room <= 0 ? 0 : (room + stride - 1) / stride;
+  const std::int64_t begin = std::clamp(first, from, to);
+  return {begin, std::clamp(end, begin, to)};
+}
+
+std::int64_t input_row(const SlidingWindow& window, const Dims& out, const Dims& k) {
+  std::int64_t row = 0;
+  for (std::size_t i = 0; i + 1 < window.input.size(); ++i) {
+    const std::int64_t at = window.start(i, out[i]) + k[i] * window.dilations[i];
+    if (at < 0 || at >= window.input[i]) return -1;
+    row = row * window.input[i] + at;
+  }
+  return row * window.input.back();
+}
+
 }  // namespace onnxcompat::executor

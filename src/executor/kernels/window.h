@@ -51,6 +51,14 @@ Result<SlidingWindow> resolve_window(const KernelContext& ctx, std::span<const s
 struct Range {
   std::int64_t first, last;
 };
+/// The outputs in [from, to) of one row of the last axis that read inside the input at kernel
+/// position `k` of that axis.
+Range row_range(const SlidingWindow& window, std::int64_t k, std::int64_t from, std::int64_t to);
+
+/// Start of the input row that outputs `out` of the outer axes read at kernel position `k`; -1 if
+/// it is padding.
+std::int64_t input_row(const SlidingWindow& window, const Dims& out, const Dims& k);
+
 Range inside(std::int64_t start, std::int64_t dilation, std::int64_t kernel, std::int64_t size);
 
 }  // namespace onnxcompat::executor
