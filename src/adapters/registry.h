@@ -70,13 +70,14 @@ class Transition {
   int from;
   int to;
   Authority authority = Authority::derived;
+  bool combined = false;  ///< a combinator declared it, not only a row without any change
   bool has_verdict = false;
   std::vector<Action> up_actions;
   std::vector<Action> down_actions;
   std::string remark;
 
  private:
-  Transition& declare();
+  Transition& declare(bool changes = true);
 };
 
 /// A rewrite of an operator into older ones, for targets below its first version.
@@ -101,6 +102,8 @@ class Registry {
   }
   void expand_in(std::string_view domain, std::string_view op, Action action,
                  std::string_view remark = {});
+  /// Why older operators cannot say what an operator of ai.onnx does.
+  void inexpressible(std::string_view op, std::string_view reason);
   /// How to write an experimental operator of early releases, which no opset has.
   void experimental(std::string_view op, Action action, std::string_view remark = {});
 
@@ -108,6 +111,8 @@ class Registry {
   const Transition* find(std::string_view domain, std::string_view op, int from, int to) const;
   const Expansion* expansion(std::string_view domain, std::string_view op) const;
   const Expansion* experimental(std::string_view op) const;
+  /// Why there is no expansion; empty if there is one, or nothing is known.
+  std::string_view inexpressible(std::string_view domain, std::string_view op) const;
   /// Rows that name what the tables do not hold, or the same thing twice.
   const std::vector<std::string>& mistakes() const { return mistakes_; }
   /// Every transition of the tables, with a verdict or not, in the order of the tables.
@@ -121,6 +126,7 @@ class Registry {
   std::map<Key, std::vector<std::unique_ptr<Transition>>> transitions_;
   std::map<Key, Expansion> expansions_;
   std::map<std::string_view, Expansion> experimental_;
+  std::map<std::string_view, std::string_view> inexpressible_;
   std::vector<std::string> mistakes_;
 };
 

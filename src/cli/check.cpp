@@ -26,6 +26,7 @@ struct Options {
   std::optional<std::string> fail_on;
   std::vector<std::string> select;
   std::vector<std::string> ignore;
+  std::vector<std::string> also;  ///< rules beside those that are on
   std::optional<int> max_findings;
   bool exit_zero = false;
   bool advise = false;
@@ -69,6 +70,7 @@ Result<Settings> settings_for(const Options& options, const Config& config,
       !options.select.empty() ? options.select : config.select.value_or(std::vector<std::string>());
   settings.check.ignore =
       !options.ignore.empty() ? options.ignore : config.ignore.value_or(std::vector<std::string>());
+  settings.check.also = options.also;
   if (config.max_findings) settings.check.max_findings = *config.max_findings;
   if (options.max_findings) settings.check.max_findings = *options.max_findings;
   settings.fail_on = severity_named(options.fail_on.value_or(config.fail_on.value_or("error")));
@@ -93,10 +95,9 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
     report.targets.push_back(target_report(settings.targets[i], verdicts[i]));
     TargetReport& target = report.targets.back();
     add_source(target, settings.targets[i], table);
-    if (options.advise && !target.compatible) {
-      if (report.verdict == "valid") add_convertibility(target, *model, settings.targets[i]);
-      target.advice = export_advice(*model, settings.targets[i]);
-    }
+    if (target.compatible) continue;
+    if (report.verdict == "valid") add_convertibility(target, *model, settings.targets[i]);
+    if (options.advise) target.advice = export_advice(*model, settings.targets[i]);
   }
   report.minimum = minimum_of(*model, table);
   if (const auto same = ModelWriter::verify_unchanged(*model); !same) {
@@ -151,11 +152,11 @@ std::string next_command(const Report& report, bool advised) {
   for (const ModelReport& model : report.models) {
     for (const TargetReport& target : model.targets) {
       if (target.compatible || model.verdict != "valid") continue;
+      if (target.convertible.value_or(false)) return target.convert_note;
       if (!advised) {
         return fmt::format("onnxcompat check {} --target {} --advise", shell_word(model.path),
                            target.target);
       }
-      if (target.convertible.value_or(false)) return target.convert_note;
     }
   }
   for (const ModelReport& model : report.models) {
@@ -284,6 +285,7 @@ Examples:
   onnxcompat check models/ --format github --output sarif=report.sarif
   onnxcompat check models/ --baseline known.json --fail-on warning
   onnxcompat check model.onnx --select OCG --ignore OCG026
+  onnxcompat check stranger.onnx --security --deep
 
 Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
   2 bad usage; 3 a file is unreadable (the others are still checked).)",
@@ -312,6 +314,15 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
           ->type_name("RULE")
           ->delimiter(',')
           ->allow_extra_args(false);
+      app.add_flag_callback(
+          "--security", [options] { options->also.emplace_back("OCZ"); },
+          "Also limits on size, depth and expansion, for models of strangers");
+      app.add_flag_callback(
+          "--deep",
+          [options] {
+            options->also.insert(options->also.end(), {"OCT", "OCX014", "OCL005"});
+          },
+          "Also what reads all weights: values, checksums of external files, duplicates");
       app.add_option("--max-findings", options->max_findings,
                      "List at most this many findings a model (0: all)")
           ->check(CLI::NonNegativeNumber)

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/external_files.h"
 #include "cli/output.h"
+#include "cli/plan.h"
 #include "cli/prove.h"
 #include "cli/request.h"
 #include "cli/summary.h"
@@ -21,6 +22,7 @@ struct Options {
   std::string result;
   RequestOptions request;
   bool dry_run = false;
+  bool keep_going = false;
   std::string prove = "auto";
   std::string external_files = "copy";
   bool in_place = false;
@@ -97,7 +99,8 @@ StepReport step_report(const ConversionStep& step) {
           .from = step.from,
           .to = step.to,
           .kind = std::string(kind),
-          .note = step.note};
+          .note = step.note,
+          .nodes = step.nodes};
 }
 
 /// Everything but reading the model and writing the report.
@@ -113,10 +116,28 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
     }
     return ExitCode::refused;
   }
-  const auto request = conversion_request(options.request, table, model);
+  auto request = conversion_request(options.request, table, model);
   if (!request) return complain(request.error());
   auto converted = convert(model, request->conversion);
   if (!converted) return complain(converted.error());
+  if (!converted->model || options.dry_run) {
+    conversion.plan = plan_of(model, *converted, *request, table);
+  }
+  bool stopped_short = false;
+  if (!converted->model && options.keep_going) {
+    if (const auto nearest = nearest_reachable(model, request->conversion)) {
+      auto part = convert(model, *nearest);
+      if (!part) return complain(part.error());
+      // What stood in the way is told beside what was done.
+      for (Finding& blocker : converted->blockers) {
+        blocker.severity = Severity::warning;
+        report.findings.push_back(std::move(blocker));
+      }
+      request->conversion = *nearest;
+      converted = std::move(part);
+      stopped_short = true;
+    }
+  }
   for (const ConversionStep& step : converted->steps) conversion.steps.push_back(step_report(step));
   for (Finding& note : converted->notes) report.findings.push_back(std::move(note));
   conversion.blockers = std::move(converted->blockers);
@@ -141,7 +162,7 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
   }
   for (const Target& target : request->targets) {
     TargetReport reached = target_report(result, target);
-    if (!reached.compatible) {
+    if (!reached.compatible && !stopped_short) {
       conversion.blockers.insert(conversion.blockers.end(), reached.blockers.begin(),
                                  reached.blockers.end());
     }
@@ -163,7 +184,7 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
     }
     conversion.output = options.result;
   }
-  return ExitCode::ok;
+  return stopped_short ? ExitCode::findings : ExitCode::ok;
 }
 
 ExitCode run_convert(const Options& options) {
@@ -215,7 +236,8 @@ Examples:
   onnxcompat convert model.onnx --opset ai.onnx.ml=2 --ir-version 8 -o out.onnx
   onnxcompat convert model.onnx --opset 11 --dry-run
 
-Exit status: 0 written (or, with --dry-run, would be); 2 bad usage; 3 unreadable;
+Exit status: 0 written (or, with --dry-run, would be); 1 written with --keep-going,
+  short of the target; 2 bad usage; 3 unreadable;
   4 refused, nothing written; 5 the numbers differ, nothing written.)",
     [](CLI::App& app) -> std::function<ExitCode()> {
       auto options = std::make_shared<Options>();
@@ -227,6 +249,9 @@ Exit status: 0 written (or, with --dry-run, would be); 2 bad usage; 3 unreadable
       app.add_flag("--in-place", options->in_place, "Replace MODEL by the result")->excludes(out);
       options->request.add_to(app);
       app.add_flag("--dry-run", options->dry_run, "Say what would be done; write nothing");
+      app.add_flag("--keep-going", options->keep_going,
+                   "Where the target is not reached, go to the nearest one that is, and exit with "
+                   "1");
       app.add_option("--prove", options->prove, "auto, model, rewrites or off")
           ->check(CLI::IsMember(std::vector<std::string>{"auto", "model", "rewrites", "off"}))
           ->type_name("HOW")

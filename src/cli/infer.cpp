@@ -64,10 +64,8 @@ void count(Tally& tally, const ValueType* type) {
 void count_rule(Tally& tally, const Body& body, const NodeView& node) {
   if (body.model->function(node.domain(), node.op_type(), node.overload())) return;
   const OpSchema* schema = find_schema(node.domain(), node.op_type(), body.opset(node.domain()));
-  if (schema != nullptr &&
-      infer::find_rule(schema->domain, schema->name, schema->since_version) != nullptr) {
-    return;
-  }
+  const int since = schema != nullptr ? schema->since_version : 0;
+  if (infer::find_rule(node.domain(), node.op_type(), since) != nullptr) return;
   ++tally.without_rule[fmt::format("{}:{}", display_domain(node.domain()), node.op_type())];
 }
 
@@ -159,14 +157,17 @@ Json json_of(const Options& options, const Tally& tally) {
           {"value_info_completed", tally.completed}};
 }
 
+/// Before IR 4 every initializer is an input, whether or not anyone means to pass another value.
+bool must_be_inputs(const Model& model) { return model.ir_version() < 4; }
+
 ExitCode run_infer(const Options& options) {
   auto model = Model::load(options.path);
   if (!model) return complain(model.error());
   Tally tally;
   std::vector<Types> types;
   {
-    const Inference inference =
-        Inference::run(*model, {.assume_defaults = options.assume_defaults});
+    const Inference inference = Inference::run(
+        *model, {.assume_defaults = options.assume_defaults || must_be_inputs(*model)});
     tally.contradictions = inference.conflicts().size();
     each_body(*model, [&](const Body& body) {
       if (body.outermost().root == "graph") types.push_back(types_of(inference, body, tally));
@@ -208,8 +209,10 @@ Exit status: 0; 2 bad usage; 3 if the file is not a readable ONNX model.)",
       app.add_option("-o,--out", options->result,
                      "Where to write the result (format by ending, as for reading)")
           ->type_name("OUT");
-      app.add_flag("--assume-defaults", options->assume_defaults,
-                   "Take initializers that an input may override for constants");
+      app.add_flag(
+          "--assume-defaults", options->assume_defaults,
+          "Take initializers that an input may override for constants; before IR version 4, "
+          "where all must be inputs, that is always done");
       options->output.add_to(app, {"text", "json"});
       return [options] { return run_infer(*options); };
     }};

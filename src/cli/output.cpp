@@ -137,10 +137,9 @@ Result<void> keep_from(const OutputOptions& options, std::span<const std::string
     if (sheet.path.empty()) continue;
     for (const std::string& model : models) {
       std::error_code error;
-      if (model == sheet.path || std::filesystem::equivalent(model, sheet.path, error)) {
-        return fail(ExitCode::usage,
-                    fmt::format("{}: is a model, no place for the report", sheet.path));
-      }
+      if (model != sheet.path && !std::filesystem::equivalent(model, sheet.path, error)) continue;
+      return fail(ExitCode::usage,
+                  fmt::format("{}: is a model, no place for the report", sheet.path));
     }
   }
   return {};

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -164,7 +165,7 @@ ExitCode run_model(const Options& options) {
   const auto sets = inputs_of(options, *model);
   if (!sets) return complain(sets.error());
 
-  std::string text;
+  std::string text, traces;
   executor::RunOptions run = options.budget;
   run.seed = options.seed;
   const std::set<std::string, std::less<>> traced(options.trace.begin(), options.trace.end());
@@ -172,7 +173,7 @@ ExitCode run_model(const Options& options) {
     run.trace = [&](const std::string& body, const std::string& name,
                     const executor::Value& value) {
       if (traced.contains(name))
-        text += fmt::format("{} {}: {}\n", printable(body), printable(name), summary_of(value));
+        traces += fmt::format("{} {}: {}\n", printable(body), printable(name), summary_of(value));
     };
   }
   auto ready = executor::Executor::prepare(*model, run);
@@ -186,6 +187,8 @@ ExitCode run_model(const Options& options) {
   for (std::size_t i = 0; i < sets->size(); ++i) {
     const executor::TestData& set = (*sets)[i];
     const auto values = ready->run(set.inputs);
+    std::fwrite(traces.data(), 1, options.expect ? traces.size() : 0, stderr);  // beside a report
+    text += std::exchange(traces, {});
     if (!values) return complain(values.error());
     const auto outputs = model->graph().outputs();
     for (std::size_t k = 0; k < values->size(); ++k) {

@@ -23,7 +23,7 @@ struct SaveOptions {
   WeightPlace weights = WeightPlace::keep;
   /// Of the new file (for file_each: folder), from the model's folder; empty: the model's name and
   /// ".data".
-  std::string location;
+  std::string location{};
   std::uint64_t threshold = 1024;       ///< initializers of fewer bytes stay in the message
   std::uint64_t alignment = 64 * 1024;  ///< of offsets: mappable on every platform
   bool checksum = false;                ///< note the SHA-1 of new data files in the model

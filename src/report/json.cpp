@@ -96,9 +96,20 @@ Json json_of(const ConversionReport& conversion) {
                             {"from", step.from},
                             {"to", step.to},
                             {"kind", step.kind},
+                            {"nodes", step.nodes},
                             {"note", text_or_null(step.note)}});
   }
   out["blockers"] = json_of(conversion.blockers);
+  if (conversion.plan) {
+    const PlanReport& plan = *conversion.plan;
+    out["plan"] = {{"nodes", plan.nodes},
+                   {"relabelled", plan.relabelled},
+                   {"rewritten", plan.rewritten},
+                   {"expanded", plan.expanded},
+                   {"blocked", plan.blocked},
+                   {"nearest", text_or_null(plan.nearest)},
+                   {"nearest_runs_in", text_or_null(plan.nearest_runs_in)}};
+  }
   out["proof"] = conversion.proof ? json_of(*conversion.proof) : Json(nullptr);
   return out;
 }

@@ -65,6 +65,18 @@ struct StepReport {
   int to = 0;        ///< since_version after
   std::string kind;  ///< "derived", "declared", "written", "expanded"
   std::string note;
+  int nodes = 1;  ///< how many nodes it is about, where no path names one
+};
+
+/// What would become of the nodes.
+struct PlanReport {
+  int nodes = 0;       ///< of the model, in all bodies
+  int relabelled = 0;  ///< that change version and nothing else
+  int rewritten = 0;
+  int expanded = 0;  ///< into older operators
+  int blocked = 0;
+  std::string nearest;          ///< "ai.onnx 17": the nearest target that is reached, if blocked
+  std::string nearest_runs_in;  ///< "onnxruntime 1.12.0": the first release that takes that
 };
 
 /// How two outputs compare.
@@ -96,6 +108,7 @@ struct ConversionReport {
   std::string output;  ///< path written; empty if nothing was
   std::vector<StepReport> steps;
   std::vector<Finding> blockers;
+  std::optional<PlanReport> plan;  ///< where it was asked for, or the conversion is refused
   std::optional<ProofReport> proof;
 };
 

@@ -138,6 +138,20 @@ std::string step_counts(const ConversionReport& conversion) {
   return out.empty() ? "no node changes version" : out;
 }
 
+void write_plan(std::string& out, const PlanReport& plan) {
+  out += fmt::format("  plan: {}: {} relabelled, {} rewritten, {} expanded, {} blocked\n",
+                     plural(plan.nodes, "node"), plan.relabelled, plan.rewritten, plan.expanded,
+                     plan.blocked);
+  if (plan.blocked == 0) return;
+  if (plan.nearest.empty()) {
+    out += "  nearest target reached: none but where the model is\n";
+    return;
+  }
+  out += fmt::format(
+      "  nearest target reached: {}{}\n", printable(plan.nearest),
+      plan.nearest_runs_in.empty() ? "" : fmt::format(" ({} on)", printable(plan.nearest_runs_in)));
+}
+
 void write_conversion(std::string& out, const ModelReport& model, const Paint& paint) {
   const ConversionReport& conversion = *model.conversion;
   const std::string outcome =
@@ -149,8 +163,13 @@ void write_conversion(std::string& out, const ModelReport& model, const Paint& p
   out += fmt::format("  convert {} -> {}: {}\n", printable(conversion.from),
                      printable(conversion.to), outcome);
   for (const StepReport& step : conversion.steps) {
-    // Derived steps change nothing, and nodes that another step made belong to that step.
-    if (step.kind == "derived" || step.path.empty()) continue;
+    if (step.path.empty()) {
+      // Nothing to do but the number: of interest to who wants the plan.
+      if (!conversion.plan || !conversion.output.empty()) continue;
+      out += fmt::format("    {} {}-{} -> {}: {}\n", plural(step.nodes, "node"),
+                         printable(step.op_type), step.from, step.to, printable(step.note));
+      continue;
+    }
     out += fmt::format("    {}: {}-{} -> {}{}{}\n", printable(step.path), printable(step.op_type),
                        step.from, step.to == 0 ? "older operators" : fmt::format("{}", step.to),
                        step.note.empty() ? "" : ": ", printable(step.note));
@@ -158,6 +177,7 @@ void write_conversion(std::string& out, const ModelReport& model, const Paint& p
   if (model.verdict != "invalid") {  // else they are the findings above
     for (const Finding& blocker : conversion.blockers) write_finding(out, blocker, paint, "    ");
   }
+  if (conversion.plan) write_plan(out, *conversion.plan);
   if (!conversion.output.empty()) out += fmt::format("  wrote {}\n", printable(conversion.output));
   if (conversion.proof) write_proof(out, *conversion.proof, paint);
 }

@@ -178,8 +178,8 @@ Result<void> AtomicFile::append_from(const MappedFile& source, std::span<const s
     const std::uint64_t length =
         next > at ? static_cast<std::uint64_t>(next - at) : std::uint64_t{part.size()};
     const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(length, part.size()));
-    if (now <= kBufferSize) break;
-    if (const auto copied = copy(source, part.first(now)); !copied) return copied;
+    const auto copied = now > kBufferSize ? copy(source, part.first(now)) : append(part.first(now));
+    if (!copied) return copied;
     part = part.subspan(now);
   }
   return append(part);

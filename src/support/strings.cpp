@@ -1,6 +1,8 @@
 #include "support/strings.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <vector>
 
 namespace onnxcompat {
@@ -48,8 +50,8 @@ std::optional<std::string_view> did_you_mean(std::string_view word,
   std::optional<std::string_view> result;
   for (const std::string_view candidate : candidates) {
     // Every letter more or less is an edit; a name may have millions of them.
-    const auto [less, more] = std::minmax(candidate.size(), wanted.size());
-    if (more - less >= static_cast<std::size_t>(best)) continue;
+    const auto longer = static_cast<std::ptrdiff_t>(candidate.size()) - std::ssize(wanted);
+    if (std::abs(longer) >= best) continue;
     const int distance = edit_distance(wanted, lower_case(candidate));
     if (distance >= best) continue;
     best = distance;

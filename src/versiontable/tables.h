@@ -6,6 +6,7 @@
 #include "versiontable/exporters.h"
 #include "versiontable/kernels.h"
 #include "versiontable/schema.h"
+#include "versiontable/value_facts.h"
 #include "versiontable/version_table.h"
 
 /// What tools/factgen writes from data/*.json. Constant data: nothing runs at start.
@@ -14,6 +15,16 @@ namespace onnxcompat::tables {
 /// Sorted by (domain, name, since_version).
 extern const std::span<const OpSchema> schemas;
 extern const std::span<const std::string_view> operator_domains;
+
+/// The facts of one operator version; rows are sorted by (domain, op, since_version).
+struct ValueFactsRow {
+  std::string_view domain;
+  std::string_view op;
+  int since_version;
+  std::span<const ValueFact* const> facts;
+};
+extern const std::span<const ValueFact> value_facts;
+extern const std::span<const ValueFactsRow> value_facts_rows;
 
 /// Product and Release as constants; version_table.cpp makes those from these when first asked.
 struct ProductRow {

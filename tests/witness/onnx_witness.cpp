@@ -4,6 +4,7 @@
 //   onnx_witness parse FILE.onnxtxt OUT.onnx   libonnx's text parser
 //   onnx_witness print FILE.onnx               libonnx's text printer, on standard output
 //   onnx_witness check FILE.onnx…              a line each: "ok", or what its checker says
+//   onnx_witness fullcheck FILE.onnx…          the same with strict shape inference after it
 //   onnx_witness convert FILE.onnx OUT.onnx OPSET   libonnx's version converter
 //
 // Exit status: 0, 1 if libonnx refuses (its message is on standard error), 2 for a wrong call.
@@ -15,6 +16,8 @@
 #include "onnx/checker.h"
 #include "onnx/defs/parser.h"
 #include "onnx/defs/printer.h"
+#include "onnx/defs/schema.h"
+#include "onnx/shape_inference/implementation.h"
 #include "onnx/version_converter/convert.h"
 
 namespace {
@@ -72,11 +75,16 @@ int print(const std::string& path) {
   return 0;
 }
 
-int check(int count, char** paths) {
+int check(int count, char** paths, bool full) {
   for (int i = 0; i < count; ++i) {
     std::string verdict = "ok";
     try {
-      onnx::checker::check_model(load(paths[i]));
+      onnx::ModelProto model = load(paths[i]);
+      onnx::checker::check_model(model);
+      if (full) {
+        onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(),
+                                           onnx::ShapeInferenceOptions(true, 1, false));
+      }
     } catch (const std::exception& e) {
       verdict = e.what();
       for (char& c : verdict) {
@@ -99,10 +107,11 @@ int run(int argc, char** argv) {
   const std::string command = argc > 1 ? argv[1] : "";
   if (command == "parse" && argc == 4) return parse(argv[2], argv[3]);
   if (command == "print" && argc == 3) return print(argv[2]);
-  if (command == "check" && argc > 2) return check(argc - 2, argv + 2);
+  if (command == "check" && argc > 2) return check(argc - 2, argv + 2, false);
+  if (command == "fullcheck" && argc > 2) return check(argc - 2, argv + 2, true);
   if (command == "convert" && argc == 5) return convert(argv[2], argv[3], std::stoi(argv[4]));
   std::cerr << "usage: onnx_witness parse FILE.onnxtxt OUT.onnx | print FILE.onnx | "
-               "check FILE.onnx... | convert FILE.onnx OUT.onnx OPSET\n";
+               "check FILE.onnx... | fullcheck FILE.onnx... | convert FILE.onnx OUT.onnx OPSET\n";
   return 2;
 }
 

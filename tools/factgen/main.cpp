@@ -48,6 +48,8 @@ int main(int argc, char** argv) {
     std::string source;
     if (kind == "operators") {
       source = factgen::generate_operators(data);
+    } else if (kind == "value_facts") {
+      source = factgen::generate_value_facts(data);
     } else if (kind == "releases") {
       source = factgen::generate_releases(data, argv[2]);
     } else if (kind == "kernels") {

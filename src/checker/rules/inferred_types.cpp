@@ -192,6 +192,7 @@ bool is_unwrapped_optional(const BodyScope& b, std::string_view value) {
 const Rule type_constraint{
     .id = "OCN012",
     .name = "type-constraint",
+    .yields_to = "OCA015",
     .purpose =
         "Checks that the types of a node's inputs and outputs are ones its operator allows, "
         "and equal where they share a type variable",
@@ -231,6 +232,7 @@ const Rule declared_type_conflict{
 const Rule declared_shape_conflict{
     .id = "OCN014",
     .name = "declared-shape-conflict",
+    .yields_to = "OCA016 OCA017 OCA018 OCA019 OCA022",
     .purpose = "Checks that shapes fit the operators, and declared shapes what they yield",
     .citation = "[IR.md#static-tensor-shapes] [ShapeInference.md]",
     .why = "A runtime refuses to load such a model, or fails once it runs.",

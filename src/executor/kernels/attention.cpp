@@ -131,9 +131,10 @@ class Mask {
     if (!ctx.has(kMask)) return mask;
     const Tensor& given = ctx.input(kMask);
     mask.boolean_ = given.type() == DataType::boolean;
-    if (!mask.boolean_ && !is_float(given.type())) {
-      return ctx.fail(
-          fmt::format("an attn_mask of type {} has no defined meaning", name_of(given.type())));
+    // The text names truth values and floats; the schema takes integers, too, and the function
+    // body adds them like floats.
+    if (!mask.boolean_ && !is_float(given.type()) && !is_integer(given.type())) {
+      return ctx.unsupported_type(given.type());
     }
     if (given.rank() < 1 || given.rank() > 4) {
       return ctx.fail(fmt::format("attn_mask has rank {}", given.rank()));

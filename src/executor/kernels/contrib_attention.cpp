@@ -69,6 +69,8 @@ class Mask {
     if (!ctx.has(kMask)) return mask;
     const Dims& dims = ctx.input(kMask).dims();
     const std::int64_t total = shape.total();
+    // A mask of one column stands for none.
+    if (total != 1 && (dims == Dims{1, 1} || dims == Dims{shape.batch, 1})) return mask;
     const bool ends = dims == Dims{shape.batch} || dims == Dims{2 * shape.batch};
     if (!ends && dims != Dims{shape.batch, total} &&
         dims != Dims{shape.batch, shape.length, total}) {

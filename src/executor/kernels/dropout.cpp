@@ -26,7 +26,9 @@ Result<Mode> read_mode(const KernelContext& ctx) {
   }
   if (ctx.has(1)) {
     const Tensor& ratio = ctx.input(1);
-    if (ratio.size() != 1 || !is_float(ratio.type())) return ctx.fail("ratio is not a scalar");
+    if (ratio.size() != 1 || !(is_float(ratio.type()) || is_small(ratio.type()))) {
+      return ctx.fail("ratio is not a scalar");
+    }
     mode.ratio = Operand<double>(ratio)[0];
   }
   if (ctx.has(2)) {

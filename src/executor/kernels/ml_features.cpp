@@ -113,20 +113,22 @@ Status feature_vectorizer(KernelContext& ctx) {
   std::int64_t rows = -1, width = 0;
   for (int i = 0; i < ctx.input_count(); ++i) {
     const Tensor& x = ctx.input(i);
-    if (x.rank() != 1 && x.rank() != 2) return ctx.fail("an input is neither [C] nor [N,C]");
-    const std::int64_t count = x.rank() == 2 ? x.dim(0) : 1;
+    // [C] or [N,C]; of more axes all behind the first are features, as runtimes have it.
+    if (x.rank() < 1) return ctx.fail("an input is a scalar");
+    const std::int64_t count = x.rank() == 1 ? 1 : x.dim(0);
+    const std::int64_t size = product(x.dims(), x.rank() == 1 ? 0 : 1, x.rank());
     const auto at = static_cast<std::size_t>(i);
-    if ((rows >= 0 && rows != count) || (at < stated.size() && stated[at] != x.dims().back())) {
+    if ((rows >= 0 && rows != count) || (at < stated.size() && stated[at] != size)) {
       return ctx.fail(fmt::format("input {} of shape {} does not fit", i, to_string(x.dims())));
     }
     rows = count;
-    width += x.dims().back();
+    width += size;
   }
   ONNXCOMPAT_TRY(auto y, compute<float>(ctx, DataType::float32, Dims{rows, width}));
   std::int64_t column = 0;
   for (int i = 0; i < ctx.input_count(); ++i) {
     const Operand<float> x(ctx.input(i));
-    const std::int64_t size = ctx.input(i).dims().back();
+    const std::int64_t size = rows == 0 ? 0 : ctx.input(i).size() / rows;
     for (std::int64_t n = 0; n < rows; ++n) {
       std::copy_n(x.data() + n * size, size, y.data() + n * width + column);
     }

@@ -353,6 +353,8 @@ std::span<const KernelRow> normalization_kernels() {
       {"", "BatchNormalization", 1, kUnbounded, batch_normalization},
       {"", "InstanceNormalization", 1, kUnbounded, instance_normalization},
       {"", "GroupNormalization", 18, kUnbounded, group_normalization},
+      // Below version 17 it is ONNX Runtime's, of the same contract.
+      {"", "LayerNormalization", 0, 0, layer_normalization},
       {"", "LayerNormalization", 17, kUnbounded, layer_normalization},
       {"", "RMSNormalization", 23, kUnbounded, rms_normalization},
   };
