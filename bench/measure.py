@@ -1,5 +1,6 @@
-"""What the benchmarks share: chain models, times of whole processes, and a fit."""
+"""What the benchmarks share: times and peak memory of whole processes, and a fit."""
 
+import ctypes
 import math
 import os
 import pathlib
@@ -21,44 +22,6 @@ def witness():
         if path.exists():
             return str(path)
     return None
-
-
-def _varint(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, value):
-    """A field of the wire format: bytes and text are length-delimited, numbers are varints."""
-    if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
-    data = value.encode() if isinstance(value, str) else value
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def chain(nodes, opset):
-    """A serialized model: float[8] x -> Relu -> Add one -> Relu -> … -> y, with that many nodes."""
-    def value_info(name):
-        shape = field(2, field(1, field(1, 8)))  # shape { dim { dim_value: 8 } }
-        tensor_type = field(1, field(1, 1) + shape)  # tensor_type { elem_type: FLOAT, … }
-        return field(1, name) + field(2, tensor_type)
-
-    graph = bytearray()
-    value = "x"
-    for i in range(nodes):
-        result = "y" if i == nodes - 1 else f"v{i}"
-        inputs = field(1, value) if i % 2 == 0 else field(1, value) + field(1, "one")
-        graph += field(1, inputs + field(2, result) + field(3, f"n{i}")
-                        + field(4, "Relu" if i % 2 == 0 else "Add"))
-        value = result
-    graph += field(2, "chain")
-    one = field(2, 1) + field(8, "one") + field(9, b"\0\0\x80\x3f")  # scalar 1.0f
-    graph += field(5, one) + field(11, value_info("x")) + field(12, value_info("y"))
-    return field(1, 4) + field(7, bytes(graph)) + field(8, field(1, "") + field(2, opset))
 
 
 def seconds(command, limit=None, wanted=(0,)):
@@ -97,3 +60,33 @@ def exponent(sizes, times):
 
 def show(value, unit=""):
     return "-" if value is None else f"{value:.3f}{unit}"
+
+
+def peak(command, limit=None):
+    """(wall seconds, peak resident MiB, exit status) of one process; None past the limit. The
+    process is the child of a small shell, so that the peak is its own and not that of the
+    measuring one, which execve() passes on."""
+    become_reaper()
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    start = time.perf_counter()
+    shell = os.posix_spawn("/bin/sh", ["sh", "-c", '"$@" & exit', "sh", *command], os.environ,
+                           file_actions=[(os.POSIX_SPAWN_DUP2, quiet, 1),
+                                         (os.POSIX_SPAWN_DUP2, quiet, 2)])
+    os.close(quiet)
+    os.waitpid(shell, 0)
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
+        child = next(iter(map(int, children.read().split())))
+    if limit is not None:
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
+        signal.setitimer(signal.ITIMER_REAL, limit)
+    _, status, usage = os.wait4(child, 0)
+    took = time.perf_counter() - start
+    if limit is not None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return None if code == -signal.SIGKILL else (took, usage.ru_maxrss / 1024, code)
+
+
+def become_reaper():
+    """Orphans of our shells become our children: PR_SET_CHILD_SUBREAPER."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)

@@ -7,7 +7,7 @@ import math
 import random
 import struct
 
-from measure import field
+from models import field
 
 FLOAT, INT64 = 1, 7
 POOL = 1 << 16  # distinct random weights; longer tensors repeat them

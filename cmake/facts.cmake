@@ -2,11 +2,14 @@
 # It shares the reader of data/versions.json with the program, which takes such files at run time.
 add_library(onnxcompat_versions_file OBJECT
             src/versiontable/attribute_type.cpp src/versiontable/release.cpp
-            src/versiontable/version_number.cpp src/versiontable/versions_file.cpp)
+            src/versiontable/release_series.cpp src/versiontable/version_number.cpp
+            src/versiontable/versions_file.cpp)
 target_link_libraries(onnxcompat_versions_file PRIVATE onnxcompat_options onnxcompat_support
                                                        nlohmann_json::nlohmann_json)
 add_executable(factgen tools/factgen/main.cpp tools/factgen/operators.cpp
-                       tools/factgen/releases.cpp $<TARGET_OBJECTS:onnxcompat_versions_file>)
+                       tools/factgen/releases.cpp tools/factgen/value_facts.cpp
+                       tools/factgen/kernels.cpp tools/factgen/contributed.cpp
+                       tools/factgen/exporters.cpp $<TARGET_OBJECTS:onnxcompat_versions_file>)
 target_include_directories(factgen PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
 target_link_libraries(factgen PRIVATE onnxcompat_options onnxcompat_support
                                       nlohmann_json::nlohmann_json)
@@ -26,4 +29,8 @@ function(onnxcompat_facts kind data)
 endfunction()
 
 onnxcompat_facts(operators operators.json)
+onnxcompat_facts(value_facts attribute_values.json)
 onnxcompat_facts(releases versions.json)
+onnxcompat_facts(kernels kernels.json)
+onnxcompat_facts(contributed com_microsoft.json)
+onnxcompat_facts(exporters exporters.json)

@@ -6,7 +6,8 @@
 //
 // What it prints is compared with the golden files beside it, FIXTURE.stdout and FIXTURE.stderr
 // (no file: nothing may be printed there). Several RUN lines run one after the other; their output
-// is concatenated and EXIT is that of the last. ONNXCOMPAT_BLESS=1 rewrites the goldens.
+// is concatenated and EXIT is that of the last. `# STDIN: FILE` gives the commands after it that
+// file as standard input. ONNXCOMPAT_BLESS=1 rewrites the goldens.
 
 #include <cstdio>
 #include <cstdlib>
@@ -34,13 +35,19 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
+struct Run {
+  std::string arguments;
+  std::string input = "/dev/null";
+};
+
 struct Fixture {
-  std::vector<std::string> runs;
+  std::vector<Run> runs;
   int exit_code = 0;
 };
 
 Fixture parse(const std::string& text) {
   Fixture fixture;
+  std::string input = "/dev/null";
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -50,7 +57,8 @@ Fixture parse(const std::string& text) {
       const auto start = line.find(key);
       return start == std::string::npos ? std::string() : line.substr(start + key.size());
     };
-    if (const auto run = value("RUN: "); !run.empty()) fixture.runs.push_back(run);
+    if (const auto run = value("RUN: "); !run.empty()) fixture.runs.push_back({run, input});
+    if (const auto file = value("STDIN: "); !file.empty()) input = file;
     if (const auto code = value("EXIT: "); !code.empty()) fixture.exit_code = std::stoi(code);
     if (line.empty() || (line[0] != '#' && line[0] != '/')) break;
   }
@@ -97,13 +105,15 @@ int main(int argc, char** argv) {
   std::string captured_out;
   std::string captured_err;
   int code = 0;
-  for (std::string command : fixture.runs) {
+  for (auto [command, input] : fixture.runs) {
+    replace_all(input, "%tmp", tmp.string());
+    replace_all(input, "%", file.filename().string());
     replace_all(command, "%tmp", tmp.string());
     replace_all(command, "%dir", ".");
     replace_all(command, "%", file.filename().string());
-    const std::string line = fmt::format(
-        "cd '{}' && env -u NO_COLOR '{}' {} >'{}' 2>'{}' </dev/null", file.parent_path().string(),
-        program.string(), command, out.string(), err.string());
+    const std::string line = fmt::format("cd '{}' && env -u NO_COLOR '{}' {} >'{}' 2>'{}' <'{}'",
+                                         file.parent_path().string(), program.string(), command,
+                                         out.string(), err.string(), input);
     const int status = std::system(line.c_str());
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     captured_out += read(out);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "versiontable/version_table.h"
 
 namespace onnxcompat {
+
+class DomainMap;  // adapters/domain_map.h
 
 struct ConversionOptions {
   /// Follow the released text where every real runtime does otherwise (default: practice).
@@ -32,6 +35,8 @@ struct ConversionRequest {
   std::optional<int> ir_version;
   std::optional<int> max_ir_version;
   ConversionOptions options;
+  /// Transitions of domains that the tables do not hold.
+  std::vector<std::shared_ptr<const DomainMap>> maps;
 };
 
 /// Whose word a transition rests on: the schemas prove that only types changed; a row declares
@@ -70,15 +75,19 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
 struct TransitionRow {
   std::string domain;
   std::string op;
-  int from = 0;  ///< the older version; 0 for the row of an expansion below the first version
+  int from = 0;  ///< the older version; 0 for the way below the first version
   int to = 0;
   Authority authority = Authority::derived;
-  std::string up;    ///< "unchanged", "rewritten" or "refused"
-  std::string down;  ///< likewise; "types checked" where only the element types matter
+  /// What the row rests on: "derived" from the schemas, "declared" to change nothing, a
+  /// "combinator" of attributes and inputs, "code", a "refusal"; "none" is a gap.
+  std::string verdict;
+  std::string up;    ///< "unchanged" or "rewritten"
+  std::string down;  ///< likewise, "refused", or "types checked" where only element types matter
   std::string note;
 };
 
-/// Every transition of the tables and every expansion, sorted by domain, operator and version.
+/// Every transition of the tables, and below every operator's first version, sorted by domain,
+/// operator and version.
 std::vector<TransitionRow> transitions_table();
 
 }  // namespace onnxcompat

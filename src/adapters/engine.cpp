@@ -1,6 +1,7 @@
 #include "adapters/engine.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -10,9 +11,48 @@ namespace {
 /// Rewrites that emit nodes which need rewriting in turn are shallow; more is a fault of ours.
 constexpr int kMaxDepth = 40;
 
+/// No tensor has so many dims.
+constexpr std::int64_t kMaxRank = 64;
+
 const OpSchema* first_version(std::string_view domain, std::string_view op) {
   const auto history = op_history(domain, op);
   return history.empty() ? nullptr : &history.front();
+}
+
+/// Why a node is none of its operator, in the things that adapters take for granted; "" if nothing.
+std::string fault_of(const NodeView& node, const OpSchema& schema) {
+  const int inputs = node.inputs().size();
+  const int outputs = node.outputs().size();
+  if (inputs < schema.min_input || inputs > schema.max_input) {
+    return fmt::format("it has {} inputs", inputs);
+  }
+  for (int i = 0; i < inputs; ++i) {
+    const FormalParameter* formal = schema.input(i);
+    if (formal != nullptr && formal->option == ParameterOption::single && !node.has_input(i)) {
+      return fmt::format("its input {} is missing", formal->name);
+    }
+  }
+  if (outputs < schema.min_output || outputs > schema.max_output) {
+    return fmt::format("it has {} outputs", outputs);
+  }
+  for (const AttributeView a : node.attributes()) {
+    const AttributeSchema* known = schema.attribute(a.name());
+    if (known != nullptr && a.type() != known->type) {
+      return fmt::format("its attribute {} is not of type {}", a.name(), name_of(known->type));
+    }
+    if (a.name() == "axis" || a.name().ends_with("axes") || a.name() == "batch_dims") {
+      const auto out = [](std::int64_t v) { return v < -kMaxRank || v > kMaxRank; };
+      if (out(a.i()) || std::ranges::any_of(a.ints(), out)) {
+        return fmt::format("its attribute {} is out of range", a.name());
+      }
+    }
+  }
+  for (const AttributeSchema& a : schema.attributes) {
+    if (a.required && !node.attribute(a.name)) {
+      return fmt::format("its attribute {} is missing", a.name);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -150,6 +190,12 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
     out.push_back(std::move(edit.node_));
     return false;
   }
+  edit.drop_unused_constants();
+  const std::string changed = edit.what_changed();
+  if (changed.empty() && edit.notes_.empty() && edit.added_.empty() && edit.remarks_.empty()) {
+    ++unchanged_[{std::string(edit.node().domain()), edit.original_op_, edit.from_, edit.to_}];
+    return true;
+  }
   ConversionStep step;
   step.path = locate_node(place.body, place.index).path;
   step.domain = edit.node().domain();
@@ -158,8 +204,10 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
   step.to = edit.to_;
   step.authority = authority;
   step.rounding = edit.rounds_;
-  step.note =
-      edit.notes_.empty() ? std::string(remark) : fmt::format("{}", fmt::join(edit.notes_, "; "));
+  if (!changed.empty()) edit.notes_.insert(edit.notes_.begin(), changed);
+  if (!remark.empty()) edit.notes_.emplace_back(remark);
+  if (edit.notes_.empty()) edit.notes_.emplace_back("unchanged; see the remarks");
+  step.note = fmt::format("{}", fmt::join(edit.notes_, "; "));
   context_.steps.push_back(std::move(step));
   for (std::string& text : edit.remarks_) {
     Finding remark_finding;
@@ -170,7 +218,6 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
     remark_finding.location = locate_node(place.body, place.index);
     context_.notes.push_back(std::move(remark_finding));
   }
-  edit.drop_unused_constants();
   const std::size_t before =
       edit.replaced_ ? edit.added_.size() : edit.before_.value_or(edit.added_.size());
   for (std::size_t i = 0; i < before; ++i) {
@@ -190,6 +237,12 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
   OwnedNode& node = added.node;
   const std::string domain(node.view().domain());
   if (!is_standard_domain(domain) || context_.is_function_call(node.view())) {
+    if (!context_.is_function_call(node.view())) {
+      for (const auto& map : context_.request.maps) {
+        if (map->domain() != domain) continue;
+        return advance_mapped(*map, std::move(added), scope, place, out, depth);
+      }
+    }
     out.push_back(std::move(node));
     return;
   }
@@ -239,6 +292,14 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       opset = *edit.becomes_;
       continue;
     }
+    if (!emitted) {
+      if (std::string fault = fault_of(node.view(), *way.start); !fault.empty()) {
+        refuse(place, fmt::format("{}-{}", op, way.start->since_version),
+               fmt::format("the node is no {}-{}: {}", op, way.start->since_version, fault),
+               "onnxcompat check tells more");
+        break;
+      }
+    }
     bool restarted = false;
     for (const auto& [transition, up] : way.steps) {
       const int from = up ? transition->from : transition->to;
@@ -272,10 +333,11 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
     if (way.end == nullptr) {
       const OpSchema* first = first_version(domain, op);
       if (way.expansion == nullptr) {
+        const std::string_view reason = registry_.inexpressible(domain, op);
         refuse(place, fmt::format("{}-{}-0", op, first->since_version),
-               fmt::format("operator {}-{} does not exist at opset {} of {}, and no exact rewrite "
-                           "into older operators is known",
-                           op, first->since_version, target, display_domain(domain)),
+               fmt::format("operator {}-{} does not exist at opset {} of {}{}{}", op,
+                           first->since_version, target, display_domain(domain),
+                           reason.empty() ? "" : ", and ", reason),
                fmt::format("convert to opset {} or newer", first->since_version));
         break;
       }
@@ -299,6 +361,53 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       kept = check_types(way, node, scope, place, finish, out, after, depth);
     }
     break;
+  }
+  if (kept) out.push_back(std::move(node));
+  for (auto& list : std::views::reverse(after)) {
+    for (Added& next : list) advance(std::move(next), scope, place, out, depth + 1);
+  }
+}
+
+void Engine::advance_mapped(const DomainMap& map, Added added, Scope& scope, const Place& place,
+                            std::vector<OwnedNode>& out, int depth) {
+  OwnedNode& node = added.node;
+  const int target = scope.root().target(map.domain());
+  const int standard = std::max(scope.root().target({}), 13);
+  const Finish finish = [&](Added inner, std::vector<OwnedNode>& inner_out) {
+    advance(std::move(inner), scope, place, inner_out, depth + 1);
+  };
+  std::vector<std::vector<Added>> after;
+  bool kept = depth <= kMaxDepth;
+  if (!kept) {
+    refuse(place, node.view().op_type(), "the rewriting of this node does not come to an end");
+    out.push_back(std::move(node));
+  }
+  int version = added.opset;
+  while (kept && version != target) {
+    const auto* change = map.next(node.view().op_type(), version, target);
+    if (change == nullptr) break;
+    const bool up = target > version;
+    NodeEdit edit(scope, finish, std::move(node), up ? change->from : change->to,
+                  up ? change->to : change->from, standard);
+    for (const Action& action :
+         up ? change->transition->up_actions : change->transition->down_actions) {
+      action(edit);
+      if (edit.done()) break;
+    }
+    if (!change->renamed.empty() && !edit.done()) {
+      edit.become(up ? change->renamed : change->op, edit.to());
+    }
+    kept = settle(edit, Authority::declared, {}, scope, place, out, after, depth);
+    if (kept) node = std::move(edit.node_);
+    // Below its version n an operator is as it was at n - 1.
+    version = up ? change->to : change->to - 1;
+  }
+  const auto* expansion = kept ? map.below(node.view().op_type(), target) : nullptr;
+  if (expansion != nullptr) {
+    NodeEdit edit(scope, finish, std::move(node), expansion->first, 0, standard);
+    expand_template(edit, *expansion->holder);
+    kept = settle(edit, Authority::declared, {}, scope, place, out, after, depth);
+    if (kept) node = std::move(edit.node_);
   }
   if (kept) out.push_back(std::move(node));
   for (auto list = after.rbegin(); list != after.rend(); ++list) {
@@ -397,9 +506,20 @@ void Engine::log_unchanged() {
     if (std::any_of(plan.steps.begin(), plan.steps.end(), declared)) {
       step.authority = Authority::declared;
     }
+    step.note = step.authority == Authority::derived ? "only element types were added"
+                                                     : "what it says means the same";
     context_.steps.push_back(std::move(step));
     plan.nodes = 0;
   }
+  for (const auto& [key, nodes] : unchanged_) {
+    ConversionStep step;
+    std::tie(step.domain, step.op, step.from, step.to) = key;
+    step.nodes = nodes;
+    step.authority = Authority::declared;
+    step.note = "what it says means the same";
+    context_.steps.push_back(std::move(step));
+  }
+  unchanged_.clear();
 }
 
 namespace {

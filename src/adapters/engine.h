@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/context.h"
+#include "adapters/domain_map.h"
 #include "adapters/node_edit.h"
 #include "adapters/registry.h"
 
@@ -50,6 +51,9 @@ class Engine {
   void convert_subgraphs(OwnedNode& node, const NodeView& source, const Scope& scope, int index);
   void advance(Added added, Scope& scope, const Place& place, std::vector<OwnedNode>& out,
                int depth);
+  /// The same for a node of a domain that its owner declared.
+  void advance_mapped(const DomainMap& map, Added added, Scope& scope, const Place& place,
+                      std::vector<OwnedNode>& out, int depth);
   /// Ends one step: logs it, emits what came before the node, keeps what comes after.
   /// False if the node is gone (replaced or refused).
   bool settle(NodeEdit& edit, Authority authority, std::string_view remark, Scope& scope,
@@ -68,6 +72,8 @@ class Engine {
   Context& context_;
   const Registry& registry_;
   std::map<std::tuple<std::string, std::string, int, int, bool>, Plan> plans_;
+  /// Domain, operator, from, to: nodes on which the actions of a transition had nothing to do.
+  std::map<std::tuple<std::string, std::string, int, int>, int> unchanged_;
 };
 
 /// Rewrites a node whose element types its operator does not take at the target: it works on a

@@ -69,7 +69,7 @@ class Lowering {
     if (target_ < 4) initializers_to_inputs();
     // What is still there has no older form.
     std::set<std::string> said;
-    each_feature(model_, [&](Feature feature) {
+    each_feature(model_, [&](const Feature& feature) {
       // What can be dropped was, or has its blocker.
       if (feature.since <= target_ || feature.droppable() ||
           !said.insert(feature.what + feature.place).second)
@@ -139,7 +139,7 @@ class Lowering {
   void drop_metadata() {
     bool metadata = false;
     bool value_infos = false;
-    each_feature(model_, [&](Feature feature) {
+    each_feature(model_, [&](const Feature& feature) {
       metadata = metadata || feature.what.starts_with("metadata_props");
       value_infos = value_infos || feature.what == "value_info in a function";
     });
@@ -224,7 +224,7 @@ class Lowering {
 
   void drop_annotations() {
     bool present = false;
-    each_feature(model_, [&](Feature feature) {
+    each_feature(model_, [&](const Feature& feature) {
       present = present || feature.what == "quantization annotations";
     });
     lose(present, "quantization annotations", [&] {
@@ -291,9 +291,7 @@ class Lowering {
     for (BodyEditor& graph : graphs) {
       std::unordered_set<std::string> inputs;
       for (const ValueInfoView v : graph.graph().inputs()) inputs.insert(v.name());
-      const auto initializers = graph.graph().initializers();
-      for (int i = 0; i < initializers.size(); ++i) {
-        const TensorView t = initializers[i];
+      for (const TensorView t : graph.graph().initializers()) {
         if (inputs.contains(t.name())) continue;
         graph.add_input_for(t);
         any = true;

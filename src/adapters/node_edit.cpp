@@ -226,6 +226,7 @@ NodeEdit::NodeEdit(Scope& scope, const Finish& finish, OwnedNode node, int from,
       from_(from),
       to_(to) {
   original_op_ = node_.view().op_type();
+  came_as_ = before(node_.view());
   original_outputs_ = outputs();
   for (const Value& name : original_outputs_) {
     if (base_.empty()) base_ = name;
@@ -279,7 +280,7 @@ Ints NodeEdit::int_list_or(std::string_view name, Ints otherwise) {
 
 void NodeEdit::set(const Attr& attribute) { write(node_, attribute); }
 
-Attrs NodeEdit::attributes(std::initializer_list<std::string_view> names) {
+Attrs NodeEdit::attributes(std::initializer_list<std::string_view> names) const {
   Attrs copies;
   for (const std::string_view name : names) {
     if (const auto a = node().attribute(name)) copies.push_back(copy_of(*a));
@@ -294,6 +295,13 @@ std::shared_ptr<OwnedGraph> NodeEdit::graph(std::string_view name) {
     return std::make_shared<OwnedGraph>("none");
   }
   return std::make_shared<OwnedGraph>(OwnedGraph::copy(a->g()));
+}
+
+void NodeEdit::drop_output(int i) {
+  const Value name = output(i);
+  if (name.empty()) return;
+  scope_.root().folded.insert(name);
+  node_.set_output(i, {});
 }
 
 void NodeEdit::fold_input(int i) {
@@ -371,9 +379,8 @@ bool NodeEdit::rename_added(const Value& value, const Value& name, bool adopt) {
   }
   Added* producer = nullptr;
   for (Added& added : added_) {
-    const auto outputs = added.node.view().outputs();
-    for (int k = 0; k < outputs.size(); ++k) {
-      if (outputs[k] == value) producer = &added;
+    for (const std::string& output : added.node.view().outputs()) {
+      if (output == value) producer = &added;
     }
   }
   if (producer == nullptr) return false;
@@ -391,6 +398,9 @@ bool NodeEdit::rename_added(const Value& value, const Value& name, bool adopt) {
 }
 
 void NodeEdit::produce(int i, const Value& value) {
+  if (i < 0 || static_cast<std::size_t>(i) >= original_outputs_.size()) {
+    return refuse(fmt::format("output {} is missing", i));
+  }
   const Value& original = original_outputs_[static_cast<std::size_t>(i)];
   if (rename_added(value, original, false)) return;
   added_.push_back({OwnedNode({}, "Identity"), 1});
@@ -455,6 +465,89 @@ void NodeEdit::drop_unused_constants() {
   }
   added_.erase(added_.begin() + static_cast<std::ptrdiff_t>(kept), added_.end());
   if (before_) before_ = kept_before;
+}
+
+NodeEdit::Before NodeEdit::before(const NodeView& node) {
+  Before b;
+  b.op = node.op_type();
+  b.inputs.assign(node.inputs().begin(), node.inputs().end());
+  b.outputs.assign(node.outputs().begin(), node.outputs().end());
+  for (const AttributeView a : node.attributes()) b.attributes.emplace_back(a.name(), shown(a));
+  return b;
+}
+
+std::string NodeEdit::what_changed() const {
+  std::vector<std::string> parts;
+  std::vector<std::string> around;
+  for (const Added& added : added_) {
+    const std::string& name = added.node.view().op_type();
+    const bool plain = name == "Constant" || (name == "Identity" && replaced_);
+    if (!plain && std::ranges::find(around, name) == around.end()) around.push_back(name);
+  }
+  if (replaced_) {
+    return around.empty() ? std::string("replaced by a constant or by its input")
+                          : fmt::format("written as {}", fmt::join(around, ", "));
+  }
+  const Before now = before(node());
+  if (now.op != came_as_.op) parts.push_back(fmt::format("became {}", now.op));
+  const auto find = [](const Before& in, const std::string& name) {
+    return std::ranges::find(in.attributes, name, &std::pair<std::string, std::string>::first);
+  };
+  for (const auto& [name, value] : now.attributes) {
+    const auto old = find(came_as_, name);
+    if (old == came_as_.attributes.end() || old->second != value) {
+      parts.push_back(fmt::format("{}={}", name, value));
+    }
+  }
+  for (const auto& [name, value] : came_as_.attributes) {
+    if (find(now, name) == now.attributes.end()) {
+      parts.push_back(fmt::format("attribute {} dropped", name));
+    }
+  }
+  const auto places = [&](const std::vector<Value>& old, const std::vector<Value>& fresh,
+                          std::string_view side) {
+    for (std::size_t i = 0; i < std::max(old.size(), fresh.size()); ++i) {
+      const bool had = i < old.size() && !old[i].empty();
+      const bool has = i < fresh.size() && !fresh[i].empty();
+      if (had && !has) parts.push_back(fmt::format("{} {} dropped", side, i));
+      if (!had && has) parts.push_back(fmt::format("{} {} added", side, i));
+      if (had && has && old[i] != fresh[i] && around.empty()) {
+        parts.push_back(fmt::format("{} {} replaced", side, i));
+      }
+    }
+  };
+  places(came_as_.inputs, now.inputs, "input");
+  places(came_as_.outputs, now.outputs, "output");
+  if (!around.empty()) parts.push_back(fmt::format("with {}", fmt::join(around, ", ")));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string shown(const AttributeView& a) {
+  const auto list = [](auto values) {
+    constexpr std::size_t kMost = 8;
+    const bool all = values.size() <= kMost;
+    return fmt::format("[{}{}]", fmt::join(values.first(std::min(values.size(), kMost)), ", "),
+                       all ? "" : fmt::format(", … {}", values.size()));
+  };
+  if (a.is_reference()) return "@" + a.ref_attr_name();
+  switch (a.type()) {
+    case AttributeType::int_:
+      return fmt::format("{}", a.i());
+    case AttributeType::float_:
+      return fmt::format("{}", a.f());
+    case AttributeType::string:
+      return fmt::format("\"{}\"", a.s().substr(0, 40));
+    case AttributeType::ints:
+      return list(a.ints());
+    case AttributeType::floats:
+      return list(a.floats());
+    case AttributeType::strings:
+      return fmt::format("… {}", a.strings().size());
+    case AttributeType::tensor:
+      return fmt::format("{}[{}]", name_of(a.t().data_type()), fmt::join(a.t().dims(), ","));
+    default:
+      return "…";
+  }
 }
 
 void NodeEdit::refuse(std::string reason, std::string hint) {

@@ -84,6 +84,8 @@ class Emitter {
   std::vector<Value> emit_in(std::string_view domain, int opset, std::string_view op,
                              const std::vector<Value>& inputs, int outputs,
                              const Attrs& attributes);
+  /// A node as it is, in the form of that opset of its domain.
+  void emit_node(OwnedNode node, int opset) { added_.push_back({std::move(node), opset}); }
   /// Constants: any; a vector of int64; a scalar of int64; a scalar of a numeric type.
   Value constant(TensorLiteral literal, std::string_view suffix = "value");
   Value ints(const Ints& values, std::string_view suffix = "value");
@@ -161,7 +163,7 @@ class NodeEdit : public Emitter {
   bool drop(std::string_view attribute) { return node_.drop(attribute); }
   void rename(std::string_view attribute, std::string_view to) { node_.rename(attribute, to); }
   /// Copies of the node's own attributes, to be given to a node that takes its place.
-  Attrs attributes(std::initializer_list<std::string_view> names);
+  Attrs attributes(std::initializer_list<std::string_view> names) const;
   /// A copy of the graph of an attribute, its nodes at the target already.
   std::shared_ptr<OwnedGraph> graph(std::string_view attribute);
 
@@ -170,13 +172,16 @@ class NodeEdit : public Emitter {
   int output_count() const { return node().outputs().size(); }
   bool has_input(int i) const { return node().has_input(i); }
   bool has_output(int i) const { return node().has_output(i); }
-  Value input(int i) const { return i < input_count() ? node().inputs()[i] : Value{}; }
-  Value output(int i) const { return i < output_count() ? node().outputs()[i] : Value{}; }
+  /// Empty for places that do not exist.
+  Value input(int i) const { return i >= 0 && i < input_count() ? node().inputs()[i] : Value{}; }
+  Value output(int i) const { return i >= 0 && i < output_count() ? node().outputs()[i] : Value{}; }
   std::vector<Value> inputs() const;
   std::vector<Value> outputs() const;
   void set_input(int i, const Value& value) { node_.set_input(i, value); }
   void set_inputs(const std::vector<Value>& values) { node_.set_inputs(values); }
   void set_output(int i, const Value& value) { node_.set_output(i, value); }
+  /// Drops output i, which nothing reads, and what the model states about it.
+  void drop_output(int i);
   /// Drops input i, whose constant value now stands in an attribute; it is removed from the model
   /// if nothing else reads it. Inputs behind it keep their places.
   void fold_input(int i);
@@ -216,6 +221,9 @@ class NodeEdit : public Emitter {
   /// A remark for the report: where text and practice differ, or a loss.
   void remark(std::string text);
 
+  /// What differs from the node as it came, in words; empty if nothing does.
+  std::string what_changed() const;
+
   bool refused() const { return refusal_.has_value(); }
   bool replaced() const { return replaced_; }
   bool done() const { return refused() || replaced_; }
@@ -226,11 +234,21 @@ class NodeEdit : public Emitter {
   bool rename_added(const Value& value, const Value& name, bool adopt);
   /// Constants that were emitted on the way and came to no use.
   void drop_unused_constants();
+  /// The node as it came.
+  struct Before {
+    std::string op;
+    std::vector<Value> inputs;
+    std::vector<Value> outputs;
+    std::vector<std::pair<std::string, std::string>> attributes;
+  };
+  static Before before(const NodeView& node);
+
   std::string original_op_;
   OwnedNode node_;
   int from_;
   int to_;
   std::vector<Value> original_outputs_;
+  Before came_as_;
   std::optional<std::size_t> before_;  ///< how many of added_ come before the node
   std::optional<int> becomes_;         ///< opset of the form the node has now
   bool replaced_ = false;
@@ -241,5 +259,8 @@ class NodeEdit : public Emitter {
 };
 
 using Action = std::function<void(NodeEdit&)>;
+
+/// The value of an attribute as reports show it; long ones are cut short.
+std::string shown(const AttributeView& attribute);
 
 }  // namespace onnxcompat::adapters

@@ -14,13 +14,14 @@ namespace onnxcompat::adapters {
 
 // ---- rows
 
-Transition& Transition::declare() {
+Transition& Transition::declare(bool changes) {
+  combined = combined || changes;
   if (authority == Authority::derived) authority = Authority::declared;
   has_verdict = true;
   return *this;
 }
 
-Transition& Transition::same() { return declare(); }
+Transition& Transition::same() { return declare(false); }
 
 Transition& Transition::up(Action action) {
   has_verdict = true;
@@ -51,21 +52,6 @@ bool holds(NodeEdit& e, std::string_view attribute, const Was& value) {
   return a->s() == std::get<std::string>(value);
 }
 
-std::string shown(const AttributeView& a) {
-  switch (a.type()) {
-    case AttributeType::int_:
-      return fmt::format("{}", a.i());
-    case AttributeType::float_:
-      return fmt::format("{}", a.f());
-    case AttributeType::string:
-      return fmt::format("\"{}\"", a.s());
-    case AttributeType::ints:
-      return fmt::format("[{}]", fmt::join(a.ints(), ", "));
-    default:
-      return "…";
-  }
-}
-
 /// Is this the value in force where the attribute is absent, by the schema of that version?
 bool default_is(std::string_view domain, std::string_view op, int version,
                 std::string_view attribute, const Was& value) {
@@ -85,7 +71,7 @@ void refuse_attribute(NodeEdit& e, std::string_view attribute) {
 
 }  // namespace
 
-Transition& Transition::added(std::string_view attribute, Was old, Action otherwise) {
+Transition& Transition::added(std::string_view attribute, const Was& old, Action otherwise) {
   const bool is_default = default_is(domain, op, to, attribute, old);
   if (!is_default) {
     up_actions.push_back([attribute, old](NodeEdit& e) {
@@ -186,6 +172,7 @@ Transition& Transition::negative_axis(std::string_view attribute, int input, int
     const auto rank = e.rank(input);
     if (!rank && otherwise) return otherwise(e);
     if (!e.need_rank(input)) return;
+    if (axis + *rank + extra < 0) return e.refuse(fmt::format("{} is out of range", attribute));
     e.set({std::string(attribute), axis + *rank + extra});
   });
   return declare();
@@ -198,14 +185,18 @@ Transition& Transition::negative_axes(std::string_view attribute, int input, Act
     const auto rank = e.rank(input);
     if (!rank && otherwise) return otherwise(e);
     if (!e.need_rank(input)) return;
-    for (std::int64_t& axis : *axes) axis += axis < 0 ? *rank : 0;
+    for (std::int64_t& axis : *axes) {
+      axis += axis < 0 ? *rank : 0;
+      if (axis < 0) return e.refuse(fmt::format("{} are out of range", attribute));
+    }
     e.set({std::string(attribute), *axes});
   });
   return declare();
 }
 
 Transition& Transition::renamed_values(
-    std::string_view attribute, std::vector<std::pair<std::string, std::string>> old_to_new) {
+    std::string_view attribute,
+    const std::vector<std::pair<std::string, std::string>>& old_to_new) {
   up_actions.push_back([=](NodeEdit& e) {
     if (!e.has(attribute)) return;
     const std::string value = e.string_or(attribute, "");
@@ -283,6 +274,18 @@ void Registry::experimental(std::string_view op, Action action, std::string_view
            .second) {
     mistakes_.push_back(fmt::format("{} is rewritten twice", op));
   }
+}
+
+void Registry::inexpressible(std::string_view op, std::string_view reason) {
+  const bool known = !op_history({}, op).empty();
+  if (!known || expansions_.contains(Key{{}, op}) || !inexpressible_.emplace(op, reason).second) {
+    mistakes_.push_back(fmt::format("{} is no operator, is expanded, or is named twice", op));
+  }
+}
+
+std::string_view Registry::inexpressible(std::string_view domain, std::string_view op) const {
+  const auto it = inexpressible_.find(op);
+  return domain.empty() && it != inexpressible_.end() ? it->second : std::string_view{};
 }
 
 const Transition* Registry::find(std::string_view domain, std::string_view op, int from,
@@ -398,28 +401,65 @@ std::string_view name_of(Authority authority) {
   return "written";
 }
 
+namespace {
+
+std::string_view verdict_of(const adapters::Transition& t) {
+  if (!t.has_verdict) return "none";
+  if (t.authority == Authority::derived) return "derived";
+  if (t.authority == Authority::written) return "code";
+  return t.combined ? "combinator" : "declared";
+}
+
+TransitionRow row_of(const adapters::Transition& t) {
+  TransitionRow row;
+  row.domain = t.domain;
+  row.op = t.op;
+  row.from = t.from;
+  row.to = t.to;
+  row.authority = t.authority;
+  row.verdict = verdict_of(t);
+  row.note = t.remark;
+  row.up = !t.has_verdict ? "none" : t.up_actions.empty() ? "unchanged" : "rewritten";
+  row.down = !t.has_verdict                      ? "none"
+             : !t.down_actions.empty()           ? "rewritten"
+             : t.authority == Authority::derived ? "types checked"
+                                                 : "unchanged";
+  return row;
+}
+
+/// The way below an operator's first version.
+TransitionRow row_of(const OpSchema& first, const adapters::Registry& registry) {
+  TransitionRow row;
+  row.domain = first.domain;
+  row.op = first.name;
+  row.to = first.since_version;
+  row.authority = Authority::written;
+  row.up = "unchanged";
+  if (const auto* expansion = registry.expansion(first.domain, first.name)) {
+    row.verdict = "code";
+    row.down = "rewritten";
+    row.note = expansion->remark;
+    return row;
+  }
+  const std::string_view reason = registry.inexpressible(first.domain, first.name);
+  row.verdict = reason.empty() ? "none" : "refusal";
+  row.down = "refused";
+  row.note = reason;
+  return row;
+}
+
+}  // namespace
+
 std::vector<TransitionRow> transitions_table() {
   const adapters::Registry& registry = adapters::Registry::instance();
   std::vector<TransitionRow> rows;
-  for (const adapters::Transition* t : registry.transitions()) {
-    TransitionRow row{std::string(t->domain),
-                      std::string(t->op),
-                      t->from,
-                      t->to,
-                      t->authority,
-                      {},
-                      {},
-                      t->remark};
-    row.up = !t->has_verdict ? "refused" : t->up_actions.empty() ? "unchanged" : "rewritten";
-    row.down = !t->has_verdict                      ? "refused"
-               : !t->down_actions.empty()           ? "rewritten"
-               : t->authority == Authority::derived ? "types checked"
-                                                    : "unchanged";
-    rows.push_back(std::move(row));
-  }
-  for (const adapters::Expansion* x : registry.expansions()) {
-    rows.push_back({std::string(x->domain), std::string(x->op), 0, x->since, Authority::written,
-                    "unchanged", "rewritten", x->remark});
+  for (const adapters::Transition* t : registry.transitions()) rows.push_back(row_of(*t));
+  const OpSchema* previous = nullptr;
+  for (const OpSchema& schema : all_schemas()) {
+    const bool first =
+        previous == nullptr || previous->domain != schema.domain || previous->name != schema.name;
+    if (first && schema.since_version > 1) rows.push_back(row_of(schema, registry));
+    previous = &schema;
   }
   std::sort(rows.begin(), rows.end(), [](const TransitionRow& a, const TransitionRow& b) {
     return std::tie(a.domain, a.op, a.to) < std::tie(b.domain, b.op, b.to);

@@ -40,7 +40,7 @@ class Transition {
   Transition& same();
   /// An attribute was added. Up: written where its default is not the old behaviour. Down: dropped
   /// where it holds the old behaviour, otherwise `otherwise` deals with it, or it is refused.
-  Transition& added(std::string_view attribute, Was old, Action otherwise = {});
+  Transition& added(std::string_view attribute, const Was& old, Action otherwise = {});
   /// Likewise for an INTS attribute whose old behaviour is `each` in every element.
   Transition& added_ints(std::string_view attribute, std::int64_t each, Action otherwise = {});
   /// An attribute without meaning was dropped.
@@ -58,7 +58,7 @@ class Transition {
   Transition& negative_axes(std::string_view attribute, int input = 0, Action otherwise = {});
   /// Values of a STRING attribute were renamed.
   Transition& renamed_values(std::string_view attribute,
-                             std::vector<std::pair<std::string, std::string>> old_to_new);
+                             const std::vector<std::pair<std::string, std::string>>& old_to_new);
 
   // What is written.
   Transition& up(Action action);
@@ -70,13 +70,14 @@ class Transition {
   int from;
   int to;
   Authority authority = Authority::derived;
+  bool combined = false;  ///< a combinator declared it, not only a row without any change
   bool has_verdict = false;
   std::vector<Action> up_actions;
   std::vector<Action> down_actions;
   std::string remark;
 
  private:
-  Transition& declare();
+  Transition& declare(bool changes = true);
 };
 
 /// A rewrite of an operator into older ones, for targets below its first version.
@@ -101,6 +102,8 @@ class Registry {
   }
   void expand_in(std::string_view domain, std::string_view op, Action action,
                  std::string_view remark = {});
+  /// Why older operators cannot say what an operator of ai.onnx does.
+  void inexpressible(std::string_view op, std::string_view reason);
   /// How to write an experimental operator of early releases, which no opset has.
   void experimental(std::string_view op, Action action, std::string_view remark = {});
 
@@ -108,6 +111,8 @@ class Registry {
   const Transition* find(std::string_view domain, std::string_view op, int from, int to) const;
   const Expansion* expansion(std::string_view domain, std::string_view op) const;
   const Expansion* experimental(std::string_view op) const;
+  /// Why there is no expansion; empty if there is one, or nothing is known.
+  std::string_view inexpressible(std::string_view domain, std::string_view op) const;
   /// Rows that name what the tables do not hold, or the same thing twice.
   const std::vector<std::string>& mistakes() const { return mistakes_; }
   /// Every transition of the tables, with a verdict or not, in the order of the tables.
@@ -121,6 +126,7 @@ class Registry {
   std::map<Key, std::vector<std::unique_ptr<Transition>>> transitions_;
   std::map<Key, Expansion> expansions_;
   std::map<std::string_view, Expansion> experimental_;
+  std::map<std::string_view, std::string_view> inexpressible_;
   std::vector<std::string> mistakes_;
 };
 

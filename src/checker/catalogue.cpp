@@ -13,7 +13,7 @@ namespace {
 
 using Group = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Group, 14> kGroups{{{"OCM", "Model"},
+constexpr std::array<Group, 15> kGroups{{{"OCM", "Model"},
                                          {"OCG", "Graphs and names"},
                                          {"OCN", "Nodes and operators"},
                                          {"OCA", "Attributes"},
@@ -26,7 +26,8 @@ constexpr std::array<Group, 14> kGroups{{{"OCM", "Model"},
                                          {"OCR", "Training"},
                                          {"OCQ", "Quantization annotations"},
                                          {"OCZ", "Limits and safety"},
-                                         {"OCC", "Compatibility with a target"}}};
+                                         {"OCC", "Compatibility with a target"},
+                                         {"OCL", "Lints"}}};
 
 std::string ir_range(const Rule& rule) {
   if (rule.min_ir <= 1 && rule.max_ir == kAnyIr) return "all";

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -62,7 +64,8 @@ class Engine {
       : scope_(scope), sink_(kMostOfOneRule) {
     for (const Rule* rule : kRules) {
       const bool wanted =
-          options.select.empty() ? rule->default_on : matches_any(*rule, options.select);
+          (options.select.empty() ? rule->default_on : matches_any(*rule, options.select)) ||
+          matches_any(*rule, options.also);
       if (!wanted || matches_any(*rule, options.ignore)) continue;
       if (scope.ir_version < rule->min_ir || scope.ir_version > rule->max_ir) continue;
       by_kind_[rule->check.index()].push_back({rule, severity_of(*rule, options)});
@@ -233,6 +236,23 @@ class Engine {
   Sink sink_;
 };
 
+/// Drops the findings of rules that yield to another one at the same node: one cause, one finding.
+void drop_consequences(std::vector<Sink::Entry>& entries) {
+  std::set<std::tuple<const BodyScope*, int, std::string_view>> found;
+  for (const Sink::Entry& entry : entries) {
+    if (entry.node >= 0) found.emplace(entry.body, entry.node, entry.rule->id);
+  }
+  std::erase_if(entries, [&](const Sink::Entry& entry) {
+    std::string_view rest = entry.rule->yields_to;
+    while (entry.node >= 0 && !rest.empty()) {
+      const std::size_t space = std::min(rest.find(' '), rest.size());
+      if (found.contains({entry.body, entry.node, rest.substr(0, space)})) return true;
+      rest.remove_prefix(std::min(space + 1, rest.size()));
+    }
+    return false;
+  });
+}
+
 }  // namespace
 
 std::span<const Rule* const> all_rules() { return kRules; }
@@ -249,6 +269,7 @@ Result<void> validate(const CheckOptions& options) {
     return std::ranges::any_of(kRules, [&](const Rule* rule) { return matches(*rule, pattern); });
   };
   std::vector<std::string_view> patterns(options.select.begin(), options.select.end());
+  patterns.insert(patterns.end(), options.also.begin(), options.also.end());
   patterns.insert(patterns.end(), options.ignore.begin(), options.ignore.end());
   for (const auto& entry : options.severity) patterns.push_back(entry.first);
   for (const std::string_view pattern : patterns) {
@@ -270,12 +291,14 @@ CheckReport run_checks(const Model& model, const CheckOptions& options) {
   Engine engine(scope, options);
   std::optional<Inference> inference;
   if (engine.needs_inference()) {
-    inference.emplace(Inference::run(model));
+    // Before IR 4 every initializer is an input, whether or not anyone means to override it.
+    inference.emplace(Inference::run(model, {.assume_defaults = scope.ir_version < 4}));
     scope.inference = &*inference;
   }
   engine.run();
 
   auto& entries = engine.sink().entries();
+  drop_consequences(entries);
   std::ranges::stable_sort(entries, [](const Sink::Entry& a, const Sink::Entry& b) {
     return std::tie(a.order, a.finding.rule) < std::tie(b.order, b.finding.rule);
   });

@@ -18,7 +18,8 @@ namespace onnxcompat {
 /// of an id ("OCG", for a group) or "all".
 struct CheckOptions {
   std::vector<std::string> select;           ///< empty: every rule that is on by default
-  std::vector<std::string> ignore;           ///< wins over select
+  std::vector<std::string> also = {};        ///< besides those, with or without select
+  std::vector<std::string> ignore;           ///< wins over both
   std::map<std::string, Severity> severity;  ///< by pattern; the longest matching one wins
   std::size_t max_findings = 0;  ///< 0: no limit of the user's (10,000 of one rule are kept)
 };

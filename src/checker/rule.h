@@ -55,6 +55,9 @@ struct Rule {
   std::string_view id = {};    ///< stable, never reused: "OCG017"
   std::string_view name = {};  ///< describes the fault: "undefined-value"
   Severity severity = Severity::error;
+  /// Ids, separated by spaces: where one of those has a finding at the same node this rule is
+  /// quiet, as the cause is the same.
+  std::string_view yields_to = {};
   int min_ir = 1;  ///< IR versions in which the rule holds
   int max_ir = kAnyIr;
   std::string_view purpose = {};   ///< one sentence: "Checks that …"
@@ -92,6 +95,9 @@ class Sink {
   struct Entry {
     std::vector<int> order;
     Finding finding;
+    const Rule* rule = nullptr;
+    const BodyScope* body = nullptr;
+    int node = -1;
   };
 
   /// At most `cap` findings of each rule are kept; the rest are counted.

@@ -30,7 +30,7 @@ Sink::Added Sink::keep(const Place& place, std::string message) {
   ++*count_;
   Finding finding = make_finding(*rule_, place, std::move(message));
   finding.severity = severity_;
-  entries_.push_back({place.order(), std::move(finding)});
+  entries_.push_back({place.order(), std::move(finding), rule_, place.body, place.node});
   return Added(&entries_.back().finding);
 }
 

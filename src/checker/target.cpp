@@ -7,7 +7,9 @@
 
 #include "checker/features.h"
 #include "checker/rules.h"
+#include "checker/runtime.h"
 #include "checker/scope.h"
+#include "inference/inference.h"
 
 namespace onnxcompat {
 namespace {
@@ -87,6 +89,25 @@ std::string who_needs(const std::vector<Use>& uses, std::string_view domain, int
                      count == 1 ? "s" : "", names);
 }
 
+/// The product that data/kernels.json is about.
+constexpr std::string_view kKernelsKnownOf = "onnxruntime";
+
+/// "onnxruntime=1.14.0" -> "1.14.0"
+std::string_view version_of(const Target& target) {
+  return std::string_view(target.spec).substr(target.spec.find('=') + 1);
+}
+
+/// The target with the ceiling that it has once it takes unreleased operator sets.
+Target unreleased(const Target& target) {
+  Target raised = target;
+  const auto opset = unreleased_opset(version_of(target));
+  if (target.product != kKernelsKnownOf || !opset) return raised;
+  for (DomainVersion& ceiling : raised.ceilings.opsets) {
+    if (ceiling.domain.empty()) ceiling.version = *opset;
+  }
+  return raised;
+}
+
 class TargetCheck {
  public:
   TargetCheck(const ModelScope& scope, const Target& target)
@@ -96,6 +117,7 @@ class TargetCheck {
     ir_version();
     opsets();
     newer_operators();
+    runtime();
     std::ranges::stable_sort(verdict_.findings, [](const Finding& a, const Finding& b) {
       return a.severity > b.severity;
     });
@@ -104,7 +126,8 @@ class TargetCheck {
 
  private:
   void add(const Rule& rule, const Place& place, std::string message, std::string hint = {}) {
-    verdict_.findings.push_back(make_finding(rule, place, std::move(message), std::move(hint)));
+    verdict_.findings.push_back({make_finding(rule, place, std::move(message), std::move(hint)),
+                                 std::string(name_of(target_.evidence))});
     if (rule.severity == Severity::error) verdict_.compatible = false;
   }
 
@@ -159,10 +182,25 @@ class TargetCheck {
     for (const Use& use : uses_) {
       const auto ceiling = target_.ceilings.opset(use.domain);
       if (!ceiling || use.since <= *ceiling) continue;
-      add(rules::opset_above_runtime, at_node(*use.body, use.node),
+      add(rules::operator_above_runtime, at_node(*use.body, use.node),
           fmt::format("This form of {} came with {} {}, {} has {}", use.op,
-                      display_domain(use.domain), use.since, target_.spec, *ceiling),
-          "See whether the operator can be written with the target's operators: convert tries it");
+                      display_domain(use.domain), use.since, target_.spec, *ceiling));
+    }
+  }
+
+  /// What only tables of kernels and contributed operators tell.
+  void runtime() {
+    if (target_.product != kKernelsKnownOf) return;
+    const auto kernels = KernelTable::of(version_of(target_));
+    if (!kernels) {
+      add(rules::kernels_not_known, in_model(),
+          fmt::format("Nothing is known of the kernels of {}", target_.spec));
+      verdict_.findings.back().evidence = "unknown";
+      return;
+    }
+    for (TargetFinding& finding : check_runtime(scope_, target_, *kernels)) {
+      if (finding.severity == Severity::error) verdict_.compatible = false;
+      verdict_.findings.push_back(std::move(finding));
     }
   }
 
@@ -180,9 +218,25 @@ std::vector<DomainVersion> as_list(const std::map<std::string_view, int>& versio
 
 }  // namespace
 
-TargetVerdict check_target(const Model& model, const Target& target) {
-  const ModelScope scope(model);
-  return TargetCheck(scope, target).run();
+TargetVerdict check_target(const Model& model, const Target& target, const TargetOptions& options) {
+  return std::move(check_targets(model, {&target, 1}, options).front());
+}
+
+std::vector<TargetVerdict> check_targets(const Model& model, std::span<const Target> targets,
+                                         const TargetOptions& options) {
+  ModelScope scope(model);
+  std::optional<Inference> inference;
+  const auto has_kernels = [](const Target& target) { return target.product == kKernelsKnownOf; };
+  if (std::ranges::any_of(targets, has_kernels)) {
+    inference.emplace(Inference::run(model));
+    scope.inference = &*inference;
+  }
+  std::vector<TargetVerdict> verdicts;
+  for (const Target& asked : targets) {
+    const Target target = options.allow_unreleased ? unreleased(asked) : asked;
+    verdicts.push_back(TargetCheck(scope, target).run());
+  }
+  return verdicts;
 }
 
 ModelNeeds needs_of(const Model& model) {

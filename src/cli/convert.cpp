@@ -8,9 +8,11 @@
 #include "cli/command.h"
 #include "cli/external_files.h"
 #include "cli/output.h"
+#include "cli/plan.h"
 #include "cli/prove.h"
 #include "cli/request.h"
 #include "cli/summary.h"
+#include "model/writer.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -20,8 +22,13 @@ struct Options {
   std::string result;
   RequestOptions request;
   bool dry_run = false;
+  bool keep_going = false;
   std::string prove = "auto";
   std::string external_files = "copy";
+  bool in_place = false;
+  bool per_tensor = false;
+  bool embed = false;
+  SaveOptions save;
   ProofOptions proof;
   OutputOptions output;
 };
@@ -34,7 +41,35 @@ ProofMode proof_mode(std::string_view name) {
 
 ExternalFilePolicy external_policy(std::string_view name) {
   if (name == "link") return ExternalFilePolicy::link;
+  if (name == "move") return ExternalFilePolicy::move;
   return name == "leave" ? ExternalFilePolicy::leave : ExternalFilePolicy::copy;
+}
+
+SaveOptions save_options(const Options& options) {
+  SaveOptions save = options.save;
+  save.weights = options.embed            ? WeightPlace::embed
+                 : options.per_tensor     ? WeightPlace::file_each
+                 : !save.location.empty() ? WeightPlace::one_file
+                                          : WeightPlace::automatic;
+  return save;
+}
+
+/// Writes the result and what belongs to it: all of it appears, or nothing.
+Result<SavedWeights> write_result(const Options& options, const Model& result) {
+  FileSet files;
+  std::vector<std::filesystem::path> moved;
+  if (!options.embed) {
+    auto brought = bring_external_files(result, options.result,
+                                        external_policy(options.external_files), files);
+    if (!brought) return std::unexpected(brought.error());
+    moved = *std::move(brought);
+  }
+  const auto saved = ModelWriter::save(result, options.result, save_options(options), files);
+  if (!saved) return saved;
+  if (const auto committed = files.commit(); !committed) return std::unexpected(committed.error());
+  std::error_code ignored;
+  for (const auto& path : moved) std::filesystem::remove(path, ignored);
+  return saved;
 }
 
 bool same_file(const std::string& a, const std::string& b) {
@@ -64,7 +99,8 @@ StepReport step_report(const ConversionStep& step) {
           .from = step.from,
           .to = step.to,
           .kind = std::string(kind),
-          .note = step.note};
+          .note = step.note,
+          .nodes = step.nodes};
 }
 
 /// Everything but reading the model and writing the report.
@@ -80,10 +116,28 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
     }
     return ExitCode::refused;
   }
-  const auto request = conversion_request(options.request, table, model);
+  auto request = conversion_request(options.request, table, model);
   if (!request) return complain(request.error());
   auto converted = convert(model, request->conversion);
   if (!converted) return complain(converted.error());
+  if (!converted->model || options.dry_run) {
+    conversion.plan = plan_of(model, *converted, *request, table);
+  }
+  bool stopped_short = false;
+  if (!converted->model && options.keep_going) {
+    if (const auto nearest = nearest_reachable(model, request->conversion)) {
+      auto part = convert(model, *nearest);
+      if (!part) return complain(part.error());
+      // What stood in the way is told beside what was done.
+      for (Finding& blocker : converted->blockers) {
+        blocker.severity = Severity::warning;
+        report.findings.push_back(std::move(blocker));
+      }
+      request->conversion = *nearest;
+      converted = std::move(part);
+      stopped_short = true;
+    }
+  }
   for (const ConversionStep& step : converted->steps) conversion.steps.push_back(step_report(step));
   for (Finding& note : converted->notes) report.findings.push_back(std::move(note));
   conversion.blockers = std::move(converted->blockers);
@@ -93,6 +147,12 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
 
   const Model& result = *converted->model;
   auto faults = new_errors(result, report);
+  const bool on_disk = std::ranges::all_of(
+      faults, [](const Finding& fault) { return fault.rule.starts_with("OCX"); });
+  if (!faults.empty() && on_disk) {
+    return complain({ExitCode::unreadable,
+                     fmt::format("{}: its external data changed while it was read", options.path)});
+  }
   if (!faults.empty()) {
     conversion.blockers = std::move(faults);
     complain({ExitCode::internal_error,
@@ -102,7 +162,7 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
   }
   for (const Target& target : request->targets) {
     TargetReport reached = target_report(result, target);
-    if (!reached.compatible) {
+    if (!reached.compatible && !stopped_short) {
       conversion.blockers.insert(conversion.blockers.end(), reached.blockers.begin(),
                                  reached.blockers.end());
     }
@@ -116,25 +176,28 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
     conversion.proof = prove_conversion(model, *converted, request->conversion,
                                         proof_mode(options.prove), options.proof);
     if (conversion.proof->verdict == "differs") return ExitCode::differs;
-    if (const auto brought =
-            bring_external_files(result, options.result, external_policy(options.external_files));
-        !brought) {
-      return complain(brought.error());
+    const auto saved = write_result(options, result);
+    if (!saved) return complain(saved.error());
+    if (saved->tensors > 0 && !saved->embedded) {
+      fmt::print(stderr, "onnxcompat: note: {} tensors ({} bytes) are in {}, beside the model\n",
+                 saved->tensors, saved->bytes, printable(saved->location));
     }
-    if (const auto saved = result.save(options.result); !saved) return complain(saved.error());
     conversion.output = options.result;
   }
-  return ExitCode::ok;
+  return stopped_short ? ExitCode::findings : ExitCode::ok;
 }
 
 ExitCode run_convert(const Options& options) {
   if (options.result.empty() && !options.dry_run) {
     return complain({ExitCode::usage, "say where to write the result: -o OUT (or --dry-run)"});
   }
-  if (same_file(options.path, options.result)) {
-    return complain({ExitCode::usage,
-                     fmt::format("{}: is also the input, which is never changed", options.result)});
+  if (!options.in_place && same_file(options.path, options.result)) {
+    return complain({ExitCode::usage, fmt::format("{}: is also the input, which is replaced only "
+                                                  "with --in-place",
+                                                  options.result)});
   }
+  const std::vector<std::string> models{options.path, options.result};
+  if (const auto kept = keep_from(options.output, models); !kept) return complain(kept.error());
   const auto table = version_table(options.request.versions_file);
   if (!table) return complain(table.error());
   if (const auto usable = validate(options.request, *table); !usable) {
@@ -173,26 +236,48 @@ Examples:
   onnxcompat convert model.onnx --opset ai.onnx.ml=2 --ir-version 8 -o out.onnx
   onnxcompat convert model.onnx --opset 11 --dry-run
 
-Exit status: 0 written (or, with --dry-run, would be); 2 bad usage; 3 unreadable;
+Exit status: 0 written (or, with --dry-run, would be); 1 written with --keep-going,
+  short of the target; 2 bad usage; 3 unreadable;
   4 refused, nothing written; 5 the numbers differ, nothing written.)",
     [](CLI::App& app) -> std::function<ExitCode()> {
       auto options = std::make_shared<Options>();
-      app.add_option("MODEL", options->path, "Model file; never changed")->required();
-      app.add_option("-o,--out", options->result,
-                     "Where to write the result (format by ending, as for reading)")
-          ->type_name("OUT");
+      app.add_option("MODEL", options->path, "Model file; changed with --in-place only")
+          ->required();
+      auto* out = app.add_option("-o,--out", options->result,
+                                 "Where to write the result (format by ending, as for reading)")
+                      ->type_name("OUT");
+      app.add_flag("--in-place", options->in_place, "Replace MODEL by the result")->excludes(out);
       options->request.add_to(app);
       app.add_flag("--dry-run", options->dry_run, "Say what would be done; write nothing");
+      app.add_flag("--keep-going", options->keep_going,
+                   "Where the target is not reached, go to the nearest one that is, and exit with "
+                   "1");
       app.add_option("--prove", options->prove, "auto, model, rewrites or off")
           ->check(CLI::IsMember(std::vector<std::string>{"auto", "model", "rewrites", "off"}))
           ->type_name("HOW")
           ->default_str("auto");
       app.add_option("--external-files", options->external_files,
                      "What becomes of external data files where OUT is in another folder: copy, "
-                     "link (hard links) or leave")
-          ->check(CLI::IsMember(std::vector<std::string>{"copy", "link", "leave"}))
+                     "link (hard links), move or leave")
+          ->check(CLI::IsMember(std::vector<std::string>{"copy", "link", "move", "leave"}))
           ->type_name("HOW")
           ->default_str("copy");
+      auto* external = app.add_option("--external-data", options->save.location,
+                                      "Write the weights into this new file beside OUT (by itself "
+                                      "above 2 GiB: OUT.data)")
+                           ->type_name("FILE");
+      auto* per_tensor =
+          app.add_flag("--per-tensor", options->per_tensor,
+                       "Write each weight into a file of its own, in the folder --external-data");
+      app.add_option("--external-threshold", options->save.threshold,
+                     "Weights of fewer bytes stay in the model")
+          ->type_name("BYTES")
+          ->default_str("1024");
+      app.add_flag("--checksum", options->save.checksum,
+                   "Note the SHA-1 of the new data files in the model");
+      app.add_flag("--embed", options->embed, "Take external data into the model's own file")
+          ->excludes(external)
+          ->excludes(per_tensor);
       app.add_option("--seed", options->proof.seed, "Seed of the inputs drawn for the proof")
           ->type_name("N");
       app.add_option("--cases", options->proof.cases, "How many inputs the proof draws")
@@ -200,7 +285,10 @@ Exit status: 0 written (or, with --dry-run, would be); 2 bad usage; 3 unreadable
           ->type_name("N")
           ->default_str("2");
       options->output.add_to(app);
-      return [options] { return run_convert(*options); };
+      return [options] {
+        if (options->in_place) options->result = options->path;
+        return run_convert(*options);
+      };
     }};
 
 }  // namespace onnxcompat::cli

@@ -4,10 +4,10 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "model/external_data.h"
 #include "model/walk.h"
-#include "support/atomic_file.h"
 #include "support/mapped_file.h"
 
 namespace onnxcompat::cli {
@@ -55,47 +55,68 @@ bool same_content(const MappedFile& a, const fs::path& path) {
          std::equal(a.bytes().begin(), a.bytes().end(), b->bytes().begin());
 }
 
-Result<void> bring(const fs::path& from, const std::string& location, const fs::path& to,
-                   ExternalFilePolicy policy) {
-  const auto source = map_beneath(from, location);
+bool on_one_file_system(const MappedFile& file, const fs::path& folder) {
+  struct stat a {};
+  struct stat b {};
+  fs::path there = folder;
+  while (!there.empty() && ::stat(there.c_str(), &b) != 0) there = there.parent_path();
+  return ::fstat(file.descriptor(), &a) == 0 &&
+         ::stat(there.empty() ? "." : there.c_str(), &b) == 0 && a.st_dev == b.st_dev;
+}
+
+/// True if the file is to be brought, false if it is there already.
+Result<bool> bring(const fs::path& from, const std::string& location, const fs::path& to,
+                   ExternalFilePolicy policy, FileSet& files) {
+  auto source = map_beneath(from, location);
   if (!source) return std::unexpected(source.error());
   const fs::path target = to / location;
   std::error_code error;
-  if (fs::exists(target, error)) {
-    if (same_content(*source, target)) return {};
+  if (fs::exists(fs::symlink_status(target, error))) {
+    if (same_content(*source, target)) return false;
     return fail(ExitCode::usage, fmt::format("{}: is in the way of the model's external data, with "
                                              "another content",
                                              target.string()));
   }
-  fs::create_directories(target.parent_path(), error);
-  if (policy == ExternalFilePolicy::link) {
-    fs::create_hard_link(from / location, target, error);
-    if (!error) return {};
-    return fail(ExitCode::usage,
-                fmt::format("{}: cannot be linked: {}", target.string(), error.message()));
+  // What is moved within a file system is a second name until the first one is removed.
+  const bool link =
+      policy == ExternalFilePolicy::link ||
+      (policy == ExternalFilePolicy::move && on_one_file_system(*source, target.parent_path()));
+  if (link) {
+    const auto linked = files.add_link(*std::move(source), target);
+    if (!linked) return std::unexpected(linked.error());
+    return true;
   }
-  auto out = AtomicFile::create(target);
+  const auto out = files.add(target, AtomicFile::Existing::keep);
   if (!out) return std::unexpected(out.error());
-  if (const auto copied = out->append_from(*source, source->bytes()); !copied) return copied;
-  return out->commit();
+  if (const auto copied = (*out)->append_from(*source, source->bytes()); !copied) {
+    return std::unexpected(copied.error());
+  }
+  if (source->changed()) {
+    return fail(ExitCode::unreadable,
+                fmt::format("{}: was changed while it was read", (from / location).string()));
+  }
+  return true;
 }
 
 }  // namespace
 
-Result<void> bring_external_files(const Model& model, const fs::path& output,
-                                  ExternalFilePolicy policy) {
+Result<std::vector<fs::path>> bring_external_files(const Model& model, const fs::path& output,
+                                                   ExternalFilePolicy policy, FileSet& files) {
   const fs::path from = folder_of(model.path());
   const fs::path to = folder_of(output);
+  std::vector<fs::path> moved;
   std::error_code error;
-  if (policy == ExternalFilePolicy::leave || fs::equivalent(from, to, error)) return {};
+  if (policy == ExternalFilePolicy::leave || fs::equivalent(from, to, error)) return moved;
   for (const std::string& location : external_locations(model)) {
     if (const auto fault = location_fault(location); fault != LocationFault::none) {
       return fail(ExitCode::unreadable,
                   fmt::format("external data \"{}\" {}", location, describe(fault)));
     }
-    if (const auto brought = bring(from, location, to, policy); !brought) return brought;
+    const auto brought = bring(from, location, to, policy, files);
+    if (!brought) return std::unexpected(brought.error());
+    if (*brought && policy == ExternalFilePolicy::move) moved.push_back(from / location);
   }
-  return {};
+  return moved;
 }
 
 }  // namespace onnxcompat::cli

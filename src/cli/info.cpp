@@ -212,6 +212,9 @@ struct Options {
 };
 
 ExitCode run_info(const Options& options) {
+  if (const auto kept = keep_from(options.output, options.paths); !kept) {
+    return complain(kept.error());
+  }
   ExitCode code = ExitCode::ok;
   Json models = Json::array();
   std::string text;

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "support/interrupt.h"
 #include "support/strings.h"
 
 namespace onnxcompat::cli {
@@ -96,6 +97,7 @@ ExitCode dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using onnxcompat::ExitCode;
+  onnxcompat::handle_signals();
   try {
     return static_cast<int>(onnxcompat::cli::dispatch(argc, argv));
   } catch (const std::bad_alloc&) {

@@ -1,10 +1,12 @@
 #include <map>
+#include <ranges>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/transitions.h"
 #include "model/view.h"
 #include "support/strings.h"
 #include "versiontable/schema.h"
@@ -17,6 +19,7 @@ using History = std::vector<const OpSchema*>;  // one operator, oldest version f
 
 struct Options {
   std::string name;
+  bool transitions = false;
   OutputOptions output;
 };
 
@@ -39,9 +42,9 @@ std::vector<History> all_histories() {
 /// Versions newest first, as the Operators document lists them: "13, 11, 1".
 std::string versions_line(const History& history) {
   std::string out;
-  for (auto it = history.rbegin(); it != history.rend(); ++it) {
+  for (const OpSchema* schema : std::views::reverse(history)) {
     if (!out.empty()) out += ", ";
-    out += fmt::format("{}{}", (*it)->since_version, (*it)->deprecated ? " (deprecated)" : "");
+    out += fmt::format("{}{}", schema->since_version, schema->deprecated ? " (deprecated)" : "");
   }
   return out;
 }
@@ -160,6 +163,12 @@ Query parse_query(std::string_view text) {
 }
 
 ExitCode run_ops(const Options& options) {
+  if (options.transitions) {
+    return emit(transitions_as(options.output.format, options.name), options.output);
+  }
+  if (options.output.format == "markdown") {
+    return complain({ExitCode::usage, "--format markdown is for --transitions"});
+  }
   const auto histories = all_histories();
   const bool json = options.output.format == "json";
   std::string text;
@@ -215,6 +224,7 @@ const Command ops_command{
     "ops", "Show operators and the opset versions at which they changed",
     R"(Without a name, lists every operator with its since_version history, newest first.
 With one, shows each version's inputs, outputs, attributes and types.
+--transitions shows what convert does between neighbouring versions instead.
 
 Examples:
   onnxcompat ops
@@ -222,12 +232,15 @@ Examples:
   onnxcompat ops Softmax-13
   onnxcompat ops Softmax@12                 as of opset 12
   onnxcompat ops ai.onnx.ml:LabelEncoder --format json
+  onnxcompat ops --transitions Softmax
 
 Exit status: 0; 2 for an unknown operator or version.)",
     [](CLI::App& app) -> std::function<ExitCode()> {
       auto options = std::make_shared<Options>();
       app.add_option("NAME", options->name, "[DOMAIN:]OPERATOR[-SINCE_VERSION | @OPSET]");
-      options->output.add_to(app, {"text", "json"});
+      app.add_flag("--transitions", options->transitions,
+                   "What convert does between neighbouring versions");
+      options->output.add_to(app, {"text", "json", "markdown"});
       return [options] { return run_ops(*options); };
     }};
 

@@ -28,6 +28,8 @@ constexpr std::string_view kNotProven = "not proven";
 
 /// A whole-model proof above this many multiply-adds takes longer than people wait for it.
 constexpr double kAffordableMacs = 2e10;
+/// And with more bytes of weights than this it takes more memory than a conversion should.
+constexpr double kAffordableWeights = 512e6;
 /// Regions proven one by one in the rewrites mode; equal ones count once.
 constexpr std::size_t kMaxRegions = 2000;
 
@@ -250,6 +252,22 @@ double estimated_macs(const Model& model, const Inference& inference) {
   return total;
 }
 
+double weight_bytes(const Model& model) {
+  double total = 0;
+  each_body(model, [&](const Body& body) {
+    if (!body.graph) return;
+    for (const TensorView tensor : body.graph->initializers()) {
+      total += static_cast<double>(tensor.byte_size().value_or(0));
+    }
+  });
+  return total;
+}
+
+bool is_affordable(const Model& model) {
+  return weight_bytes(model) <= kAffordableWeights &&
+         estimated_macs(model, Inference::run(model)) <= kAffordableMacs;
+}
+
 std::optional<ExtractedType> extracted_type(const Inference& inference, const Body& body,
                                             std::string_view value) {
   const ValueType* type = inference.type_of(body, value);
@@ -381,8 +399,7 @@ ProofReport prove_conversion(const Model& source, const Conversion& conversion,
   if (mode == ProofMode::rewrites) return prove_rewrites(source, conversion, request, options);
 
   std::string why_not;
-  if (mode == ProofMode::model ||
-      estimated_macs(source, Inference::run(source)) <= kAffordableMacs) {
+  if (mode == ProofMode::model || is_affordable(source)) {
     if (mode == ProofMode::automatic) {
       options.memory_budget = std::uint64_t{2} << 30;
       options.node_budget = 2'000'000;

@@ -1,9 +1,11 @@
 #include "cli/request.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
+#include "adapters/domain_map.h"
 #include "cli/summary.h"
 #include "model/view.h"
 
@@ -15,10 +17,27 @@ std::string target_word(const std::string& opset) {
   return opset.find('=') == std::string::npos ? "opset=" + opset : opset;
 }
 
+/// Is this `--opset` word about a domain that the user maps?
+bool is_mapped(const RequestOptions& options, const std::string& opset) {
+  const std::string domain = opset.substr(0, opset.find('='));
+  return domain.size() < opset.size() &&
+         std::ranges::any_of(options.domain_maps, [&](const std::string& spec) {
+           return spec.starts_with(domain + "=");
+         });
+}
+
 Result<std::vector<Target>> all_targets(const RequestOptions& options, const VersionTable& table) {
   std::vector<std::string> words = options.targets;
-  for (const std::string& opset : options.opsets) words.push_back(target_word(opset));
+  bool mapped = false;
+  for (const std::string& opset : options.opsets) {
+    if (is_mapped(options, opset)) {
+      mapped = true;
+    } else {
+      words.push_back(target_word(opset));
+    }
+  }
   if (options.ir_version != 0) words.push_back(fmt::format("ir={}", options.ir_version));
+  if (words.empty() && mapped) return std::vector<Target>{};
   if (words.empty()) {
     return fail(ExitCode::usage, "say where to go: --opset N, --ir-version N or --target T");
   }
@@ -60,6 +79,10 @@ void RequestOptions::add_to(CLI::App& app) {
                "Follow the specification's text where every runtime does otherwise");
   app.add_flag("--freeze-initializers", conversion.freeze_initializers,
                "Take initializers that are also inputs for constants");
+  app.add_option("--domain-map", domain_maps,
+                 "How operators of a domain of your own change (docs/domain-map.md)")
+      ->type_name("DOMAIN=FILE")
+      ->allow_extra_args(false);
 }
 
 Result<void> validate(const RequestOptions& options, const VersionTable& table) {
@@ -88,6 +111,26 @@ Result<Request> conversion_request(const RequestOptions& options, const VersionT
   if (!targets) return std::unexpected(targets.error());
   Request request = conversion_request(*targets, model);
   request.conversion.options = options.conversion;
+  for (const std::string& opset : options.opsets) {
+    if (!is_mapped(options, opset)) continue;
+    const auto equals = opset.find('=');
+    int version = 0;
+    const char* end = opset.data() + opset.size();
+    const auto [stop, error] = std::from_chars(opset.data() + equals + 1, end, version);
+    if (error != std::errc{} || stop != end || version < 1) {
+      return fail(ExitCode::usage, fmt::format("--opset {}: is no version", opset));
+    }
+    ask(request.conversion.opsets, opset.substr(0, equals), version);
+  }
+  for (const std::string& spec : options.domain_maps) {
+    const auto equals = spec.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return fail(ExitCode::usage, "--domain-map takes DOMAIN=FILE");
+    }
+    auto map = DomainMap::load(spec.substr(equals + 1), spec.substr(0, equals));
+    if (!map) return std::unexpected(map.error());
+    request.conversion.maps.push_back(std::make_shared<const DomainMap>(*std::move(map)));
+  }
   return request;
 }
 

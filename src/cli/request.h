@@ -18,9 +18,10 @@ struct RequestOptions {
   int ir_version = 0;
   std::string versions_file;
   ConversionOptions conversion;
+  std::vector<std::string> domain_maps;  ///< "com.acme=FILE"
 
-  /// Adds --target, --opset, --ir-version, --versions-file, --allow-loss,
-  /// --strict-text and --freeze-initializers.
+  /// Adds --target, --opset, --ir-version, --versions-file, --allow-loss, --strict-text,
+  /// --freeze-initializers and --domain-map.
   void add_to(CLI::App& app);
 };
 

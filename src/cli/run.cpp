@@ -27,6 +27,7 @@ struct Options {
   std::string outputs;
   bool expect = false;
   std::vector<std::string> trace;
+  executor::RunOptions budget;
   executor::Tolerance tolerance{.rtol = 1e-3, .atol = 1e-7};  // those of the official tests
   OutputOptions output;
 };
@@ -156,13 +157,16 @@ ExitCode run_model(const Options& options) {
   if (options.expect && options.inputs.empty()) {
     return complain({ExitCode::usage, "--expect compares with the outputs in --inputs"});
   }
+  if (const auto kept = keep_from(options.output, {&options.path, 1}); !kept) {
+    return complain(kept.error());
+  }
   const auto model = Model::load(options.path);
   if (!model) return complain(model.error());
   const auto sets = inputs_of(options, *model);
   if (!sets) return complain(sets.error());
 
   std::string text, traces;
-  executor::RunOptions run;
+  executor::RunOptions run = options.budget;
   run.seed = options.seed;
   const std::set<std::string, std::less<>> traced(options.trace.begin(), options.trace.end());
   if (!traced.empty()) {
@@ -244,6 +248,16 @@ Exit status: 0 ran (and is as expected); 5 differs from what is expected; 4 a ke
       app.add_option("--trace", options->trace, "Print these values inside the graph as well")
           ->type_name("NAME")
           ->allow_extra_args(false);
+      app.add_option("--max-memory", options->budget.memory_budget,
+                     "Most bytes of values at one time (suffixes K, M, G)")
+          ->transform(CLI::AsSizeValue(false))
+          ->type_name("BYTES")
+          ->default_str("8G");
+      app.add_option("--max-nodes", options->budget.node_budget,
+                     "Most node executions, those in loops and functions included")
+          ->check(CLI::PositiveNumber)
+          ->type_name("N")
+          ->default_str("50000000");
       app.add_option("--rtol", options->tolerance.rtol, "Relative tolerance of --expect")
           ->type_name("X")
           ->default_str("0.001");

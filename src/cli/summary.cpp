@@ -1,10 +1,15 @@
 #include "cli/summary.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "adapters/convert.h"
 #include "checker/target.h"
 #include "cli/request.h"
+#include "versiontable/exporters.h"
+#include "versiontable/version_number.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -67,15 +72,58 @@ void add_findings(ModelReport& report, const Model& model, const CheckOptions& o
                          std::make_move_iterator(checked.findings.end()));
 }
 
-TargetReport target_report(const Model& model, const Target& target) {
-  TargetVerdict verdict = check_target(model, target);
+TargetReport target_report(const Target& target, TargetVerdict verdict) {
   return {.target = target.spec,
           .evidence = std::string(name_of(target.evidence)),
           .compatible = verdict.compatible,
-          .blockers = std::move(verdict.findings),
-          .convertible = std::nullopt,
-          .convert_note = {}};
+          .blockers = std::move(verdict.findings)};
 }
+
+void add_source(TargetReport& report, const Target& target, const VersionTable& table) {
+  const std::string_view version = std::string_view(target.spec).substr(target.spec.find('=') + 1);
+  const Release* row = deciding_release(table.releases(), target.product, version);
+  if (row == nullptr) return;
+  report.confidence = name_of(row->confidence);
+  report.source = row->source;
+  report.note = row->note;
+}
+
+TargetReport target_report(const Model& model, const Target& target) {
+  return target_report(target, check_target(model, target));
+}
+
+std::string export_advice(const Model& model, const Target& target) {
+  const auto ceiling = target.ceilings.opset("");
+  const int stamped = model.opset("");
+  if (!ceiling || *ceiling < 1 || stamped < 1) return {};
+  const int floor = target.ceilings.min_ai_onnx;
+  const int wanted = std::max(std::min(stamped, *ceiling), floor);
+  if (wanted == stamped) return {};
+  return export_again(model.producer_name(), model.producer_version(), wanted);
+}
+
+std::string shell_word(const std::string& word) {
+  const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._/=+,:@%").find(c) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+namespace {
+
+/// Where a converted model would be written: "model.onnx" for opset 13 -> "model-opset13.onnx".
+std::string converted_name(const std::filesystem::path& path, const Model& converted) {
+  std::filesystem::path name = path;
+  name.replace_filename(fmt::format("{}-opset{}{}", path.stem().string(), converted.opset(""),
+                                    path.extension().string()));
+  return name.string();
+}
+
+}  // namespace
 
 void add_convertibility(TargetReport& report, const Model& model, const Target& target) {
   const Request request = conversion_request({target}, model);
@@ -94,10 +142,11 @@ void add_convertibility(TargetReport& report, const Model& model, const Target& 
   }
   const TargetVerdict after = check_target(*converted->model, target);
   report.convertible = after.compatible;
-  report.convert_note = after.compatible
-                            ? fmt::format("onnxcompat convert {} --target {} -o OUT",
-                                          model.path().string(), target.spec)
-                            : fmt::format("what remains: {}", after.findings.front().message);
+  report.convert_note =
+      after.compatible ? fmt::format("onnxcompat convert {} --target {} -o {}",
+                                     shell_word(model.path().string()), target.spec,
+                                     shell_word(converted_name(model.path(), *converted->model)))
+                       : fmt::format("what remains: {}", after.findings.front().message);
 }
 
 MinimumReport minimum_of(const Model& model, const VersionTable& table) {

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "checker/checker.h"
+#include "checker/target.h"
 #include "model/model.h"
 #include "report/report.h"
 #include "versiontable/version_table.h"
@@ -26,6 +27,18 @@ void add_findings(ModelReport& report, const Model& model, const CheckOptions& o
 
 /// Checks one target.
 TargetReport target_report(const Model& model, const Target& target);
+/// The report of a verdict that is there already.
+TargetReport target_report(const Target& target, TargetVerdict verdict);
+
+/// Adds what the table says of the row that decides: confidence, source and note.
+void add_source(TargetReport& report, const Target& target, const VersionTable& table);
+
+/// How whoever exported the model can export it again so that the target takes it; empty where that
+/// is not known, or the opset is not in question.
+std::string export_advice(const Model& model, const Target& target);
+
+/// A word as a shell takes it: quoted where it has to be.
+std::string shell_word(const std::string& word);
 
 /// Tries in memory whether `convert` could reach a target that the model does not meet.
 void add_convertibility(TargetReport& report, const Model& model, const Target& target);

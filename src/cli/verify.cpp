@@ -16,6 +16,8 @@ struct Options {
 };
 
 ExitCode run_verify(const Options& options) {
+  const std::vector<std::string> models{options.first, options.second};
+  if (const auto kept = keep_from(options.output, models); !kept) return complain(kept.error());
   Report report{.command = "verify", .tool_version = std::string(tool_version()), .models = {}};
   const auto first = Model::load(options.first);
   if (!first) return complain(first.error());

@@ -81,6 +81,7 @@ class Tally {
                                  : tolerance_.scaled_ulps) *
                           epsilon_of<T>() * largest;
     for (std::size_t i = 0; i < a.size(); ++i) {
+      // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): bits are what is compared.
       if (std::memcmp(&a[i], &b[i], sizeof(T)) == 0) continue;
       const auto at = static_cast<std::int64_t>(i);
       if constexpr (std::is_integral_v<T>) {

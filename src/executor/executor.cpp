@@ -123,7 +123,7 @@ struct Executor::Impl final : Runner {
   Status call_function(NodePlan& node, std::span<const Value> inputs, std::span<Value> outputs);
   Status check_references(const NodePlan& node) const;
   Result<Value> fetch(Frame& in, const ValueRef& ref);
-  Result<Value> load_initializer(Frame& in, int slot);
+  Result<Value> load_initializer(Frame& in, int slot) const;
   static std::optional<AttributeView> resolve_in(const Call* where, std::string_view name);
   Status spend() {
     if (nodes_run++ < options.node_budget) return {};
@@ -390,7 +390,7 @@ Result<Value> Executor::Impl::fetch(Frame& in, const ValueRef& ref) {
   return at->values[slot];
 }
 
-Result<Value> Executor::Impl::load_initializer(Frame& in, int slot) {
+Result<Value> Executor::Impl::load_initializer(Frame& in, int slot) const {
   InitializerPlan& initializer = in.plan->initializers[static_cast<std::size_t>(
       in.plan->initializer_of[static_cast<std::size_t>(slot)])];
   Value& held = in.values[static_cast<std::size_t>(slot)];

@@ -35,7 +35,7 @@ struct Range {
 /// How operators use integers that they are given.
 class Uses {
  public:
-  Uses(const Model& model, const Inference& inference) : model_(model), inference_(inference) {
+  Uses(const Model& model, const Inference& inference) : inference_(inference) {
     body_.model = &model;
     body_.graph = model.graph();
     body_.root = "graph";
@@ -113,7 +113,6 @@ class Uses {
     }
   }
 
-  const Model& model_;
   const Inference& inference_;
   Body body_;
   std::unordered_map<std::string, std::vector<NodeView>> readers_;

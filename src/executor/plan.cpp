@@ -8,9 +8,15 @@
 #include "model/walk.h"
 
 namespace onnxcompat::executor {
+
+NodePlan::NodePlan(NodeView view) : node(view) {}
+NodePlan::NodePlan(NodePlan&&) noexcept = default;
+NodePlan& NodePlan::operator=(NodePlan&&) noexcept = default;
+NodePlan::~NodePlan() = default;
+
 namespace {
 
-constexpr int kMaxDepth = 200;  ///< of subgraphs and function calls within each other
+constexpr int kMaxDepth = 320;  ///< of subgraphs and function calls within each other
 
 /// The names of one graph while it is planned.
 struct Scope {

@@ -26,7 +26,11 @@ struct ValueRef {
 };
 
 struct NodePlan {
-  explicit NodePlan(NodeView view) : node(view) {}
+  explicit NodePlan(NodeView view);
+  NodePlan(NodePlan&&) noexcept;
+  NodePlan& operator=(NodePlan&&) noexcept;
+  ~NodePlan();  // where GraphPlan is complete
+
   NodeView node;
   int index = 0;
   const OpSchema* schema = nullptr;

@@ -9,7 +9,7 @@ namespace {
 
 using Kind = TypeView::Kind;
 
-constexpr int kMaxDepth = 96;  ///< bodies within bodies, calls included
+constexpr int kMaxDepth = 320;  ///< bodies within bodies, calls included
 constexpr std::size_t kMaxConflicts = 10'000;
 /// Visits beyond one for each node that may be spent on second looks at loops and on calls.
 constexpr std::int64_t kExtraSteps = 300'000;
@@ -429,8 +429,9 @@ const Engine::Plan& Engine::plan_of(const Frame& frame, const NodeView& node) {
   const Body& top = frame.body.outermost();
   const void* root = top.function ? key_of(top) : nullptr;
   plan_key_.clear();
-  fmt::format_to(std::back_inserter(plan_key_), "{}:{}:{}:{}", node.op_type(), node.domain(),
-                 node.overload(), root);
+  plan_key_.append(node.op_type()).append(":").append(node.domain()).append(":");
+  plan_key_.append(node.overload()).append(":");
+  plan_key_.append(reinterpret_cast<const char*>(&root), sizeof root);
   const auto at = plans_.find(std::string_view(plan_key_));
   if (at != plans_.end()) return at->second;
   Plan plan;
@@ -438,6 +439,7 @@ const Engine::Plan& Engine::plan_of(const Frame& frame, const NodeView& node) {
   if (!plan.function) {
     const int opset = frame.body.opset(node.domain());
     plan.schema = find_schema(node.domain(), node.op_type(), opset);
+    plan.rule = find_rule(node.domain(), node.op_type(), 0);  // known without a schema
     if (plan.schema != nullptr) make_plan(plan);
   }
   return plans_.emplace(plan_key_, std::move(plan)).first->second;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,19 @@ struct TensorLiteral {
   /// Widened elements of an integer or bool tensor; of any real tensor.
   Result<std::vector<std::int64_t>> to_ints() const;
   Result<std::vector<double>> to_doubles() const;
+};
+
+/// A type to be stated in value_info. Dimensions with neither value nor name are open.
+struct TypeLiteral {
+  struct Dimension {
+    std::optional<std::int64_t> value;
+    std::string param;
+  };
+  TypeView::Kind kind = TypeView::Kind::none;
+  DataType elem = DataType::undefined;          ///< of a tensor or sparse tensor
+  std::optional<std::vector<Dimension>> shape;  ///< nullopt: of unknown rank
+  DataType key = DataType::undefined;           ///< of a map
+  std::shared_ptr<const TypeLiteral> inner;     ///< element of a sequence or optional, map's value
 };
 
 class OwnedGraph;
@@ -158,6 +172,14 @@ class BodyEditor {
   /// Removes the named initializers, and the facts stated about them (value_info, annotations).
   void drop_initializers(const std::vector<std::string>& names);
   void drop_value_infos(const std::vector<std::string>& names);
+  /// How many entries of value_info state_types() appended, and how many it added something to.
+  struct Stated {
+    int appended = 0;
+    int completed = 0;
+  };
+  /// States types of values in value_info. Where there is an entry, only what it leaves open is
+  /// filled in: what it says stays as it is.
+  Stated state_types(const std::vector<std::pair<std::string, TypeLiteral>>& types);
   /// Appends an input that states type and dims of an initializer.
   void add_input_for(const TensorView& initializer);
   void drop_inputs(const std::vector<std::string>& names);

@@ -163,6 +163,22 @@ Result<const MappedFile*> ExternalFiles::file(const std::string& location) {
   return &files_.emplace(location, *std::move(mapped)).first->second;
 }
 
+const MappedFile* ExternalFiles::holding(std::span<const std::byte> bytes) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [location, mapped] : files_) {
+    if (mapped.contains(bytes)) return &mapped;
+  }
+  return nullptr;
+}
+
+std::string ExternalFiles::changed() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [location, mapped] : files_) {
+    if (mapped.changed()) return (folder_ / location).string();
+  }
+  return {};
+}
+
 Result<std::span<const std::byte>> ExternalFiles::bytes(const TensorView& tensor) {
   const auto named = [&](std::string_view what) {
     return bad(fmt::format("tensor \"{}\": {}", tensor.name(), what));

@@ -57,6 +57,10 @@ class ExternalFiles {
   /// The bytes of an external tensor, exactly as many as its dims and type need; they live as long
   /// as this object. Safe to call from several threads. Errors name the tensor.
   Result<std::span<const std::byte>> bytes(const TensorView& tensor);
+  /// The mapped file that bytes are of; null if they are of none.
+  const MappedFile* holding(std::span<const std::byte> bytes);
+  /// A file that was written since it was mapped; empty if there is none.
+  std::string changed();
 
  private:
   Result<const MappedFile*> file(const std::string& location);

@@ -13,6 +13,7 @@ namespace onnxcompat {
 
 class ModelExtractor;  // model/extract.h
 class ModelEditor;     // model/edit.h: the only way to change a model
+class ModelWriter;     // model/writer.h: saving with weights in or out of the file
 class Source;          // model/model_impl.h: the bytes a model was read from
 struct UnknownField;   // model/unknown_fields.h
 
@@ -33,7 +34,7 @@ class Model {
  public:
   /// Maps and scans the file, whatever its size: payloads stay in the file. Errors:
   /// ExitCode::unreadable with one line naming the file and, for damaged binary files, the byte
-  /// offset; ExitCode::limit for messages nested deeper than 300 levels (100 graphs), or 2 GiB that
+  /// offset; ExitCode::limit for messages nested deeper than 900 levels (300 graphs), or 2 GiB that
   /// are not tensor data.
   /// A model that is merely invalid loads; only what is no model at all is refused.
   static Result<Model> load(const std::filesystem::path& path);
@@ -93,6 +94,7 @@ class Model {
  private:
   friend class ModelEditor;
   friend class ModelExtractor;
+  friend class ModelWriter;
   friend void each_unknown_field(const Model& model,
                                  const std::function<bool(const UnknownField&)>& visit);
   struct Impl;

@@ -8,10 +8,12 @@
 #include "model/diagnose.h"
 #include "model/model.h"
 #include "model/model_impl.h"
+#include "model/output.h"
 #include "model/proto_text.h"
 #include "model/protobuf.h"
 #include "model/text.h"
 #include "model/unknown_fields.h"
+#include "model/writer.h"
 #include "support/atomic_file.h"
 
 namespace onnxcompat {
@@ -176,6 +178,9 @@ Result<Model> Model::load(const std::filesystem::path& path) {
   auto model =
       from_source(std::make_shared<const Source>(*std::move(file)), path.string(), format_of(path));
   if (model) {
+    if (const auto same = ModelWriter::verify_unchanged(*model); !same) {
+      return std::unexpected(same.error());
+    }
     model->impl_->external_files = std::make_shared<ExternalFiles>(path.parent_path());
   }
   return model;
@@ -208,41 +213,50 @@ Result<std::string> Model::serialize(ModelFormat format) const {
   return whole->str();
 }
 
-Result<void> Model::save(const std::filesystem::path& path) const {
+Result<ModelOutput> ModelOutput::of(const Model& model, const std::filesystem::path& path) {
   const ModelFormat format = format_of(path);
   const std::string name = path.string();
-  const auto write = [&](const auto& fill) -> Result<void> {
-    auto file = AtomicFile::create(path);
-    if (!file) return std::unexpected(file.error());
-    if (auto filled = fill(*file); !filled) return filled;
-    return file->commit();
-  };
-  // Bytes that are in a file go from there, all others from memory.
-  const auto put = [](AtomicFile& file, const Source* source, std::span<const std::byte> piece) {
-    const MappedFile* mapped = source != nullptr ? source->file() : nullptr;
-    return mapped != nullptr && mapped->contains(piece) ? file.append_from(*mapped, piece)
-                                                        : file.append(piece);
-  };
-
-  if (impl_->unmodified && impl_->format == format) {
-    const auto bytes = impl_->unmodified->bytes();
+  const ModelWriter::Impl& impl = ModelWriter::impl(model);
+  if (impl.unmodified && impl.format == format) {
+    const auto bytes = impl.unmodified->bytes();
     if (format == ModelFormat::binary && bytes.size() > kMaxMessageSize) return too_large(name);
-    return write([&](AtomicFile& file) { return put(file, impl_->unmodified.get(), bytes); });
+    return ModelOutput(impl, bytes);
   }
   if (format != ModelFormat::binary) {
-    const auto text = serialize(format);
+    auto text = model.serialize(format);
     if (!text) return std::unexpected(text.error());
-    return write([&](AtomicFile& file) { return file.append(*text); });
+    return ModelOutput(impl, *std::move(text));
   }
-  const auto skeleton = serialize_message(impl_->proto, name);
+  auto skeleton = serialize_message(impl.proto, name);
   if (!skeleton) return std::unexpected(skeleton.error());
-  const auto whole = splice_model(*skeleton, *impl_->payloads, name);
+  auto kept = std::make_unique<const std::string>(*std::move(skeleton));
+  auto whole = splice_model(*kept, *impl.payloads, name);
   if (!whole) return std::unexpected(whole.error());
-  return write([&](AtomicFile& file) {
-    return whole->for_each_piece([&](std::span<const std::byte> piece) {
-      return put(file, impl_->payload_source.get(), piece);
-    });
-  });
+  return ModelOutput(impl, Spliced{std::move(kept), *std::move(whole)});
+}
+
+Result<void> ModelOutput::write(AtomicFile& file) const {
+  // Bytes that are in a file go from there, all others from memory.
+  const auto put = [&](std::span<const std::byte> piece) {
+    const MappedFile* mapped =
+        model_.payload_source != nullptr ? model_.payload_source->file() : nullptr;
+    if (mapped == nullptr || !mapped->contains(piece)) {
+      const bool large = piece.size() > kDetachAbove && model_.external_files != nullptr;
+      mapped = large ? model_.external_files->holding(piece) : nullptr;
+    }
+    return mapped != nullptr ? file.append_from(*mapped, piece) : file.append(piece);
+  };
+  if (const auto* bytes = std::get_if<std::span<const std::byte>>(&content_)) return put(*bytes);
+  if (const auto* text = std::get_if<std::string>(&content_)) return file.append(*text);
+  return std::get<Spliced>(content_).whole.for_each_piece(put);
+}
+
+Result<void> Model::save(const std::filesystem::path& path) const {
+  FileSet files;
+  if (const auto saved = ModelWriter::save(*this, path, {}, files); !saved) {
+    return std::unexpected(saved.error());
+  }
+  return files.commit();
 }
 
 }  // namespace onnxcompat

@@ -17,7 +17,7 @@ namespace onnxcompat {
 /// Messages nested deeper than this (a graph inside a graph takes three levels) are refused with
 /// ExitCode::limit. Other readers stop at protobuf's default of 100; a hostile file must not
 /// exhaust the stack.
-inline constexpr int kMaxMessageDepth = 300;
+inline constexpr int kMaxMessageDepth = 900;
 
 /// "`removed` bytes at `at` become `text` and then `payload`."
 struct Patch {

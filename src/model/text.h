@@ -15,7 +15,7 @@ class ModelProto;
 }
 
 /// Nesting of graphs, types and records beyond which a text is refused.
-inline constexpr int kMaxTextDepth = 150;
+inline constexpr int kMaxTextDepth = 450;
 
 /// Reads a whole model. `name` stands for the file in messages, which have the form
 /// `name:line:column: expected …, found …`; line and column (in bytes) count from 1.

@@ -220,6 +220,9 @@ void TextLexer::fail_at(std::size_t offset, std::string message) {
   const std::string_view before = text_.substr(0, offset);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+  for (char& c : message) {  // names in it may hold anything; a message is one line
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
   error_ = fmt::format("{}:{}:{}: {}", name_, line, offset - line_start + 1, message);
   token_ = Token{TokenKind::end, text_.size(), text_.size(), {}};
 }

@@ -11,27 +11,6 @@ using pb::TensorProto;
 
 namespace {
 
-/// The typed field that holds elements of a type [onnx.proto#TensorProto].
-TensorField typed_field(DataType type) {
-  switch (type) {
-    case DataType::float32:
-    case DataType::complex64:
-      return TensorField::float_data;
-    case DataType::float64:
-    case DataType::complex128:
-      return TensorField::double_data;
-    case DataType::int64:
-      return TensorField::int64_data;
-    case DataType::uint32:
-    case DataType::uint64:
-      return TensorField::uint64_data;
-    case DataType::string:
-      return TensorField::string_data;
-    default:
-      return is_known(type) ? TensorField::int32_data : TensorField::none;
-  }
-}
-
 /// Elements of `bits` (below 8) as they lie in bytes, the first in the low bits; nullopt if the
 /// bytes are not as many as `count` elements need, or have bits set beyond the last one.
 template <class Bytes>

@@ -179,6 +179,26 @@ ListOf<EntryView> ValueInfoView::metadata_props() const {
 
 // ---- tensors (element access is in tensor_data.cpp)
 
+TensorField typed_field(DataType type) {
+  switch (type) {
+    case DataType::float32:
+    case DataType::complex64:
+      return TensorField::float_data;
+    case DataType::float64:
+    case DataType::complex128:
+      return TensorField::double_data;
+    case DataType::int64:
+      return TensorField::int64_data;
+    case DataType::uint32:
+    case DataType::uint64:
+      return TensorField::uint64_data;
+    case DataType::string:
+      return TensorField::string_data;
+    default:
+      return is_known(type) ? TensorField::int32_data : TensorField::none;
+  }
+}
+
 const std::string& TensorView::name() const { return proto_->name(); }
 DataType TensorView::data_type() const { return static_cast<DataType>(proto_->data_type()); }
 bool TensorView::has_data_type() const { return proto_->has_data_type(); }

@@ -222,6 +222,10 @@ enum class TensorField : std::uint8_t {
   uint64_data
 };
 
+/// The typed field that holds elements of a type [onnx.proto#TensorProto]; none for a type that no
+/// IR version defines.
+TensorField typed_field(DataType type);
+
 class TensorView : public View<pb::TensorProto> {
  public:
   using View::View;

@@ -1,13 +1,7 @@
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include "report/report.h"
+#include "report/json.h"
 
 namespace onnxcompat {
 namespace {
-
-// Keys keep the order in which they are written.
-using Json = nlohmann::ordered_json;
 
 /// Empty strings are null, so that consumers can tell "none" from a name.
 Json text_or_null(const std::string& text) {
@@ -32,7 +26,7 @@ Json json_of(const Location& where) {
   return out;
 }
 
-Json json_of(const Finding& finding) {
+Json json_of(const Finding& finding, const std::string& evidence) {
   Json out;
   out["rule"] = printable(finding.rule);
   out["name"] = finding.name;
@@ -40,23 +34,31 @@ Json json_of(const Finding& finding) {
   out["message"] = printable(finding.message);
   out["location"] = json_of(finding.location);
   out["hint"] = text_or_null(finding.hint);
+  out["evidence"] = text_or_null(evidence);
   return out;
 }
 
 Json json_of(const std::vector<Finding>& findings) {
   Json out = Json::array();
-  for (const Finding& finding : findings) out.push_back(json_of(finding));
+  for (const Finding& finding : findings) out.push_back(json_of(finding, ""));
   return out;
 }
+
+Json json_of(const TargetFinding& finding) { return json_of(finding, finding.evidence); }
 
 Json json_of(const TargetReport& target) {
   Json out;
   out["target"] = printable(target.target);
   out["evidence"] = target.evidence;
   out["compatible"] = target.compatible;
-  out["blockers"] = json_of(target.blockers);
+  out["blockers"] = Json::array();
+  for (const TargetFinding& blocker : target.blockers) out["blockers"].push_back(json_of(blocker));
   out["convertible"] = target.convertible ? Json(*target.convertible) : Json(nullptr);
   out["convert_note"] = text_or_null(target.convert_note);
+  out["confidence"] = text_or_null(target.confidence);
+  out["source"] = text_or_null(target.source);
+  out["note"] = text_or_null(target.note);
+  out["advice"] = text_or_null(target.advice);
   return out;
 }
 
@@ -94,12 +96,25 @@ Json json_of(const ConversionReport& conversion) {
                             {"from", step.from},
                             {"to", step.to},
                             {"kind", step.kind},
+                            {"nodes", step.nodes},
                             {"note", text_or_null(step.note)}});
   }
   out["blockers"] = json_of(conversion.blockers);
+  if (conversion.plan) {
+    const PlanReport& plan = *conversion.plan;
+    out["plan"] = {{"nodes", plan.nodes},
+                   {"relabelled", plan.relabelled},
+                   {"rewritten", plan.rewritten},
+                   {"expanded", plan.expanded},
+                   {"blocked", plan.blocked},
+                   {"nearest", text_or_null(plan.nearest)},
+                   {"nearest_runs_in", text_or_null(plan.nearest_runs_in)}};
+  }
   out["proof"] = conversion.proof ? json_of(*conversion.proof) : Json(nullptr);
   return out;
 }
+
+}  // namespace
 
 Json json_of(const ModelReport& model) {
   Json out;
@@ -125,23 +140,42 @@ Json json_of(const ModelReport& model) {
     minimum["ir_version"] = model.minimum->ir_version;
     out["minimum"] = std::move(minimum);
   }
+  if (!model.suppressed.empty()) {
+    out["suppressed"] = Json::array();
+    for (const SuppressedFinding& one : model.suppressed) {
+      out["suppressed"].push_back({{"finding", json_of(one.finding)},
+                                   {"target", text_or_null(one.target)},
+                                   {"reason", printable(one.reason)}});
+    }
+  }
   if (model.conversion) out["conversion"] = json_of(*model.conversion);
   if (model.comparison) out["comparison"] = json_of(*model.comparison);
   return out;
 }
 
+Json json_of_tool(const Report& report) {
+  return {{"name", "onnxcompat"}, {"version", report.tool_version}};
+}
+
+Json json_of(const Totals& totals) {
+  return {{"models", totals.models},        {"valid", totals.valid},
+          {"invalid", totals.invalid},      {"unreadable", totals.unreadable},
+          {"errors", totals.errors},        {"warnings", totals.warnings},
+          {"infos", totals.infos},          {"targets_failed", totals.targets_failed},
+          {"suppressed", totals.suppressed}};
+}
+
+namespace {
+
 std::string write_json(const Report& report, const FormatOptions&) {
   Json out;
   out["schema_version"] = kReportSchemaVersion;
-  out["tool"] = {{"name", "onnxcompat"}, {"version", report.tool_version}};
+  out["tool"] = json_of_tool(report);
   out["command"] = report.command;
   out["models"] = Json::array();
   for (const ModelReport& model : report.models) out["models"].push_back(json_of(model));
-  const Totals totals = totals_of(report);
-  out["summary"] = {{"models", totals.models},   {"valid", totals.valid},
-                    {"invalid", totals.invalid}, {"unreadable", totals.unreadable},
-                    {"errors", totals.errors},   {"warnings", totals.warnings},
-                    {"infos", totals.infos},     {"targets_failed", totals.targets_failed}};
+  out["summary"] = json_of(totals_of(report));
+  if (!report.next_command.empty()) out["next_command"] = printable(report.next_command);
   return out.dump(2) + "\n";
 }
 

@@ -45,8 +45,63 @@ Totals totals_of(const Report& report) {
       if (finding.severity == Severity::info) ++totals.infos;
     }
     for (const TargetReport& target : model.targets) totals.targets_failed += !target.compatible;
+    totals.suppressed += static_cast<int>(model.suppressed.size());
   }
   return totals;
+}
+
+std::string plural(int count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string totals_line(const Totals& totals) {
+  std::string line = fmt::format("{}: {} valid, {} invalid, {} unreadable; {}, {}, {}",
+                                 plural(totals.models, "model"), totals.valid, totals.invalid,
+                                 totals.unreadable, plural(totals.errors, "error"),
+                                 plural(totals.warnings, "warning"), plural(totals.infos, "note"));
+  if (totals.targets_failed > 0)
+    line += fmt::format("; {} not met", plural(totals.targets_failed, "target"));
+  if (totals.suppressed > 0) line += fmt::format("; {} suppressed", totals.suppressed);
+  return line;
+}
+
+void each_finding(const ModelReport& model,
+                  const std::function<void(const TargetFinding&, const TargetReport*)>& visit) {
+  for (const Finding& finding : model.findings) visit({finding, {}}, nullptr);
+  for (const TargetReport& target : model.targets) {
+    for (const TargetFinding& finding : target.blockers) visit(finding, &target);
+  }
+  if (model.conversion && model.verdict != "invalid") {  // else they are the findings above
+    for (const Finding& finding : model.conversion->blockers) visit({finding, {}}, nullptr);
+  }
+}
+
+std::string fingerprint(const Finding& finding, std::string_view target) {
+  // The path without the numbers in brackets, but not those that are part of a quoted name.
+  std::string names;
+  bool quoted = false;
+  bool number = false;
+  for (const char c : finding.location.path) {
+    if (c == '"') quoted = !quoted;
+    if (!quoted && c == '[') number = true;
+    if (!number) names += c;
+    if (!quoted && c == ']') number = false;
+  }
+  return fmt::format("{}|{}|{}|{}", finding.rule, target, names, finding.location.value);
+}
+
+std::string short_hash(std::string_view text) {
+  std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 1'099'511'628'211U;
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+std::string message_of(const Finding& finding, const TargetReport* target) {
+  return target == nullptr ? finding.message
+                           : fmt::format("[{}] {}", target->target, finding.message);
 }
 
 namespace {

@@ -11,23 +11,43 @@
 #include <string_view>
 #include <vector>
 
-#include "finding/finding.h"
+#include "finding/target_finding.h"
 #include "versiontable/version_table.h"
 
 namespace onnxcompat {
 
 /// Version of the JSON report's layout. Keys are only ever added within a major version.
-inline constexpr std::string_view kReportSchemaVersion = "1.0";
+inline constexpr std::string_view kReportSchemaVersion = "1.1";
 
 /// What one `--target` makes of a model.
 struct TargetReport {
   std::string target;    ///< canonical: "onnxruntime=1.14.0"
   std::string evidence;  ///< "documented", "measured" or "stated"
   bool compatible = false;
-  std::vector<Finding> blockers;
+  std::vector<TargetFinding> blockers;
   /// Could `convert` reach the target? Unset where that was not asked, or is not in question.
-  std::optional<bool> convertible;
-  std::string convert_note;  ///< why not, or the command that would do it
+  std::optional<bool> convertible = std::nullopt;
+  std::string convert_note = {};  ///< why not, or the command that would do it
+  std::string confidence = {};    ///< "measured", "high", "medium", "low"; empty where none is due
+  std::string source = {};        ///< where the target's ceilings are from
+  std::string note = {};          ///< what the source says besides
+  std::string advice = {};        ///< how to export the model again so that it fits; may be empty
+};
+
+/// A finding that is known and not to be reported again.
+struct SuppressedFinding {
+  TargetFinding finding;
+  std::string target;  ///< the target whose blocker it is; empty: of the model
+  std::string reason;  ///< as the configuration gives it, or "baseline"
+};
+
+/// What a rule is about, for formats that describe rules beside findings.
+struct RuleDescription {
+  std::string_view id;
+  std::string_view name;
+  std::string_view purpose;
+  std::string_view why;
+  std::string_view fix;
 };
 
 /// The smallest releases that take a model; empty where none does.
@@ -45,6 +65,18 @@ struct StepReport {
   int to = 0;        ///< since_version after
   std::string kind;  ///< "derived", "declared", "written", "expanded"
   std::string note;
+  int nodes = 1;  ///< how many nodes it is about, where no path names one
+};
+
+/// What would become of the nodes.
+struct PlanReport {
+  int nodes = 0;       ///< of the model, in all bodies
+  int relabelled = 0;  ///< that change version and nothing else
+  int rewritten = 0;
+  int expanded = 0;  ///< into older operators
+  int blocked = 0;
+  std::string nearest;          ///< "ai.onnx 17": the nearest target that is reached, if blocked
+  std::string nearest_runs_in;  ///< "onnxruntime 1.12.0": the first release that takes that
 };
 
 /// How two outputs compare.
@@ -76,6 +108,7 @@ struct ConversionReport {
   std::string output;  ///< path written; empty if nothing was
   std::vector<StepReport> steps;
   std::vector<Finding> blockers;
+  std::optional<PlanReport> plan;  ///< where it was asked for, or the conversion is refused
   std::optional<ProofReport> proof;
 };
 
@@ -92,12 +125,15 @@ struct ModelReport {
   std::optional<ConversionReport> conversion;
   std::optional<ProofReport> comparison;  ///< verify, run --expect
   int findings_left_out = 0;              ///< beyond --max-findings
+  std::vector<SuppressedFinding> suppressed = {};
 };
 
 struct Report {
   std::string command;  ///< "check", "convert", "verify", "run"
   std::string tool_version;
   std::vector<ModelReport> models;
+  std::vector<RuleDescription> rules = {};  ///< those that have findings, by id
+  std::string next_command = {};            ///< what to run next; empty where nothing is to be done
 };
 
 /// Findings at each severity over all models.
@@ -110,6 +146,7 @@ struct Totals {
   int warnings = 0;
   int infos = 0;
   int targets_failed = 0;
+  int suppressed = 0;
 };
 Totals totals_of(const Report& report);
 
@@ -126,6 +163,27 @@ struct ReportFormat {
 /// Every format, in the order of formats.inc.
 std::span<const ReportFormat> report_formats();
 const ReportFormat* find_report_format(std::string_view name);
+
+/// "3 models: 2 valid, 1 invalid, 0 unreadable; 4 errors, 0 warnings, 1 note; 1 target not met"
+std::string totals_line(const Totals& totals);
+
+/// "1 model", "2 models"
+std::string plural(int count, std::string_view noun);
+
+/// Calls `visit` for every finding of a model: its own, then each target's blockers with the
+/// target, then a conversion's blockers. Only blockers of targets have an evidence.
+void each_finding(const ModelReport& model,
+                  const std::function<void(const TargetFinding&, const TargetReport*)>& visit);
+
+/// What a finding is known by from one run to the next, whatever numbers nodes have: the rule, the
+/// names on its path, and the target. For baselines and for consumers that follow findings.
+std::string fingerprint(const Finding& finding, std::string_view target);
+
+/// 64 bits of a text as 16 hexadecimal digits.
+std::string short_hash(std::string_view text);
+
+/// The finding's sentence, with the target that it blocks: "onnxruntime=1.14.0: …".
+std::string message_of(const Finding& finding, const TargetReport* target);
 
 /// Names from models are untrusted: control characters and invalid UTF-8 become \xNN, so that no
 /// report carries a terminal escape.

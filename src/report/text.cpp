@@ -27,10 +27,6 @@ class Paint {
   bool on_;
 };
 
-std::string plural(int count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 std::string imports_line(const ModelReport& model) {
   std::string line = fmt::format("ir {}", model.ir_version);
   for (const DomainVersion& import : model.opset_imports) {
@@ -53,6 +49,15 @@ void write_finding(std::string& out, const Finding& finding, const Paint& paint,
   }
 }
 
+/// A blocker of a target, with what it rests on where the target's line does not say it.
+void write_blocker(std::string& out, const TargetFinding& blocker, const Paint& paint) {
+  write_finding(out, blocker, paint, "    ");
+  if (blocker.evidence == "measured load" || blocker.evidence.starts_with("kernel table") ||
+      blocker.evidence == "unknown") {
+    out += fmt::format("      {} {}\n", paint.dim("evidence:"), blocker.evidence);
+  }
+}
+
 void write_minimum(std::string& out, const MinimumReport& minimum) {
   out += fmt::format("  needs: onnx {}, onnxruntime {}",
                      minimum.onnx.empty() ? "(no release)" : ">= " + printable(minimum.onnx),
@@ -64,15 +69,27 @@ void write_minimum(std::string& out, const MinimumReport& minimum) {
   out += fmt::format("; its features need ir {}\n", minimum.ir_version);
 }
 
+/// "measured", "documented, medium confidence: docs.nvidia.com …"
+std::string evidence_of(const TargetReport& target) {
+  std::string text = target.evidence;
+  if (target.confidence.empty() || target.confidence == "measured") return text;
+  text += fmt::format(", {} confidence", target.confidence);
+  if (!target.source.empty()) text += ": " + printable(target.source);
+  return text;
+}
+
 void write_target(std::string& out, const TargetReport& target, const Paint& paint) {
   out += fmt::format(
-      "  target {} ({}): {}\n", paint.bold(printable(target.target)), target.evidence,
+      "  target {} ({}): {}\n", paint.bold(printable(target.target)), evidence_of(target),
       target.compatible ? paint.good("compatible")
                         : paint.bad(plural(static_cast<int>(target.blockers.size()), "blocker")));
-  for (const Finding& blocker : target.blockers) write_finding(out, blocker, paint, "    ");
+  for (const TargetFinding& blocker : target.blockers) write_blocker(out, blocker, paint);
   if (target.convertible) {
     out += fmt::format("    {} {}\n", *target.convertible ? "convertible:" : "not convertible:",
                        printable(target.convert_note));
+  }
+  if (!target.advice.empty()) {
+    out += fmt::format("    {} {}\n", paint.dim("or export again:"), printable(target.advice));
   }
 }
 
@@ -121,6 +138,20 @@ std::string step_counts(const ConversionReport& conversion) {
   return out.empty() ? "no node changes version" : out;
 }
 
+void write_plan(std::string& out, const PlanReport& plan) {
+  out += fmt::format("  plan: {}: {} relabelled, {} rewritten, {} expanded, {} blocked\n",
+                     plural(plan.nodes, "node"), plan.relabelled, plan.rewritten, plan.expanded,
+                     plan.blocked);
+  if (plan.blocked == 0) return;
+  if (plan.nearest.empty()) {
+    out += "  nearest target reached: none but where the model is\n";
+    return;
+  }
+  out += fmt::format(
+      "  nearest target reached: {}{}\n", printable(plan.nearest),
+      plan.nearest_runs_in.empty() ? "" : fmt::format(" ({} on)", printable(plan.nearest_runs_in)));
+}
+
 void write_conversion(std::string& out, const ModelReport& model, const Paint& paint) {
   const ConversionReport& conversion = *model.conversion;
   const std::string outcome =
@@ -132,8 +163,13 @@ void write_conversion(std::string& out, const ModelReport& model, const Paint& p
   out += fmt::format("  convert {} -> {}: {}\n", printable(conversion.from),
                      printable(conversion.to), outcome);
   for (const StepReport& step : conversion.steps) {
-    // Derived steps change nothing, and nodes that another step made belong to that step.
-    if (step.kind == "derived" || step.path.empty()) continue;
+    if (step.path.empty()) {
+      // Nothing to do but the number: of interest to who wants the plan.
+      if (!conversion.plan || !conversion.output.empty()) continue;
+      out += fmt::format("    {} {}-{} -> {}: {}\n", plural(step.nodes, "node"),
+                         printable(step.op_type), step.from, step.to, printable(step.note));
+      continue;
+    }
     out += fmt::format("    {}: {}-{} -> {}{}{}\n", printable(step.path), printable(step.op_type),
                        step.from, step.to == 0 ? "older operators" : fmt::format("{}", step.to),
                        step.note.empty() ? "" : ": ", printable(step.note));
@@ -141,6 +177,7 @@ void write_conversion(std::string& out, const ModelReport& model, const Paint& p
   if (model.verdict != "invalid") {  // else they are the findings above
     for (const Finding& blocker : conversion.blockers) write_finding(out, blocker, paint, "    ");
   }
+  if (conversion.plan) write_plan(out, *conversion.plan);
   if (!conversion.output.empty()) out += fmt::format("  wrote {}\n", printable(conversion.output));
   if (conversion.proof) write_proof(out, *conversion.proof, paint);
 }
@@ -165,16 +202,17 @@ void write_model(std::string& out, const ModelReport& model, const Paint& paint)
 std::string write_text(const Report& report, const FormatOptions& options) {
   const Paint paint(options.color);
   std::string out;
-  for (const ModelReport& model : report.models) write_model(out, model, paint);
+  for (const ModelReport& model : report.models) {
+    if (!out.empty() && report.command == "check" && model.verdict != "unreadable") out += "\n";
+    write_model(out, model, paint);
+  }
   if (report.command != "check") return out;
-  const Totals totals = totals_of(report);
-  out += fmt::format("{}: {} valid, {} invalid, {} unreadable; {}, {}, {}",
-                     plural(totals.models, "model"), totals.valid, totals.invalid,
-                     totals.unreadable, plural(totals.errors, "error"),
-                     plural(totals.warnings, "warning"), plural(totals.infos, "note"));
-  if (totals.targets_failed > 0)
-    out += fmt::format("; {} not met", plural(totals.targets_failed, "target"));
-  return out + "\n";
+  if (!out.empty()) out += "\n";
+  out += totals_line(totals_of(report)) + "\n";
+  if (!report.next_command.empty()) {
+    out += fmt::format("{} {}\n", paint.dim("next:"), printable(report.next_command));
+  }
+  return out;
 }
 
 }  // namespace

@@ -4,12 +4,17 @@
 #include <cerrno>
 #include <cstring>
 #include <random>
+#include <span>
+#include <string>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "support/sha1.h"
 
 namespace onnxcompat {
 namespace {
@@ -19,14 +24,53 @@ constexpr std::size_t kLargestWrite = std::size_t{1} << 30;  // Linux moves no m
 constexpr int kMaxLinks = 40;                                // as Linux
 
 std::unexpected<Error> write_error(const std::filesystem::path& target, int number) {
+  if (number == EFAULT) {  // a mapped file ends before its mapping does
+    return fail(ExitCode::unreadable,
+                fmt::format("{}: is not written: an input file was shortened while it was read",
+                            target.string()));
+  }
   const bool is_limit = number == ENOSPC || number == EDQUOT || number == EFBIG;
   return fail(is_limit ? ExitCode::limit : ExitCode::usage,
               fmt::format("{}: cannot be written: {}", target.string(), std::strerror(number)));
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
+std::filesystem::path random_name_beside(const std::filesystem::path& target) {
+  std::random_device random;
+  return folder_of(target) / fmt::format(".onnxcompat-{:08x}{:08x}.tmp", random(), random());
+}
+
+/// How a file without a name is given one [open(2), O_TMPFILE].
+std::string link_of(int descriptor) { return fmt::format("/proc/self/fd/{}", descriptor); }
+
+/// A file in the target's folder that has no name; negative where that cannot be had.
+int create_unnamed(const std::filesystem::path& target) {
+  const int descriptor = ::open(folder_of(target).c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
+  if (descriptor < 0) return -1;
+  if (::access(link_of(descriptor).c_str(), F_OK) == 0) return descriptor;
+  ::close(descriptor);  // without /proc it could never get a name
+  return -1;
+}
+
+constexpr int kAttempts = 100;
+
+Result<std::pair<int, TemporaryName>> create_named(const std::filesystem::path& target) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const auto path = random_name_beside(target);
+    const int descriptor =
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor >= 0) return std::pair(descriptor, TemporaryName(path.string()));
+    if (errno != EEXIST) break;
+  }
+  return write_error(target, errno);
+}
+
 }  // namespace
 
-Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target) {
+Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target, Existing existing) {
   std::error_code failed;
   std::filesystem::path real = target;
   for (int hops = 0; std::filesystem::is_symlink(real, failed); ++hops) {
@@ -45,30 +89,31 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target) {
   // rename() would replace a write-protected file, too; its owner meant otherwise.
   if (exists && ::access(real.c_str(), W_OK) != 0) return write_error(target, errno);
 
-  std::random_device random;
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    const auto temporary = real.parent_path() / fmt::format(".onnxcompat-{:08x}.tmp", random());
-    const int descriptor =
-        ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor < 0 && errno == EEXIST) continue;
-    if (descriptor < 0) return write_error(target, errno);
-    AtomicFile file(std::move(real), temporary, descriptor);
-    if (exists && ::fchmod(descriptor, status.st_mode & 0777) != 0) return file.error(errno);
-    return file;
+  if (exists && existing == Existing::keep) return write_error(target, EEXIST);
+
+  const int descriptor = create_unnamed(real);
+  AtomicFile file(std::move(real), descriptor, existing);
+  if (descriptor < 0) {
+    auto named = create_named(file.target_);
+    if (!named) return std::unexpected(named.error());
+    file.descriptor_ = named->first;
+    file.temporary_ = std::move(named->second);
   }
-  return write_error(target, EEXIST);
+  if (exists && ::fchmod(file.descriptor_, status.st_mode & 0777) != 0) return file.error(errno);
+  return file;
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : target_(std::move(other.target_)),
       temporary_(std::move(other.temporary_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
+      existing_(other.existing_),
+      size_(other.size_),
       buffer_(std::move(other.buffer_)) {}
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  temporary_.remove();
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 std::unexpected<Error> AtomicFile::error(int number) const { return write_error(target_, number); }
@@ -90,6 +135,7 @@ Result<void> AtomicFile::flush() {
 }
 
 Result<void> AtomicFile::append(std::span<const std::byte> bytes) {
+  size_ += bytes.size();
   if (buffer_.size() + bytes.size() > kBufferSize) {
     if (const auto flushed = flush(); !flushed) return flushed;
   }
@@ -102,9 +148,46 @@ Result<void> AtomicFile::append(std::string_view bytes) {
   return append(std::as_bytes(std::span(bytes)));
 }
 
-Result<void> AtomicFile::append_from(const MappedFile& source, std::span<const std::byte> part) {
-  if (part.size() <= kBufferSize) return append(part);
+Result<void> AtomicFile::skip(std::uint64_t bytes) {
   if (const auto flushed = flush(); !flushed) return flushed;
+  if (::lseek(descriptor_, static_cast<off_t>(bytes), SEEK_CUR) < 0) return error(errno);
+  size_ += bytes;
+  return {};
+}
+
+Result<void> AtomicFile::align(std::uint64_t alignment) {
+  const std::uint64_t past = size_ % alignment;
+  return past == 0 ? Result<void>{} : skip(alignment - past);
+}
+
+Result<void> AtomicFile::append_from(const MappedFile& source, std::span<const std::byte> part) {
+  while (part.size() > kBufferSize) {
+    const auto at = static_cast<off_t>(source.offset_of(part));
+    const off_t data = ::lseek(source.descriptor(), at, SEEK_DATA);
+    // No data up to the end is ENXIO; a file system that knows of no holes has data everywhere.
+    const std::uint64_t hole = data >= at       ? static_cast<std::uint64_t>(data - at)
+                               : errno == ENXIO ? part.size()
+                                                : 0;
+    if (hole > kBufferSize) {
+      const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(hole, part.size()));
+      if (const auto done = skip(skipped); !done) return done;
+      part = part.subspan(skipped);
+      continue;
+    }
+    const off_t next = ::lseek(source.descriptor(), std::max(data, at), SEEK_HOLE);
+    const std::uint64_t length =
+        next > at ? static_cast<std::uint64_t>(next - at) : std::uint64_t{part.size()};
+    const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(length, part.size()));
+    const auto copied = now > kBufferSize ? copy(source, part.first(now)) : append(part.first(now));
+    if (!copied) return copied;
+    part = part.subspan(now);
+  }
+  return append(part);
+}
+
+Result<void> AtomicFile::copy(const MappedFile& source, std::span<const std::byte> part) {
+  if (const auto flushed = flush(); !flushed) return flushed;
+  size_ += part.size();
   auto offset = static_cast<off_t>(source.offset_of(part));
   while (!part.empty()) {
     const ssize_t n = ::copy_file_range(source.descriptor(), &offset, descriptor_, nullptr,
@@ -120,20 +203,80 @@ Result<void> AtomicFile::append_from(const MappedFile& source, std::span<const s
   return {};
 }
 
-Result<void> AtomicFile::commit() {
+Result<void> AtomicFile::flush_to_disk() {
   if (const auto flushed = flush(); !flushed) return flushed;
+  // A hole at the end is only there once the size says so.
+  if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) return error(errno);
   if (::fsync(descriptor_) != 0) return error(errno);
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) return error(errno);
-  ::close(std::exchange(descriptor_, -1));
-  // The new name reaches the disk with the folder. Some file systems cannot flush folders; the
-  // file is complete either way.
-  const auto folder = target_.has_parent_path() ? target_.parent_path() : ".";
-  const int folder_descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_descriptor >= 0) {
-    ::fsync(folder_descriptor);
-    ::close(folder_descriptor);
-  }
   return {};
+}
+
+Result<std::string> AtomicFile::sha1() const {
+  Sha1 digest;
+  std::string piece(std::size_t{1} << 20, '\0');
+  for (std::uint64_t at = 0; at < size_;) {
+    const ssize_t n = ::pread(descriptor_, piece.data(), piece.size(), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return error(n < 0 ? errno : EIO);
+    digest.add(std::as_bytes(std::span(piece).first(static_cast<std::size_t>(n))));
+    at += static_cast<std::uint64_t>(n);
+  }
+  return digest.hex();
+}
+
+/// Gives the file its name if nobody has it: no other file is lost, even if it came since create().
+/// 0, or the error number.
+int AtomicFile::publish_new() {
+  if (temporary_.path() == nullptr) {
+    const std::string self = link_of(descriptor_);
+    return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, target_.c_str(), AT_SYMLINK_FOLLOW) == 0
+               ? 0
+               : errno;
+  }
+  if (::renameat2(AT_FDCWD, temporary_.path(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE) == 0) {
+    temporary_.release();
+    return 0;
+  }
+  if (errno != EINVAL || ::link(temporary_.path(), target_.c_str()) != 0) return errno;
+  temporary_.remove();
+  return 0;
+}
+
+/// Takes the name from the file that has it. Only in between a temporary one shows.
+int AtomicFile::publish_over() {
+  for (int attempt = 0; temporary_.path() == nullptr; ++attempt) {
+    TemporaryName name(random_name_beside(target_).string());
+    if (::linkat(AT_FDCWD, link_of(descriptor_).c_str(), AT_FDCWD, name.path(),
+                 AT_SYMLINK_FOLLOW) == 0) {
+      temporary_ = std::move(name);
+    } else if (errno != EEXIST || attempt == kAttempts) {
+      return errno;
+    }
+  }
+  if (::rename(temporary_.path(), target_.c_str()) != 0) return errno;
+  temporary_.release();
+  return 0;
+}
+
+Result<void> AtomicFile::publish() {
+  int failed = publish_new();
+  if (failed == EEXIST && existing_ == Existing::replace) failed = publish_over();
+  if (failed != 0) return error(failed);
+  ::close(std::exchange(descriptor_, -1));
+  flush_folder_of(target_);
+  return {};
+}
+
+Result<void> AtomicFile::commit() {
+  if (const auto flushed = flush_to_disk(); !flushed) return flushed;
+  return publish();
+}
+
+void flush_folder_of(const std::filesystem::path& file) {
+  const int descriptor = ::open(folder_of(file).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
 }
 
 }  // namespace onnxcompat

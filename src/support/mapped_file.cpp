@@ -32,6 +32,8 @@ Result<MappedFile> MappedFile::adopt(int descriptor, const std::filesystem::path
   if (::fstat(descriptor, &status) != 0) return bad(std::strerror(errno));
   if (S_ISDIR(status.st_mode)) return bad("is a directory");
   if (!S_ISREG(status.st_mode)) return bad("is not a regular file");
+  file.modified_s_ = status.st_mtim.tv_sec;
+  file.modified_ns_ = status.st_mtim.tv_nsec;
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return file;
   void* start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
@@ -43,13 +45,18 @@ Result<MappedFile> MappedFile::adopt(int descriptor, const std::filesystem::path
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), bytes_(std::exchange(other.bytes_, {})) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      bytes_(std::exchange(other.bytes_, {})),
+      modified_s_(other.modified_s_),
+      modified_ns_(other.modified_ns_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   if (this != &other) {
     release();
     descriptor_ = std::exchange(other.descriptor_, -1);
     bytes_ = std::exchange(other.bytes_, {});
+    modified_s_ = other.modified_s_;
+    modified_ns_ = other.modified_ns_;
   }
   return *this;
 }
@@ -59,6 +66,13 @@ MappedFile::~MappedFile() { release(); }
 void MappedFile::release() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool MappedFile::changed() const {
+  struct stat status {};
+  return ::fstat(descriptor_, &status) != 0 ||
+         static_cast<std::size_t>(status.st_size) != bytes_.size() ||
+         status.st_mtim.tv_sec != modified_s_ || status.st_mtim.tv_nsec != modified_ns_;
 }
 
 bool MappedFile::contains(std::span<const std::byte> part) const {

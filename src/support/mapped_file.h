@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 
@@ -10,7 +11,8 @@ namespace onnxcompat {
 
 /// A file's bytes, mapped read-only. Only what is touched is read from the disk, and it counts as
 /// the kernel's page cache, not as our memory. Another program that shortens the file while it is
-/// mapped ends us with SIGBUS, as with every mapping; replacing it by rename does not.
+/// mapped ends us with SIGBUS, as with every mapping (handle_signals() makes an error of it);
+/// replacing it by rename does not.
 class MappedFile {
  public:
   /// Errors: ExitCode::unreadable, one line that starts with the path. Directories, devices and
@@ -26,6 +28,9 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   /// Open as long as the mapping is.
   int descriptor() const { return descriptor_; }
+  /// True if the file was written or cut since it was opened. (Replacing it by rename leaves the
+  /// one that is mapped alone.)
+  bool changed() const;
   bool contains(std::span<const std::byte> part) const;
   /// Offset in the file of bytes that contains() holds for.
   std::size_t offset_of(std::span<const std::byte> part) const {
@@ -39,6 +44,8 @@ class MappedFile {
 
   int descriptor_ = -1;
   std::span<const std::byte> bytes_;
+  std::int64_t modified_s_ = 0;  ///< when it was last written, as it was opened
+  std::int64_t modified_ns_ = 0;
 };
 
 }  // namespace onnxcompat

@@ -1,6 +1,8 @@
 #include "support/strings.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <vector>
 
 namespace onnxcompat {
@@ -47,6 +49,9 @@ std::optional<std::string_view> did_you_mean(std::string_view word,
   int best = std::max(1, static_cast<int>(word.size()) / 3) + 1;
   std::optional<std::string_view> result;
   for (const std::string_view candidate : candidates) {
+    // Every letter more or less is an edit; a name may have millions of them.
+    const auto longer = static_cast<std::ptrdiff_t>(candidate.size()) - std::ssize(wanted);
+    if (std::abs(longer) >= best) continue;
     const int distance = edit_distance(wanted, lower_case(candidate));
     if (distance >= best) continue;
     best = distance;

@@ -63,7 +63,8 @@ std::vector<Finding> findings_of(const Fixture& fixture) {
   if (!fixture.target.empty()) {
     const auto target = parse_target(fixture.target);
     REQUIRE(target.has_value());
-    return check_target(*model, *target).findings;
+    const std::vector<TargetFinding> found = check_target(*model, *target).findings;
+    return {found.begin(), found.end()};
   }
   CheckOptions all;
   all.select = {"all"};
@@ -85,6 +86,11 @@ bool any_has(const std::vector<Finding>& findings, std::string_view text,
       findings, [&](const Finding& f) { return (f.*field).find(text) != std::string::npos; });
 }
 
+/// Lints are opinions: fixtures of other rules need not please them.
+bool is_fault(const Finding& f) {
+  return f.severity > Severity::info && !f.rule.starts_with("OCL");
+}
+
 void check_bad(const Rule& rule, const Fixture& fixture) {
   const std::vector<Finding> all = findings_of(fixture);
   INFO(listing(all));
@@ -92,7 +98,7 @@ void check_bad(const Rule& rule, const Fixture& fixture) {
   for (const Finding& f : all) {
     if (f.rule == rule.id) {
       own.push_back(f);
-    } else if (f.severity > Severity::info) {
+    } else if (is_fault(f)) {
       INFO("another rule: " << f.rule);
       CHECK(fixture.also.contains(f.rule));
     }
@@ -122,14 +128,16 @@ void check_bad(const Rule& rule, const Fixture& fixture) {
 void check_ok(const Rule& rule, const Fixture& fixture) {
   const std::vector<Finding> all = findings_of(fixture);
   INFO(listing(all));
-  CHECK(std::ranges::none_of(
-      all, [&](const Finding& f) { return f.severity > Severity::info || f.rule == rule.id; }));
+  CHECK(std::ranges::none_of(all,
+                             [&](const Finding& f) { return is_fault(f) || f.rule == rule.id; }));
 }
 
-/// Rules whose faults no text of a model can show: their tests are in checker_test.cpp (bytes) and
-/// external_files_test.cpp (links).
+/// Rules whose faults no text of a model can show: their tests are in checker_test.cpp (bytes),
+/// external_files_test.cpp (links), large_model_test.cpp (2 GiB) and target_test.cpp (releases that
+/// are not built in).
 bool has_test_of_its_own(const Rule& rule) {
-  return rule.id == "OCM021" || rule.id == "OCX004" || rule.id == "OCX005";
+  return rule.id == "OCM021" || rule.id == "OCX004" || rule.id == "OCX005" ||
+         rule.id == "OCZ004" || rule.id == "OCC027";
 }
 
 }  // namespace
@@ -175,7 +183,7 @@ TEST_CASE("every fixture folder belongs to a rule") {
 TEST_CASE("rule records are complete and their ids stand in order") {
   std::set<std::string_view> names;
   std::string_view before;
-  static const std::string kGroupOrder = "MGNAVTXSFDRQZC";
+  static const std::string kGroupOrder = "MGNAVTXSFDRQZCL";
   const auto order = [](std::string_view id) {
     return std::pair(kGroupOrder.find(id[2]), id.substr(3));
   };

@@ -67,12 +67,69 @@ TEST_CASE("every blocker is listed, errors first, and a warning alone is none") 
   std::vector<std::string> paths;
   for (const Finding& f : verdict.findings) paths.push_back(f.rule + " " + f.location.path);
   CHECK(paths == std::vector<std::string>{"OCC001 model", "OCC002 model/opset_import",
-                                          "OCC002 graph/node[0] \"first\" (Gelu)",
-                                          "OCC002 graph/node[1] \"second\" (Gelu)"});
+                                          "OCC011 graph/node[0] \"first\" (Gelu)",
+                                          "OCC011 graph/node[1] \"second\" (Gelu)"});
   const TargetVerdict old = check_target(model_of("<ir_version: 3, opset_import: [\"\" : 6]> "
                                                   "g (float[1] x) => (float[1] y) { y = Abs (x) }"),
                                          target_of("onnxruntime=1.14"));
   CHECK(old.compatible);
   REQUIRE(old.findings.size() == 1);
   CHECK(old.findings[0].severity == Severity::warning);
+}
+
+TEST_CASE("a release that no table of kernels knows is judged by its ceilings, and that is said") {
+  const auto table = VersionTable::with_text(
+      R"({"format": 1, "products": [{"name": "onnxruntime", "title": "ONNX Runtime", "releases": [
+          {"version": "7.0.0", "evidence": "stated", "confidence": "low", "ir": 13,
+           "opsets": {"ai.onnx": 26}, "source": "a test"}]}]})",
+      "rows.json");
+  INFO((table ? std::string() : table.error().message));
+  REQUIRE(table.has_value());
+  const auto target = table->parse_target("onnxruntime=7.0.0");
+  REQUIRE(target.has_value());
+  const TargetVerdict verdict =
+      check_target(model_of("<ir_version: 8, opset_import: [\"\" : 13]> "
+                            "g (float[1] x) => (float[1] y) { y = Abs (x) }"),
+                   *target);
+  CHECK(verdict.compatible);
+  REQUIRE(verdict.findings.size() == 1);
+  CHECK(verdict.findings[0].rule == "OCC027");
+  CHECK(verdict.findings[0].evidence == "unknown");
+}
+
+TEST_CASE("unreleased operator sets are taken where the release can be told to") {
+  const Model model = model_of(
+      "<ir_version: 13, opset_import: [\"\" : 27]> "
+      "g (float[1] x) => (float[1] y) { y = Abs (x) }");
+  const Target target = target_of("onnxruntime=1.30.0");
+  CHECK_FALSE(check_target(model, target).compatible);
+  CHECK(check_target(model, target, {.allow_unreleased = true}).compatible);
+  CHECK_FALSE(
+      check_target(model, target_of("onnxruntime=1.27.0"), {.allow_unreleased = true}).compatible);
+}
+
+TEST_CASE("nested loops that hang a release are told") {
+  const auto nested = [](int depth) {
+    std::string text = "o = Identity (v)";
+    for (int i = 0; i < depth; ++i) {
+      // Each level is the body of the next one out.
+      text =
+          "o = Loop (n, , v) <body = l (int64 i, bool c, float[1] v) => (bool k, float[1] o) { "
+          "k = Identity (c) " +
+          text + " }>";
+    }
+    return "<ir_version: 12, opset_import: [\"\" : 24]> "
+           "g (int64 n, float[1] v) => (float[1] o) { " +
+           text + " }";
+  };
+  const Target target = target_of("onnxruntime=1.25.1");
+  const auto faults = [&](int depth) {
+    int count = 0;
+    for (const Finding& f : check_target(model_of(nested(depth)), target).findings) {
+      count += f.rule == "OCC024";
+    }
+    return count;
+  };
+  CHECK(faults(3) == 0);
+  CHECK(faults(30) == 1);
 }

@@ -35,7 +35,15 @@ std::string_view excuse(const std::string& verdict, const Model& model) {
   if (model.opset("") > 17 || model.opset("ai.onnx.ml") > 3) {
     return "an opset younger than libonnx 1.12";
   }
-  if (says("No opset import for domain 'ai.onnx'")) return "\"ai.onnx\" is not taken for \"\"";
+  if (says("No opset import for domain 'ai.onnx'") || says("No opset import for domain '' ")) {
+    return "\"ai.onnx\" is not taken for \"\"";
+  }
+  if (says("Mismatched attribute type") && model.ir_version() < 2) {
+    return "attributes had no type field before IR 2: the kind is that of the field in use";
+  }
+  if (says("is expected to have field")) return "an empty list has no field on the wire";
+  if (says("Field 'domain' of 'function'")) return "the domain \"\" is ai.onnx: OCF002, a note";
+  if (says("out of range [0, -1]")) return "libonnx's product of the dims overflows";
   if (says("No Op registered for")) {
     for (const OpsetImportView import : model.opset_imports()) {
       if (import.domain().starts_with("ai.onnx.preview")) return "preview domains are warnings";

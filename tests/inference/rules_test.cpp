@@ -437,3 +437,25 @@ TEST_CASE("ai.onnx.ml and training") {
        "tensor(float)[2]; tensor(float)[2]; tensor(float)[2]"},
   });
 }
+
+TEST_CASE("operators without a schema that real models use") {
+  const Inferred m(R"(<ir_version: 8, opset_import: ["": 13, "com.microsoft": 1]>
+    g (float[B,S,8] x, float[8] scale, int32[B,S] ids, float[100,16] words, int8[2,3] q, float s,
+       float[4,B,2,3] a, float[4,B,5,3] b) => () <float[8,24] w, float[24] bias> {
+      g = com.microsoft.FastGelu (x)
+      l = LayerNormalization (x, scale)
+      d = com.microsoft.DequantizeLinear (q, s)
+      u = com.microsoft.QuantizeLinear (d, s)
+      f = com.microsoft.FusedMatMul <transB = 1> (a, b)
+      t = com.microsoft.Attention <num_heads = 2> (x, w, bias)
+      e, i = com.microsoft.EmbedLayerNormalization (ids, , words)
+    })");
+  CHECK(m.type("g") == "tensor(float)[B,S,8]");
+  CHECK(m.type("l") == "tensor(float)[B,S,8]");
+  CHECK(m.type("d") == "tensor(float)[2,3]");
+  CHECK(m.type("u") == "tensor(uint8)[2,3]");
+  CHECK(m.type("f") == "tensor(float)[4,B,2,5]");
+  CHECK(m.type("t") == "tensor(float)[B,S,8]");
+  CHECK(m.type("e") == "tensor(float)[B,S,16]");
+  CHECK(m.type("i") == "tensor(int32)[B]");
+}

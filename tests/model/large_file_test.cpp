@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "model/model.h"
+#include "model/writer.h"
 #include "support/catch.h"
 #include "support/temp_dir.h"
 #include "wire_model.h"
@@ -94,6 +95,37 @@ TEST_CASE("a model of 3 GiB loads in a few MiB of memory, and is not saved in on
   CHECK(memory("VmRSS") < before + kAllowed);
   REQUIRE(has_peak);
   CHECK(memory("VmHWM") < before + kAllowed);
+}
+
+TEST_CASE("what is too large for one message is written as external data, and read") {
+  const TempDir folder;
+  const auto path = write_large_model(folder, 3 * kGiB);
+  const auto model = Model::load(path);
+  REQUIRE(model);
+  const std::uint64_t before = memory("VmRSS");
+  {
+    FileSet files;
+    const auto saved =
+        ModelWriter::save(*model, folder / "out.onnx", {.weights = WeightPlace::automatic}, files);
+    REQUIRE(saved);
+    CHECK(saved->location == "out.onnx.data");
+    CHECK(saved->bytes == 3 * kGiB);
+    REQUIRE(files.commit());
+  }
+  CHECK(std::filesystem::file_size(folder / "out.onnx") < 1000);
+  CHECK(std::filesystem::file_size(folder / "out.onnx.data") == 3 * kGiB);
+  const auto out = Model::load(folder / "out.onnx");
+  REQUIRE(out);
+  std::vector<std::byte> scratch;
+  const auto bytes = out->tensor_bytes(out->graph().initializers()[0], scratch);
+  REQUIRE(bytes);
+  CHECK(bytes->size() == 3 * kGiB);
+  FileSet files;
+  const auto whole =
+      ModelWriter::save(*out, folder / "whole.onnx", {.weights = WeightPlace::embed}, files);
+  REQUIRE_FALSE(whole);
+  CHECK(whole.error().code == ExitCode::limit);
+  CHECK(memory("VmRSS") < before + (16 << 20));
 }
 
 TEST_CASE("weights are copied from file to file, not through memory") {

@@ -79,7 +79,7 @@ Report hostile_report() {
   checked.targets = {{.target = "opset=13",
                       .evidence = "stated",
                       .compatible = false,
-                      .blockers = {finding(Severity::error, "OCC002")},
+                      .blockers = {{finding(Severity::error, "OCC002"), "measured load"}},
                       .convertible = false,
                       .convert_note = kHostile},
                      {.target = kHostile + "=1",

@@ -101,7 +101,7 @@ TEST_CASE("an abandoned file leaves nothing behind") {
     auto file = AtomicFile::create(path);
     REQUIRE(file);
     REQUIRE(file->append("new"));
-    CHECK(names_in(folder.path()).size() == 2);
+    CHECK(names_in(folder.path()).size() <= 2);  // the new one may have no name yet
   }
   CHECK(names_in(folder.path()) == std::vector<std::string>{"out"});
   CHECK(read_file(path) == "old");

@@ -4,28 +4,23 @@
 //   onnx_witness parse FILE.onnxtxt OUT.onnx   libonnx's text parser
 //   onnx_witness print FILE.onnx               libonnx's text printer, on standard output
 //   onnx_witness check FILE.onnx…              a line each: "ok", or what its checker says
+//   onnx_witness fullcheck FILE.onnx…          the same with strict shape inference after it
 //   onnx_witness convert FILE.onnx OUT.onnx OPSET   libonnx's version converter
-//   onnx_witness schemas                       every registered operator schema as JSON
 //
 // Exit status: 0, 1 if libonnx refuses (its message is on standard error), 2 for a wrong call.
 
-#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <sstream>
-#include <tuple>
-
-#include <nlohmann/json.hpp>
 
 #include "onnx/checker.h"
 #include "onnx/defs/parser.h"
 #include "onnx/defs/printer.h"
 #include "onnx/defs/schema.h"
+#include "onnx/shape_inference/implementation.h"
 #include "onnx/version_converter/convert.h"
 
 namespace {
-
-using nlohmann::ordered_json;
 
 std::string content_of(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -80,11 +75,16 @@ int print(const std::string& path) {
   return 0;
 }
 
-int check(int count, char** paths) {
+int check(int count, char** paths, bool full) {
   for (int i = 0; i < count; ++i) {
     std::string verdict = "ok";
     try {
-      onnx::checker::check_model(load(paths[i]));
+      onnx::ModelProto model = load(paths[i]);
+      onnx::checker::check_model(model);
+      if (full) {
+        onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(),
+                                           onnx::ShapeInferenceOptions(true, 1, false));
+      }
     } catch (const std::exception& e) {
       verdict = e.what();
       for (char& c : verdict) {
@@ -103,84 +103,15 @@ int convert(const std::string& from, const std::string& to, int opset) {
   return out.good() ? 0 : 1;
 }
 
-ordered_json value_of(const onnx::AttributeProto& value) {
-  switch (value.type()) {
-    case onnx::AttributeProto::FLOAT:
-      return value.f();
-    case onnx::AttributeProto::INT:
-      return value.i();
-    case onnx::AttributeProto::STRING:
-      return value.s();
-    case onnx::AttributeProto::FLOATS:
-      return std::vector<float>(value.floats().begin(), value.floats().end());
-    case onnx::AttributeProto::INTS:
-      return std::vector<std::int64_t>(value.ints().begin(), value.ints().end());
-    case onnx::AttributeProto::STRINGS:
-      return std::vector<std::string>(value.strings().begin(), value.strings().end());
-    default:
-      return nullptr;
-  }
-}
-
-ordered_json parameters(const std::vector<onnx::OpSchema::FormalParameter>& all) {
-  constexpr const char* kOptions[] = {"single", "optional", "variadic"};
-  ordered_json out = ordered_json::array();
-  for (const auto& parameter : all) {
-    out.push_back({{"name", parameter.GetName()},
-                   {"type", parameter.GetTypeStr()},
-                   {"option", kOptions[parameter.GetOption()]},
-                   {"homogeneous", parameter.GetIsHomogeneous()},
-                   {"min_arity", parameter.GetMinArity()}});
-  }
-  return out;
-}
-
-ordered_json schema_json(const onnx::OpSchema& schema) {
-  ordered_json attributes = ordered_json::object();
-  for (const auto& [name, attribute] : schema.attributes()) {
-    ordered_json row = {{"type", onnx::AttributeProto::AttributeType_Name(attribute.type)},
-                        {"required", attribute.required}};
-    if (attribute.default_value.has_type()) row["default"] = value_of(attribute.default_value);
-    attributes[name] = std::move(row);
-  }
-  ordered_json constraints = ordered_json::object();
-  for (const auto& constraint : schema.typeConstraintParams()) {
-    constraints[constraint.type_param_str] = constraint.allowed_type_strs;
-  }
-  return {{"domain", schema.domain()},
-          {"name", schema.Name()},
-          {"since_version", schema.SinceVersion()},
-          {"deprecated", schema.Deprecated()},
-          {"min_input", schema.min_input()},
-          {"max_input", schema.max_input()},
-          {"min_output", schema.min_output()},
-          {"max_output", schema.max_output()},
-          {"inputs", parameters(schema.inputs())},
-          {"outputs", parameters(schema.outputs())},
-          {"attributes", std::move(attributes)},
-          {"type_constraints", std::move(constraints)}};
-}
-
-int schemas() {
-  auto all = onnx::OpSchemaRegistry::get_all_schemas_with_history();
-  std::ranges::sort(all, {}, [](const onnx::OpSchema& schema) {
-    return std::tuple(schema.domain(), schema.Name(), schema.SinceVersion());
-  });
-  ordered_json out = ordered_json::array();
-  for (const auto& schema : all) out.push_back(schema_json(schema));
-  std::cout << out.dump(1) << '\n';
-  return 0;
-}
-
 int run(int argc, char** argv) {
   const std::string command = argc > 1 ? argv[1] : "";
   if (command == "parse" && argc == 4) return parse(argv[2], argv[3]);
   if (command == "print" && argc == 3) return print(argv[2]);
-  if (command == "check" && argc > 2) return check(argc - 2, argv + 2);
+  if (command == "check" && argc > 2) return check(argc - 2, argv + 2, false);
+  if (command == "fullcheck" && argc > 2) return check(argc - 2, argv + 2, true);
   if (command == "convert" && argc == 5) return convert(argv[2], argv[3], std::stoi(argv[4]));
-  if (command == "schemas" && argc == 2) return schemas();
   std::cerr << "usage: onnx_witness parse FILE.onnxtxt OUT.onnx | print FILE.onnx | "
-               "check FILE.onnx... | convert FILE.onnx OUT.onnx OPSET | schemas\n";
+               "check FILE.onnx... | fullcheck FILE.onnx... | convert FILE.onnx OUT.onnx OPSET\n";
   return 2;
 }
 

@@ -38,6 +38,10 @@ class Pool {
 
 /// The C++ source of the tables; `data` is the text of the file called `name`.
 std::string generate_operators(std::string_view data);
+std::string generate_value_facts(std::string_view data);
 std::string generate_releases(std::string_view data, const std::string& name);
+std::string generate_kernels(std::string_view data);
+std::string generate_contributed(std::string_view data);
+std::string generate_exporters(std::string_view data);
 
 }  // namespace factgen

@@ -37,7 +37,7 @@ std::string Pool::definition() const {
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::fprintf(stderr, "usage: factgen operators|releases DATA.json OUTPUT.cpp\n");
+    std::fprintf(stderr, "usage: factgen KIND DATA.json OUTPUT.cpp\n");
     return 2;
   }
   const std::string_view kind = argv[1];
@@ -48,8 +48,16 @@ int main(int argc, char** argv) {
     std::string source;
     if (kind == "operators") {
       source = factgen::generate_operators(data);
+    } else if (kind == "value_facts") {
+      source = factgen::generate_value_facts(data);
     } else if (kind == "releases") {
       source = factgen::generate_releases(data, argv[2]);
+    } else if (kind == "kernels") {
+      source = factgen::generate_kernels(data);
+    } else if (kind == "contributed") {
+      source = factgen::generate_contributed(data);
+    } else if (kind == "exporters") {
+      source = factgen::generate_exporters(data);
     } else {
       throw factgen::DataError("no such kind of table");
     }

@@ -94,11 +94,14 @@ void batch_axis_up(NodeEdit& e) {
 void batch_axis_down(NodeEdit& e) {
   const auto body = e.graph("body");
   const std::int64_t scanned = e.int_or("num_scan_inputs", 0);
-  const auto m = static_cast<std::size_t>(std::max<std::int64_t>(scanned, 0));
+  const auto inputs_count = static_cast<std::size_t>(e.input_count());
+  if (scanned < 0 || scanned > std::ssize(e.inputs())) {
+    return e.refuse("num_scan_inputs does not match its inputs");
+  }
+  const auto m = static_cast<std::size_t>(scanned);
   const Ints in_axes = e.int_list_or("scan_input_axes", Ints(m, 0));
   const Ints in_directions = e.int_list_or("scan_input_directions", Ints(m, 0));
-  const auto inputs_count = static_cast<std::size_t>(e.input_count());
-  if (e.refused() || m > inputs_count) return;
+  if (e.refused()) return;
   const std::size_t states = inputs_count - m;
   const auto outputs_count = static_cast<std::size_t>(e.output_count());
   const std::size_t k = outputs_count > states ? outputs_count - states : 0;
@@ -127,7 +130,9 @@ void batch_axis_down(NodeEdit& e) {
     if (i >= states && in_axes[i - states] != 0) {
       const auto rank = e.need_rank(static_cast<int>(i));
       if (!rank) return;
-      x = transpose(e, x, to_front(in_axes[i - states], *rank, false));
+      const std::int64_t axis = in_axes[i - states];
+      if (axis < 0 || axis >= *rank) return e.refuse("a scan axis is out of range");
+      x = transpose(e, x, to_front(axis, *rank, false));
     }
     inputs.push_back(unsqueeze(e, x, {0}));
   }
@@ -155,6 +160,8 @@ void batch_axis_down(NodeEdit& e) {
       if (out_directions[i - states] != 0) y = reversed(e, y, 0);
       if (out_axes[i - states] != 0) {
         if (!rank) return e.refuse("the rank of a scan output is not known");
+        const std::int64_t axis = out_axes[i - states];
+        if (axis < 0 || axis >= *rank) return e.refuse("a scan axis is out of range");
         y = transpose(e, y, to_front(out_axes[i - states], *rank, true));
       }
     }
@@ -169,6 +176,9 @@ void scan_axes_down(NodeEdit& e) {
   auto in_axes = e.int_list("scan_input_axes");
   auto out_axes = e.int_list("scan_output_axes");
   if (e.refused()) return;
+  if (scanned < 0 || scanned > e.input_count()) {
+    return e.refuse("num_scan_inputs does not match its inputs");
+  }
   const std::int64_t states = e.input_count() - scanned;
   const auto wrap = [&](Ints& axes, bool inputs) {
     for (std::size_t i = 0; i < axes.size(); ++i) {

@@ -29,7 +29,7 @@ void test_mode_up(NodeEdit& e) {
 
 /// [Dropout-10] the mask is bool.
 void mask_to(NodeEdit& e, bool boolean) {
-  if (!e.output_used(1)) return;
+  if (!e.output_used(1)) return e.drop_output(1);
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   const Value mask = e.detach_output(1);

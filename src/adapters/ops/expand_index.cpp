@@ -14,8 +14,11 @@ namespace {
 constexpr std::int64_t kMaxFolded = 1 << 20;
 
 std::int64_t count_of(const Ints& dims) {
+  // A number past every limit where the product has none.
   std::int64_t count = 1;
-  for (const auto d : dims) count *= d;
+  for (const auto d : dims) {
+    if (d < 0 || __builtin_mul_overflow(count, d, &count)) return kEnd;
+  }
   return count;
 }
 
@@ -79,6 +82,7 @@ void eye_like(NodeEdit& e) {
   if (dims->size() != 2 || count_of(*dims) > kMaxFolded) return e.refuse("it is no small matrix");
   std::vector<double> values(static_cast<std::size_t>(count_of(*dims)));
   for (std::int64_t row = 0; row < (*dims)[0]; ++row) {
+    if (k < -kMaxFolded || k > kMaxFolded) break;  // beyond every diagonal
     const std::int64_t column = row + k;
     if (column < 0 || column >= (*dims)[1]) continue;
     values[static_cast<std::size_t>(row * (*dims)[1] + column)] = 1;
@@ -99,6 +103,9 @@ void one_hot(NodeEdit& e) {
   std::int64_t axis = e.int_or("axis", -1);
   if (!depth || !rank || e.refused()) return;
   if (axis < 0) axis += *rank + 1;
+  if (depth->size() != 1 || axis < 0 || axis > *rank) {
+    return e.refuse("its depth is not one number, or its axis is out of range");
+  }
   const Value size = e.scalar(depth->front(), "depth");
   const Value index = wrapped(e, cast(e, e.input(0), DataType::int64), size);
   Ints shape(static_cast<std::size_t>(*rank) + 1, 1);
@@ -179,6 +186,12 @@ std::optional<Value> tuple_positions(NodeEdit& e, std::int64_t& width) {
     e.refuse("the length of its index tuples is not known");
     return std::nullopt;
   }
+  const auto depth = e.need_rank(0);
+  if (!depth) return std::nullopt;
+  if (*last < 1 || *last > *depth || *rank < 1) {
+    e.refuse("its index tuples are longer than the data has dims, or empty");
+    return std::nullopt;
+  }
   width = *last;
   const Value data = e.input(0);
   Value position;
@@ -244,6 +257,9 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
   if (!axis || !rank || e.refused()) return;
+  if (axis->size() != 1 || axis->front() < -*rank || axis->front() >= *rank) {
+    return e.refuse("its axis is out of range");
+  }
   const std::int64_t a = axis->front() < 0 ? axis->front() + *rank : axis->front();
   const Value x = e.input(0);
   std::vector<Value> rest;
@@ -344,7 +360,7 @@ void window(NodeEdit& e, std::vector<double> cosines) {
   const auto type = static_cast<DataType>(e.int_or("output_datatype", 1));
   const auto size = e.need_ints(0);
   if (!size || e.refused()) return;
-  const std::int64_t n = size->front();
+  const std::int64_t n = size->size() == 1 ? size->front() : -1;
   if (n < 0 || n > kMaxFolded) return e.refuse("its size is out of range");
   const auto turn = static_cast<double>(periodic ? n : n - 1);
   std::vector<double> values;
@@ -368,7 +384,7 @@ void tensor_scatter(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   if (!rank || e.refused()) return;
   if (axis < 0) axis += *rank;
-  if (axis == 0) return e.refuse("its axis is that of the batch");
+  if (axis <= 0 || axis >= *rank) return e.refuse("its axis is out of range, or the batch's");
   const Value cache = e.input(0);
   const Value update = e.input(1);
   const auto along = [&](const Value& line, std::int64_t a) {

@@ -13,6 +13,10 @@ std::optional<Ints> axes_from(NodeEdit& e, std::int64_t axis) {
   Ints axes;
   if (const auto rank = e.rank(0)) {
     if (axis < 0) axis += *rank;
+    if (axis < 0 || axis >= *rank) {
+      e.refuse("its axis is out of range");
+      return std::nullopt;
+    }
     for (std::int64_t i = axis; i < *rank; ++i) axes.push_back(i);
     return axes;
   }
@@ -98,11 +102,15 @@ void rotary_embedding(NodeEdit& e) {
   std::int64_t turned = e.int_or("rotary_embedding_dim", 0);
   const auto rank = e.need_rank(0);
   if (!rank) return;
+  if (*rank != 3 && *rank != 4) return e.refuse("its input has neither three nor four dimensions");
   if (*rank == 3 && heads <= 0) return e.refuse("num_heads is missing for a 3-D input");
   const auto last = e.dim(e.input(0), *rank - 1);
   if (!last) return static_cast<void>(e.need_shape(0));
   const std::int64_t head = *rank == 3 ? *last / heads : *last;
   if (turned == 0) turned = head;
+  if (turned < 0 || turned > head || turned % 2 != 0) {
+    return e.refuse("rotary_embedding_dim does not fit into the last dimension");
+  }
 
   Value x = e.input(0);  // [batch, heads, sequence, head]
   if (*rank == 3) {
@@ -162,7 +170,7 @@ void dynamic_quantize(NodeEdit& e) {
 void integer_product(NodeEdit& e) {
   const bool convolution = e.op() == "ConvInteger";
   const auto shifted = [&](int input, int zero_point) -> Value {
-    const Value x = cast(e, e.input(input), DataType::float64);
+    Value x = cast(e, e.input(input), DataType::float64);
     if (!e.has_input(zero_point)) return x;
     Value zero = cast(e, e.input(zero_point), DataType::float64);
     const auto shape = e.shape(zero_point);

@@ -25,7 +25,7 @@ void gemm_broadcast_down(NodeEdit& e) {
     e.set({"broadcast", 1});
     return;
   }
-  if (!result) {
+  if (!result || result->size() != 2 || c->size() != 2) {
     return e.refuse(
         "the dimensions of its result are not all known, and C is neither of them nor "
         "a row",
@@ -65,10 +65,18 @@ void odd_padding(NodeEdit& e, bool up) {
       extra.size() != n || (!wanted.empty() && wanted.size() < n)) {
     return e.refuse("its attributes differ in length");
   }
+  for (const Ints* list : {&kernel, &strides, &dilations, &extra, &wanted}) {
+    for (const std::int64_t v : *list) {
+      if (v < 0 || v > (1 << 20)) return e.refuse("its attributes are no sizes of a window");
+    }
+  }
   Ints begins(n), ends(n);
   bool odd = false;
   const bool first_is_smaller = up ? auto_pad != "SAME_UPPER" : auto_pad == "SAME_UPPER";
   for (std::size_t i = 0; i < n; ++i) {
+    if ((*dims)[i + 2] < 0 || (*dims)[i + 2] > std::int64_t{1} << 40) {
+      return e.refuse("a dimension of its input is no size");
+    }
     const std::int64_t out =
         wanted.empty() ? (*dims)[i + 2] * strides[i] : wanted[wanted.size() - n + i];
     const std::int64_t total = std::max<std::int64_t>(

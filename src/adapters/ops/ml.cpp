@@ -143,7 +143,6 @@ void tensors_to_lists(NodeEdit& e) {
     if (!a) continue;
     const TensorView t = a->t();
     const DataType type = t.data_type();
-    const std::string plural = side == "default" ? "" : "s";
     if (type == DataType::string) {
       std::vector<std::string> values(t.strings().begin(), t.strings().end());
       e.drop(side + "_tensor");
@@ -158,7 +157,7 @@ void tensors_to_lists(NodeEdit& e) {
     const auto integers = t.ints();
     if (type == DataType::int64 || type == DataType::int32 || type == DataType::int16) {
       if (!integers) return e.refuse(integers.error().message);
-      const Ints values = *integers;
+      const Ints& values = *integers;
       if (type != DataType::int64) (side == "keys" ? key_cast : value_cast) = type;
       e.drop(side + "_tensor");
       if (side == "default") {

@@ -21,7 +21,10 @@ void name_outputs(NodeEdit& e, int count) {
 }
 
 void keep_one_output(NodeEdit& e) {
-  for (int i = e.output_count() - 1; i >= 1; --i) e.set_output(i, {});
+  for (int i = e.output_count() - 1; i >= 1; --i) {
+    if (e.output_used(i)) return e.refuse("a statistic is read that it does not give in test mode");
+    e.drop_output(i);
+  }
 }
 
 /// [BatchNormalization-7] trains where it has all five outputs.
@@ -120,6 +123,7 @@ Value per_channel(Emitter& e, const Value& per_group, const Value& channels, std
 void group_up(NodeEdit& e) {
   const std::int64_t groups = e.int_or("num_groups", 1);
   const DataType type = e.need_dtype(0);
+  if (groups < 1) e.refuse("num_groups is no number of groups");
   if (e.refused()) return;
   const Value channels = dim_of(e, e.input(0), 1);
   for (int i = 1; i <= 2; ++i) e.set_input(i, per_channel(e, e.input(i), channels, groups));

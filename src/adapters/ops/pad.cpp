@@ -1,5 +1,7 @@
 // Pad: the order of pads, inputs instead of attributes, axes, wrap.
 
+#include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 #include "adapters/blocks.h"
@@ -81,6 +83,8 @@ void pad_axes_down(NodeEdit& e) {
   e.set_input(3, {});
 }
 
+constexpr std::int64_t kFar = std::int64_t{1} << 40;
+
 /// [Pad-19] mode wrap: indices modulo the dim, for any number of turns.
 void pad_wrap_down(NodeEdit& e) {
   if (e.string_or("mode", "constant") != "wrap") return;
@@ -100,12 +104,68 @@ void pad_wrap_down(NodeEdit& e) {
     const std::int64_t begin = (*pads)[i];
     const std::int64_t end = (*pads)[i + axes.size()];
     if (begin == 0 && end == 0) continue;
+    if (std::abs(begin / 2) > kFar || std::abs(end / 2) > kFar) {
+      return e.refuse("its pads are no sizes");
+    }
     const Value dim = dim_scalar(e, e.input(0), axes[i]);
     const Value length = binary(e, "Add", dim, e.scalar(begin + end));
     const Value shifted = binary(e, "Sub", arange(e, length), e.scalar(begin));
     x = gather(e, x, e.emit_in({}, 10, "Mod", {shifted, dim}, 1, {}).front(), axes[i]);
   }
   e.replace({x});
+}
+
+/// [CenterCropPad-18] what is too much is cut off on both sides, what is missing is padded with
+/// zeros; of an odd number the larger half is at the end.
+void center_crop_pad(NodeEdit& e) {
+  Ints axes = e.int_list_or("axes", {});
+  if (e.refused()) return;
+  if (!e.has("axes")) {
+    const auto rank = e.need_rank(0);
+    if (!rank) return;
+    axes.resize(static_cast<std::size_t>(*rank));
+    std::iota(axes.begin(), axes.end(), 0);
+  }
+  const Value x = e.input(0);
+  if (axes.empty()) return e.replace({x});
+  const auto wanted = e.const_ints(1);
+  Ints own;
+  for (const std::int64_t axis : axes) {
+    if (const auto dim = e.dim(x, static_cast<int>(axis))) own.push_back(*dim);
+  }
+  const Value all = e.ints(axes, "axes");
+  if (wanted && wanted->size() == axes.size() && own.size() == axes.size()) {
+    Ints starts, ends, pads(2 * axes.size());
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const std::int64_t target = (*wanted)[i];
+      if (target < 0 || target > kFar) return e.refuse("its shape (input 1) holds no sizes");
+      const std::int64_t cut = std::max<std::int64_t>(own[i] - target, 0);
+      const std::int64_t missing = std::max<std::int64_t>(target - own[i], 0);
+      starts.push_back(cut / 2);
+      ends.push_back(cut / 2 + own[i] - cut);
+      pads[i] = missing / 2;
+      pads[i + axes.size()] = missing - missing / 2;
+    }
+    const Value cropped = slice(e, x, e.ints(starts, "starts"), e.ints(ends, "ends"), all);
+    return e.replace(
+        {e.emit_in({}, 18, "Pad", {cropped, e.ints(pads, "pads"), Value{}, all}, 1, {}).front()});
+  }
+  if (e.target() < 11) return static_cast<void>(e.need_ints(1));
+  std::vector<Value> dims;
+  for (const std::int64_t axis : axes) dims.push_back(dim_of(e, x, axis));
+  const Value size = concat(e, dims, 0);
+  const Value over = binary(e, "Sub", size, cast(e, e.input(1), DataType::int64));
+  const Value zero = e.scalar(0, "zero");
+  const Value two = e.scalar(2, "two");
+  const Value cut = where(e, binary(e, "Less", over, zero), zero, over);
+  const Value missing = binary(e, "Sub", cut, over);
+  const Value start = binary(e, "Div", cut, two);
+  const Value end = binary(e, "Add", start, binary(e, "Sub", size, cut));
+  const Value before = binary(e, "Div", missing, two);
+  const Value after = binary(e, "Sub", missing, before);
+  const Value cropped = slice(e, x, start, end, all);
+  e.replace({e.emit_in({}, 18, "Pad", {cropped, concat(e, {before, after}, 0), Value{}, all}, 1, {})
+                 .front()});
 }
 
 }  // namespace
@@ -118,6 +178,7 @@ void register_pad(Registry& t) {
   t.at("Pad", 2, 11).up(pad_up).down(pad_down);
   t.at("Pad", 13, 18).added_input(3, pad_axes_down);
   t.at("Pad", 18, 19).down(pad_wrap_down);
+  t.expand("CenterCropPad", center_crop_pad, "Slice and Pad");
 }
 
 }  // namespace onnxcompat::adapters

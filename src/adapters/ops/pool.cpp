@@ -34,6 +34,11 @@ struct Window {
   }
 };
 
+/// Nothing larger is a window; products and sums of such numbers stay within 64 bits.
+constexpr std::int64_t kMaxWindow = std::int64_t{1} << 20;
+/// Elements of an index vector written into the model.
+constexpr std::int64_t kMaxIndices = std::int64_t{1} << 20;
+
 /// Reads the attributes; refuses where a spatial dimension is not known.
 std::optional<Window> window_of(NodeEdit& e) {
   Window w;
@@ -55,9 +60,17 @@ std::optional<Window> window_of(NodeEdit& e) {
   }
   w.begins.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(n));
   w.ends.assign(pads.begin() + static_cast<std::ptrdiff_t>(n), pads.end());
+  const auto within = [](const Ints& list, std::int64_t low, std::int64_t high) {
+    return std::ranges::all_of(list, [&](auto v) { return v >= low && v <= high; });
+  };
+  if (!within(w.kernel, 1, kMaxWindow) || !within(w.strides, 1, kMaxWindow) ||
+      !within(w.dilations, 1, kMaxWindow) || !within(pads, -kMaxWindow, kMaxWindow)) {
+    e.refuse("kernel_shape, strides, dilations or pads are no sizes of a window");
+    return std::nullopt;
+  }
   for (std::size_t i = 0; i < n; ++i) {
     const auto dim = e.dim(e.input(0), static_cast<int>(i) + 2);
-    if (!dim || w.strides[i] < 1) {
+    if (!dim || *dim < 0 || *dim > kMaxWindow * kMaxWindow) {
       e.refuse("the spatial dimensions of its input are not all known",
                "declare the shapes of the graph's inputs");
       return std::nullopt;
@@ -159,6 +172,9 @@ void dilations_down(NodeEdit& e) {
   Ints window_axes;
   for (std::size_t i = 0; i < full.rank(); ++i) {
     const std::int64_t out = full.outputs(i);
+    if (out < 0 || out * full.kernel[i] > kMaxIndices) {
+      return e.refuse("its dilated windows are too many, or do not fit into its input");
+    }
     std::vector<double> indices;
     for (std::int64_t o = 0; o < out; ++o) {
       for (std::int64_t k = 0; k < full.kernel[i]; ++k) {
@@ -271,7 +287,7 @@ void indices_down(NodeEdit& e) {
     return e.refuse("the Indices output is read, and MaxPool-1 has none",
                     "convert to opset 8 or newer");
   }
-  e.set_output(1, {});
+  e.drop_output(1);
   e.drop("storage_order");  // about the indices only
 }
 

@@ -8,6 +8,9 @@
 namespace onnxcompat::adapters {
 namespace {
 
+/// No tensor has so many dims.
+constexpr std::int64_t kMaxRank = 64;
+
 bool is_half(DataType t) { return t == DataType::float16 || t == DataType::bfloat16; }
 bool is_16bit_int(DataType t) { return t == DataType::int16 || t == DataType::uint16; }
 
@@ -25,6 +28,10 @@ bool per_tensor(const NodeEdit& e) { return one_element(e, 1); }
 std::optional<Value> along_axis(NodeEdit& e, const Value& v, std::int64_t axis) {
   if (per_tensor(e)) return v;
   if (axis == -1) return v;
+  if (axis < -kMaxRank || axis > kMaxRank) {
+    e.refuse("its axis is out of range");
+    return std::nullopt;
+  }
   std::int64_t trailing = -axis - 1;
   if (axis >= 0) {
     const auto rank = e.need_rank(0);
@@ -43,6 +50,10 @@ std::optional<Value> along_blocks(NodeEdit& e, const Value& v, std::int64_t axis
   const auto rank = e.need_rank(0);
   if (!rank) return std::nullopt;
   const std::int64_t a = axis < 0 ? axis + *rank : axis;
+  if (a < 0 || a >= *rank) {
+    e.refuse("its axis is out of range");
+    return std::nullopt;
+  }
   const Value wide = unsqueeze(e, v, {a + 1});
   std::vector<Value> full{dims_of(e, v, 0, a + 1), e.ints({block}, "block")};
   if (a + 1 < *rank) full.push_back(dims_of(e, v, a + 1, kEnd));

@@ -84,7 +84,7 @@ void dynamic_axes_by_branches(NodeEdit& e) {
     x = e.emit_in({}, 11, "If", {cast(e, flag, DataType::boolean)}, 1,
                   {{"else_branch", no}, {"then_branch", yes}})
             .front();
-    e.set_type(x, type, *rank);
+    e.set_type(x, type, rank);
   }
   if (!keep) {
     const Value kept = unary(e, "Not", cast(e, mask, DataType::boolean));

@@ -35,6 +35,9 @@ Value floats(Emitter& e, const Floats& values, std::string_view suffix) {
       suffix);
 }
 
+/// Places along an axis: longer index vectors and weights are not written into a model.
+constexpr std::int64_t kMaxPlaces = 1 << 16;
+
 /// Everything static: what each axis is resized to and from, and by which scale.
 std::optional<std::vector<AxisResize>> static_axes(NodeEdit& e) {
   const auto dims = e.shape(0);
@@ -63,8 +66,11 @@ std::optional<std::vector<AxisResize>> static_axes(NodeEdit& e) {
       a.scale = static_cast<double>(a.to) / static_cast<double>(a.from);
     } else {
       a.scale = static_cast<double>((*scales)[i]);
-      a.to = static_cast<std::int64_t>(std::floor(static_cast<double>(a.from) * a.scale));
+      const double to = std::floor(static_cast<double>(a.from) * a.scale);
+      if (!(to >= 0 && to <= kMaxPlaces)) return std::nullopt;
+      a.to = static_cast<std::int64_t>(to);
     }
+    if (a.from < 1 || a.to < 0 || a.from > kMaxPlaces || a.to > kMaxPlaces) return std::nullopt;
     result.push_back(a);
   }
   return result;
@@ -99,6 +105,7 @@ void spelled_out(NodeEdit& e) {
       x = gather(e, x, e.ints(nearest_indices(how, a), "indices"), a.axis);
       continue;
     }
+    if (a.from * a.to > std::int64_t{1} << 24) return e.refuse("its weights would be too many");
     if (antialias && a.scale < 1) return e.refuse("antialias=1 while it scales down");
     const DataType type = e.need_dtype(0);
     if (e.refused()) return;
@@ -300,7 +307,7 @@ void aspect_ratio_down(NodeEdit& e) {
     e.drop("keep_aspect_ratio_policy");  // about sizes only
     return;
   }
-  if (!axes) {
+  if (!axes || axes->empty()) {
     return e.refuse("keep_aspect_ratio_policy, and the dimensions are not known",
                     "declare the shapes of the graph's inputs");
   }

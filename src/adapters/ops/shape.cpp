@@ -123,6 +123,9 @@ void tile_up(NodeEdit& e) {
   }
   const auto rank = e.need_rank(0);
   if (!rank) return;
+  if (!(values->front() >= 0 && values->front() < *rank)) {
+    return e.refuse("the axis (input 2) is out of range");
+  }
   const auto at = static_cast<std::int64_t>(values->front());
   const Value tiles = reshape(e, cast(e, e.input(1), DataType::int64), Ints{1});
   std::vector<Value> repeats;
@@ -160,6 +163,7 @@ void tile_down(NodeEdit& e) {
 void depth_to_space_crd(NodeEdit& e) {
   if (e.string_or("mode", "DCR") != "CRD") return e.refuse("mode is neither DCR nor CRD");
   const std::int64_t b = e.int_or("blocksize", 1);
+  if (b < 1 || b > (1 << 20)) return e.refuse("its blocksize is no size");
   const Value x = e.input(0);
   const Value n = dim_of(e, x, 0);
   const Value c = binary(e, "Div", dim_of(e, x, 1), e.ints({b * b}));

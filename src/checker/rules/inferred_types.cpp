@@ -192,6 +192,7 @@ bool is_unwrapped_optional(const BodyScope& b, std::string_view value) {
 const Rule type_constraint{
     .id = "OCN012",
     .name = "type-constraint",
+    .yields_to = "OCA015",
     .purpose =
         "Checks that the types of a node's inputs and outputs are ones its operator allows, "
         "and equal where they share a type variable",
@@ -231,6 +232,7 @@ const Rule declared_type_conflict{
 const Rule declared_shape_conflict{
     .id = "OCN014",
     .name = "declared-shape-conflict",
+    .yields_to = "OCA016 OCA017 OCA018 OCA019 OCA022",
     .purpose = "Checks that shapes fit the operators, and declared shapes what they yield",
     .citation = "[IR.md#static-tensor-shapes] [ShapeInference.md]",
     .why = "A runtime refuses to load such a model, or fails once it runs.",
@@ -300,14 +302,20 @@ const Rule value_untyped{
     .citation = "[IR.md#graphs]",
     .upstream = "ONNX018",
     .why =
-        "Tools that need types, converters among them, cannot work past such a value; mostly it "
-        "comes from an operator that nobody has a rule for.",
-    .bad = "z = com.acme.F (x) without a value_info for z",
-    .good = "the same with value_info float[1] z",
-    .fix = "Declare the type in value_info",
+        "Tools that need types, converters among them, cannot work past such a value. Values that "
+        "follow from it are not named again, nor those of unknown operators, which have their own "
+        "finding.",
+    .bad = "z = com.acme.F (x), where F leaves it to its attribute \"to\" what it gives",
+    .good = "z = com.acme.F <to = 1> (x)",
+    .fix = "Declare the type in value_info, or give the attribute that it follows from",
     .needs_inference = true,
     .check = each_node([](const NodeAt& n, Sink& out) {
       if (n.body.in_function()) return;  // functions may be polymorphic
+      // One cause, one finding: the value before it, or the operator, has one of its own.
+      if (n.schema == nullptr && !n.function) return;
+      for (const std::string& input : n.node.inputs()) {
+        if (!input.empty() && type_str(n, input).empty()) return;
+      }
       const Strings outputs = n.node.outputs();
       for (int i = 0; i < outputs.size(); ++i) {
         if (outputs[i].empty() || !type_str(n, outputs[i]).empty()) continue;

@@ -36,4 +36,16 @@ const Rule opset_below_runtime{
     .good = "opset_import: [\"\": 7]",
     .fix = "Convert the model up to the target's lowest opset"};
 
+const Rule operator_above_runtime{
+    .id = "OCC011",
+    .name = "operator-above-runtime",
+    .purpose = "Checks that the target has the version of every operator that a node uses",
+    .citation = "[Versioning.md#operator-versioning]",
+    .why =
+        "Lowering the import would not help here: the node is written in a form that the target "
+        "does not have.",
+    .bad = "y = Gelu (x) under ai.onnx 20, for ONNX Runtime 1.14, which has ai.onnx up to 18",
+    .good = "the same written with Erf, Mul and Add",
+    .fix = "See whether the operator can be written with the target's operators: convert tries it"};
+
 }  // namespace onnxcompat::rules

@@ -4,26 +4,6 @@
 
 namespace onnxcompat::rules {
 
-TensorField field_for(DataType type) {
-  switch (type) {
-    case DataType::float32:
-    case DataType::complex64:
-      return TensorField::float_data;
-    case DataType::float64:
-    case DataType::complex128:
-      return TensorField::double_data;
-    case DataType::int64:
-      return TensorField::int64_data;
-    case DataType::uint32:
-    case DataType::uint64:
-      return TensorField::uint64_data;
-    case DataType::string:
-      return TensorField::string_data;
-    default:
-      return is_known(type) ? TensorField::int32_data : TensorField::none;
-  }
-}
-
 std::string_view name_of(TensorField field) {
   switch (field) {
     case TensorField::float_data:
@@ -52,7 +32,7 @@ TensorForm::TensorForm(const TensorView& tensor)
   field = fields.front();
   if (!is_known(type) || !count || *count == 0) return;
   const bool fits =
-      field == field_for(type) || (field == TensorField::raw_data && type != DataType::string);
+      field == typed_field(type) || (field == TensorField::raw_data && type != DataType::string);
   const auto entries = tensor.entry_count(field);
   const auto bytes = tensor.byte_size();
   if (!fits || !entries || (!bytes && type != DataType::string)) return;

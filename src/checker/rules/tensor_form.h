@@ -28,8 +28,6 @@ struct TensorForm {
   bool is_long() const { return well_formed && found > most; }
 };
 
-/// The typed field that holds elements of a type.
-TensorField field_for(DataType type);
 std::string_view name_of(TensorField field);
 
 }  // namespace onnxcompat::rules

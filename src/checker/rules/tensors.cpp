@@ -97,9 +97,9 @@ const Rule wrong_data_field{
     .check = each_tensor([](const TensorAt& t, Sink& out) {
       const TensorForm form(t.tensor);
       if (form.field == TensorField::none || form.field == TensorField::raw_data) return;
-      if (!is_known(form.type) || form.field == field_for(form.type)) return;
+      if (!is_known(form.type) || form.field == typed_field(form.type)) return;
       out.add(t.place, "{} is of type {} and has its elements in {} instead of {}", called(t),
-              name_of(form.type), name_of(form.field), name_of(field_for(form.type)));
+              name_of(form.type), name_of(form.field), name_of(typed_field(form.type)));
     })};
 
 const Rule string_in_raw{

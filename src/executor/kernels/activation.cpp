@@ -183,14 +183,13 @@ Status prelu(KernelContext& c) {
     using A = Accumulator<T>;
     auto y = zip_elements<T, T, T>(
         c, c.input(0), c.input(1), pair, kPlainCost, [](const T& x, const T& slope) -> T {
-          if constexpr (std::is_unsigned_v<T>) {
-            return x;
-          } else if (!(x < T(0))) {
-            return x;
-          } else {
-            return static_cast<T>(wrapping(static_cast<A>(x), static_cast<A>(slope),
-                                           [](auto a, auto b) { return a * b; }));
+          if constexpr (!std::is_unsigned_v<T>) {
+            if (x < T(0)) {
+              return static_cast<T>(wrapping(static_cast<A>(x), static_cast<A>(slope),
+                                             [](auto a, auto b) { return a * b; }));
+            }
           }
+          return x;
         });
     if (y) {
       c.set(0, *std::move(y));

@@ -97,7 +97,8 @@ double step_count(T start, T limit, T delta) {
            : static_cast<std::uint64_t>(start) - static_cast<std::uint64_t>(limit);
     const auto step = up ? static_cast<std::uint64_t>(delta)
                          : std::uint64_t{0} - static_cast<std::uint64_t>(delta);
-    return static_cast<double>(distance / step + (distance % step != 0 ? 1 : 0));
+    const std::uint64_t steps = distance / step + (distance % step != 0 ? 1 : 0);
+    return static_cast<double>(steps);
   } else {
     const A span = static_cast<A>(limit) - static_cast<A>(start);
     const double steps = std::ceil(static_cast<double>(span) / static_cast<double>(delta));

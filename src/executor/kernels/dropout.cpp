@@ -57,7 +57,7 @@ Status dropout(KernelContext& ctx) {
   } else {
     std::mt19937_64 engine = ctx.runner().random_engine(ctx);
     std::uniform_real_distribution<double> uniform(0, 1);
-    for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = uniform(engine) >= mode.ratio;
+    std::generate(kept.begin(), kept.end(), [&] { return uniform(engine) >= mode.ratio; });
     const auto run = [&]<class A>(std::type_identity<A>) -> Status {
       ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), x.dims()));
       const Operand<A> input(x);

@@ -41,7 +41,8 @@ std::optional<Labels> parse_term(std::string_view term, int ellipsis) {
 
 std::vector<std::string_view> split(std::string_view text) {
   std::vector<std::string_view> parts;
-  for (std::size_t comma; (comma = text.find(',')) != text.npos; text = text.substr(comma + 1)) {
+  for (std::size_t comma; (comma = text.find(',')) != std::string_view::npos;
+       text = text.substr(comma + 1)) {
     parts.push_back(text.substr(0, comma));
   }
   parts.push_back(text);

@@ -82,7 +82,8 @@ Status mean_variance_normalization(KernelContext& ctx) {
       next_index(index, x.dims());
     }
     std::vector<double> mean(static_cast<std::size_t>(groups)), variance(mean.size());
-    const double count = static_cast<double>(x.size() / groups);
+    const std::int64_t elements = x.size() / groups;
+    const auto count = static_cast<double>(elements);
     const auto at = [&](std::size_t i) { return static_cast<std::size_t>(group[i]); };
     for (std::size_t i = 0; i < group.size(); ++i) {
       mean[at(i)] += static_cast<double>(input.data()[i]) / count;

@@ -1,0 +1,21 @@
+// The text parser; what it reads is printed, and the print is a fixed point.
+
+#include "support.h"
+
+using namespace onnxcompat;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto model = fuzz::model_of(data, size, ModelFormat::text);
+  if (!model) return 0;
+  const auto wire = model->serialize();
+  fuzz::require(wire.has_value(), "what the parser reads has a wire form");
+  const auto loaded = Model::parse(*wire, "fuzz.onnx");
+  if (!loaded) return 0;  // @nograph and nothing else is no model
+  const auto text = loaded->serialize(ModelFormat::text);
+  if (!text) return 0;
+  const auto again = Model::parse(*text, "fuzz.onnx", ModelFormat::text);
+  fuzz::require(again.has_value(), "what is printed is read");
+  const auto same = again->serialize();
+  fuzz::require(same && *same == *wire, "and is the same model");
+  return 0;
+}

@@ -1,0 +1,61 @@
+// Operators that older ones cannot say, and why: their nodes have no opset below their first one.
+
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+
+void register_inexpressible(Registry& t) {
+  constexpr std::string_view kTrigonometry = "no older operator is periodic";
+  for (const std::string_view op : {"Sin", "Cos", "Tan", "Asin", "Acos", "Atan"}) {
+    t.inexpressible(op, kTrigonometry);
+  }
+  constexpr std::string_view kSequences =
+      "a sequence that exists at run time cannot be held by tensors of fixed number";
+  for (const std::string_view op :
+       {"SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert",
+        "SequenceLength", "SequenceMap", "SplitToSequence", "ConcatFromSequence"}) {
+    t.inexpressible(op, kSequences);
+  }
+  constexpr std::string_view kOptionals = "no older type may hold nothing";
+  for (const std::string_view op : {"Optional", "OptionalGetElement", "OptionalHasElement"}) {
+    t.inexpressible(op, kOptionals);
+  }
+  constexpr std::string_view kStrings = "no older operator looks into strings";
+  for (const std::string_view op :
+       {"StringNormalizer", "RegexFullMatch", "StringConcat", "StringSplit", "TfIdfVectorizer"}) {
+    t.inexpressible(op, kStrings);
+  }
+  constexpr std::string_view kCounts =
+      "no older operator gives a result whose size depends on values";
+  for (const std::string_view op : {"Compress", "NonZero", "Unique", "NonMaxSuppression"}) {
+    t.inexpressible(op, kCounts);
+  }
+  constexpr std::string_view kBits = "no older operator works on single bits";
+  for (const std::string_view op : {"BitwiseAnd", "BitwiseOr", "BitwiseXor"}) {
+    t.inexpressible(op, kBits);
+  }
+  constexpr std::string_view kPlaces = "no older operator writes to computed places";
+  for (const std::string_view op : {"Scatter", "MaxUnpool"}) t.inexpressible(op, kPlaces);
+  constexpr std::string_view kSampling =
+      "sampling at computed places has no older form that rounds alike";
+  for (const std::string_view op : {"GridSample", "RoiAlign", "DeformConv", "AffineGrid"}) {
+    t.inexpressible(op, kSampling);
+  }
+  constexpr std::string_view kSpectra = "its sines depend on lengths known at run time only";
+  for (const std::string_view op : {"DFT", "STFT", "MelWeightMatrix"}) {
+    t.inexpressible(op, kSpectra);
+  }
+  t.inexpressible("Scan", "its older form is a Loop, which no rule writes");
+  t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
+  t.inexpressible("Erf", "no finite formula of older operators is exact");
+  t.inexpressible("Det", "determinants of any size have no finite formula");
+  t.inexpressible("QLinearConv", "how its result is rounded is not the same in every runtime");
+  t.inexpressible("QLinearMatMul", "how its result is rounded is not the same in every runtime");
+  t.inexpressible("ReverseSequence", "the places it reads depend on lengths known at run time");
+  t.inexpressible("Einsum", "no rule writes its equation in products and sums");
+  t.inexpressible("Col2Im", "no rule writes it as a sum of shifted blocks");
+  t.inexpressible("LinearAttention", "no rule writes its recurrence as a Scan");
+  t.inexpressible("ImageDecoder", "no older operator decodes images");
+}
+
+}  // namespace onnxcompat::adapters

@@ -1,0 +1,104 @@
+#include "checker/rules.h"
+
+// What releases of ONNX Runtime need of a model beyond its stamps (data/kernels.json,
+// data/com_microsoft.json). Their findings come from check_target.
+
+namespace onnxcompat::rules {
+
+const Rule no_kernel_in_runtime{
+    .id = "OCC020",
+    .name = "no-kernel-in-runtime",
+    .purpose =
+        "Checks that the target implements the operator version for the element types in "
+        "use",
+    .citation = "[onnxruntime OperatorKernels.md]",
+    .why =
+        "A runtime may accept an operator set and still lack the code for one operator version "
+        "or element type: loading then fails with 'Could not find an implementation'.",
+    .bad = "DeformConv of ai.onnx 19 for ONNX Runtime 1.20, which has no kernel for it",
+    .good = "The same model for ONNX Runtime 1.25",
+    .fix =
+        "Target a release that has the kernel, or convert to an opset in which the operator has "
+        "an implemented version"};
+
+const Rule op_unknown_to_runtime{
+    .id = "OCC021",
+    .name = "op-unknown-to-runtime",
+    .purpose = "Checks that the target registers every operator that the model uses",
+    .citation = "[onnxruntime ContribOperators.md]",
+    .why =
+        "A node whose operator is neither registered nor a function of the model stops the "
+        "model from loading.",
+    .bad = "com.microsoft.GreedySearch for ONNX Runtime 1.11, which came with 1.13",
+    .good = "The same model for ONNX Runtime 1.13",
+    .fix =
+        "Register the operators' library with the session, or write them with operators that "
+        "the target has"};
+
+const Rule type_unknown_to_runtime{
+    .id = "OCC022",
+    .name = "type-unknown-to-runtime",
+    .purpose = "Checks that the target handles the element types in use",
+    .citation = "[onnxruntime OperatorKernels.md]",
+    .why =
+        "A release knows the element types of its day: float8 came to ONNX Runtime with 1.16, "
+        "int4 with 1.18.",
+    .bad = "A float8e4m3fn tensor for ONNX Runtime 1.15",
+    .good = "The same model for ONNX Runtime 1.16",
+    .fix = "Target a newer release, or Cast to a type that it has"};
+
+const Rule contributed_signature{
+    .id = "OCC023",
+    .name = "contributed-op-signature",
+    .purpose = "Checks that the target has a contributed operator in the form in which it is used",
+    .citation = "[onnxruntime ContribOperators.md]",
+    .why =
+        "Contributed operators keep version 1 while inputs, attributes and types are added "
+        "release by release; an older release refuses what came later.",
+    .bad = "com.microsoft.SkipLayerNormalization with its fourth output for ONNX Runtime 1.13",
+    .good = "The same model for ONNX Runtime 1.14",
+    .fix = "Target the release that brought it, or do without"};
+
+const Rule runtime_fault{
+    .id = "OCC024",
+    .name = "runtime-fault",
+    .purpose = "Tells what is known to make the target crash, hang or refuse",
+    .citation = "[measured loads]",
+    .why = "Some releases fail on models that they should take; this was seen by loading models.",
+    .bad = "30 nested Loops for ONNX Runtime 1.24, which does not return",
+    .good = "The same model for ONNX Runtime 1.29",
+    .fix = "Target another release"};
+
+const Rule functions_unknown_to_runtime{
+    .id = "OCC025",
+    .name = "functions-unknown-to-runtime",
+    .purpose = "Checks that the target runs functions that the model defines",
+    .citation = "[IR.md#functions]",
+    .why = "ONNX Runtime runs a model's own functions since 1.9.",
+    .bad = "A model that calls one of its functions, for ONNX Runtime 1.8",
+    .good = "The same model for ONNX Runtime 1.9",
+    .fix = "Inline the functions: convert does it where the target's IR version has none"};
+
+const Rule domain_unknown_at_load{
+    .id = "OCC026",
+    .name = "domain-unknown-at-load",
+    .purpose = "Checks that the target can tell the operator set of every node",
+    .citation = "[IR.md#operator-sets]",
+    .why =
+        "ONNX Runtime refuses nodes of domains that the model does not import (but for its own "
+        "domains), and models that import none at all.",
+    .bad = "A node of domain 'acme' where opset_import names only ai.onnx",
+    .good = "opset_import: [\"\": 17, \"acme\": 1]",
+    .fix = "Import the domain"};
+
+const Rule kernels_not_known{.id = "OCC027",
+                             .name = "kernels-not-known",
+                             .severity = Severity::info,
+                             .purpose = "Tells where nothing is known of the target's kernels",
+                             .citation = "[data/kernels.json]",
+                             .why = "The verdict then rests on the ceilings alone.",
+                             .bad = "A release that came after this program",
+                             .good = "onnxruntime=1.14",
+                             .fix = "Load the model with that release to be sure"};
+
+}  // namespace onnxcompat::rules

@@ -1,0 +1,32 @@
+#include "report/json.h"
+
+namespace onnxcompat {
+namespace {
+
+/// One object a line: a header, each model as it is in the JSON report, the totals. Lines can be
+/// cut, joined and streamed.
+std::string write_jsonl(const Report& report, const FormatOptions&) {
+  Json header;
+  header["type"] = "run";
+  header["schema_version"] = kReportSchemaVersion;
+  header["tool"] = json_of_tool(report);
+  header["command"] = report.command;
+  std::string out = header.dump() + "\n";
+  for (const ModelReport& model : report.models) {
+    Json line;
+    line["type"] = "model";
+    line.update(json_of(model));
+    out += line.dump() + "\n";
+  }
+  Json summary;
+  summary["type"] = "summary";
+  summary.update(json_of(totals_of(report)));
+  return out + summary.dump() + "\n";
+}
+
+}  // namespace
+
+extern const ReportFormat jsonl_format;
+const ReportFormat jsonl_format{"jsonl", "the JSON report, one object a line", write_jsonl};
+
+}  // namespace onnxcompat

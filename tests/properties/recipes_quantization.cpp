@@ -1,0 +1,110 @@
+// QuantizeLinear, DequantizeLinear, QLinearMatMul.
+
+#include <algorithm>
+
+#include "properties/generator.h"
+
+namespace onnxcompat::properties {
+namespace {
+
+const std::vector<double> kScales{0.5, 0.25, 1.0, 2.0, 0.1, 0.3};
+
+/// Dims of the scale: one for all, one a slice of an axis, or one a block of an axis.
+Dims scale_dims(Draft& d, const Dims& dims) {
+  Random& r = d.random();
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  if (!d.has("axis") || rank == 0 || r.chance(40)) return r.chance(80) ? Dims{} : Dims{1};
+  const std::int64_t axis = d.axis(rank, true);
+  const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+  if (axis != 1 || r.chance(50)) d.set("axis", axis);
+  if (d.has("block_size") && r.chance(40)) {
+    const std::int64_t block = r.integer(1, std::max<std::int64_t>(dims[at], 1));
+    d.set("block_size", block);
+    Dims own = dims;
+    own[at] = (dims[at] + block - 1) / block;
+    return own;
+  }
+  return {dims[at]};
+}
+
+bool is_float8(DataType t) { return t >= DataType::float8e4m3fn && t <= DataType::float8e5m2fnuz; }
+
+Tensor zero_point(Draft& d, DataType t, const Dims& dims) {
+  if (is_float8(t) || t == DataType::float4e2m1 || t == DataType::int32) {
+    return Tensor(t, dims);
+  }
+  return d.chosen(t, dims, {0, 1, 2, 3});
+}
+
+void quantize(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const auto& schema = *d.result().schema;
+  Dims dims = d.dims(0, 3);
+  for (auto& x : dims) x = std::max<std::int64_t>(x, 1);
+  const Dims scale = scale_dims(d, dims);
+  const DataType x = d.type(schema.inputs[0].type_str);
+  const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
+                         ? DataType::float32
+                         : d.type(schema.inputs[1].type_str);
+  d.data(x, dims);
+  d.give(d.chosen(s, scale, kScales));
+  const DataType y = d.type(schema.inputs[2].type_str);
+  if (r.chance(65)) {
+    d.give(zero_point(d, y, scale));
+  } else if (d.has("output_dtype") && r.chance(60)) {
+    d.set("output_dtype", static_cast<std::int64_t>(y));
+  }
+  d.maybe("saturate", r.integer(0, 1), 30);
+  if (r.chance(25)) {
+    d.set("precision", static_cast<std::int64_t>(r.of({DataType::float32, DataType::float16})));
+  }
+}
+
+void dequantize(Draft& d) {
+  Random& r = d.random();
+  const auto& schema = *d.result().schema;
+  Dims dims = d.dims(0, 3);
+  for (auto& x : dims) x = std::max<std::int64_t>(x, 1);
+  const Dims scale = scale_dims(d, dims);
+  const DataType x = d.type(schema.inputs[0].type_str);
+  const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
+                         ? DataType::float32
+                         : d.type(schema.inputs[1].type_str);
+  d.data(x, dims);
+  d.give(d.chosen(s, scale, kScales));
+  if (r.chance(60)) d.give(zero_point(d, x, scale));
+  if (r.chance(30)) {
+    d.set("output_dtype", static_cast<std::int64_t>(r.of({DataType::float32, DataType::float16})));
+  }
+}
+
+void q_mat_mul(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const auto& schema = *d.result().schema;
+  const std::int64_t m = r.integer(1, 3), k = r.integer(1, 4), n = r.integer(1, 3);
+  const DataType a = d.type("T1"), b = d.type("T2"), y = d.type("T3");
+  const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
+                         ? DataType::float32
+                         : d.type(schema.inputs[1].type_str);
+  const auto scale = [&] { d.give(d.chosen(s, {}, {0.5, 0.25, 1.0})); };
+  d.data(a, {m, k});
+  scale();
+  d.give(zero_point(d, a, {}));
+  d.data(b, {k, n});
+  scale();
+  d.give(zero_point(d, b, {}));
+  scale();
+  d.give(zero_point(d, y, {}));
+}
+
+}  // namespace
+
+void add_quantization(Recipes& r) {
+  r["QuantizeLinear"] = quantize;
+  r["DequantizeLinear"] = dequantize;
+  r["QLinearMatMul"] = q_mat_mul;
+}
+
+}  // namespace onnxcompat::properties

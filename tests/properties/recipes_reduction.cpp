@@ -1,0 +1,117 @@
+// Reductions, softmax, orders and sums along an axis.
+
+#include <algorithm>
+
+#include "properties/generator.h"
+
+namespace onnxcompat::properties {
+namespace {
+
+/// Some of the axes of a tensor of that rank.
+Ints some_axes(Draft& d, std::int64_t rank, bool negative) {
+  Ints axes;
+  for (std::int64_t i = 0; i < rank; ++i) {
+    if (d.random().chance(50)) axes.push_back(negative && d.random().chance(40) ? i - rank : i);
+  }
+  if (axes.empty() && rank > 0) axes.push_back(d.axis(rank, negative));
+  return axes;
+}
+
+void reduce(Draft& d) {
+  Random& r = d.random();
+  if (d.op() != "ReduceMax" && d.op() != "ReduceMin") d.tame();
+  const Dims dims = d.dims(1, 4);
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  const DataType t = d.type("T");
+  if (d.op() == "ReduceLogSum" || d.op() == "ReduceProd") {
+    d.give(d.ranged(t, dims, 1, 3));
+  } else {
+    d.data(t, dims);
+  }
+  d.maybe("keepdims", r.integer(0, 1));
+  const bool given = r.chance(75);
+  if (d.has("axes")) {
+    if (given) d.set("axes", some_axes(d, rank, d.negative_axes()));
+    return;
+  }
+  d.maybe("noop_with_empty_axes", r.integer(0, 1), 40);
+  if (given) {
+    d.parameter(some_axes(d, rank, true));
+  } else if (r.chance(30)) {
+    d.parameter(Ints{});
+  }
+}
+
+void arg(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  Dims dims = d.dims(1, 4);
+  for (auto& x : dims) x = std::max<std::int64_t>(x, 1);
+  d.data(d.type("T"), dims);
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  if (r.chance(80)) d.set("axis", d.axis(rank, d.negative_axes()));
+  d.maybe("keepdims", r.integer(0, 1));
+  d.maybe("select_last_index", r.integer(0, 1), 40);
+}
+
+void top_k(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  Dims dims = d.dims(1, 3);
+  for (auto& x : dims) x = std::max<std::int64_t>(x, 1);
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  const std::int64_t axis = d.axis(rank, d.negative_axes());
+  const std::int64_t size = dims[static_cast<std::size_t>(axis < 0 ? axis + rank : axis)];
+  const std::int64_t k = r.integer(1, size);
+  d.data(d.type("T"), dims);
+  if (axis == rank - 1 && r.chance(50) && d.negative_axes()) {
+    // the default
+  } else {
+    d.set("axis", axis);
+  }
+  if (d.has("k")) {
+    d.set("k", k);
+  } else {
+    d.parameter(Ints{k});
+  }
+  d.maybe("largest", r.integer(0, 1), 50);
+  d.maybe("sorted", std::int64_t{1}, 30);
+  d.outputs({100, 100});
+}
+
+void softmax(Draft& d) {
+  d.tame();
+  const Dims dims = d.dims(1, 4);
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  d.data(d.type("T"), dims);
+  // The axis that is taken for granted must exist.
+  if (d.random().chance(70) || (d.since() < 13 && rank < 2)) {
+    d.set("axis", d.axis(rank, d.negative_axes()));
+  }
+}
+
+void cumulate(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const Dims dims = d.dims(1, 4);
+  d.data(d.type("T"), dims);
+  const std::int64_t axis = d.axis(static_cast<std::int64_t>(dims.size()), true);
+  d.parameter(Ints{axis}, d.type("T2"), true);
+  d.maybe("exclusive", r.integer(0, 1), 50);
+  d.maybe("reverse", r.integer(0, 1), 50);
+}
+
+}  // namespace
+
+void add_reductions(Recipes& r) {
+  for (const char* op : {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
+                         "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"}) {
+    r[op] = reduce;
+  }
+  for (const char* op : {"ArgMax", "ArgMin"}) r[op] = arg;
+  r["TopK"] = top_k;
+  for (const char* op : {"Softmax", "LogSoftmax", "Hardmax"}) r[op] = softmax;
+  r["CumSum"] = cumulate;
+}
+
+}  // namespace onnxcompat::properties

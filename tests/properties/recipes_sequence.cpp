@@ -1,0 +1,119 @@
+// Recurrent networks and attention.
+
+#include <limits>
+
+#include "properties/generator.h"
+
+namespace onnxcompat::properties {
+namespace {
+
+void recurrent(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::string direction = r.of({"forward", "reverse", "bidirectional"});
+  const std::int64_t directions = direction == "bidirectional" ? 2 : 1;
+  const std::int64_t gates = d.op() == "LSTM" ? 4 : d.op() == "GRU" ? 3 : 1;
+  const std::int64_t seq = r.integer(1, 3), batch = r.integer(1, 2), in = r.integer(1, 2),
+                     hidden = r.integer(1, 2);
+  const bool batch_first = d.has("layout") && r.chance(50);
+  const DataType t = d.type("T");
+  d.data(t, batch_first ? Dims{batch, seq, in} : Dims{seq, batch, in});
+  d.data(t, {directions, gates * hidden, in});
+  d.data(t, {directions, gates * hidden, hidden});
+  const auto last = r.integer(2, d.op() == "LSTM" ? 7 : 5);
+  const Dims state =
+      batch_first ? Dims{batch, directions, hidden} : Dims{directions, batch, hidden};
+  for (std::int64_t i = 3; i <= last; ++i) {
+    if (r.chance(40)) {
+      d.skip();
+    } else if (i == 3) {
+      d.data(t, {directions, 2 * gates * hidden});
+    } else if (i == 4) {
+      d.parameter(d.ranged(DataType::int32, {batch}, 1, static_cast<double>(seq)));
+    } else if (i == 7) {
+      d.data(t, {directions, 3 * hidden});
+    } else {
+      d.data(t, state);
+    }
+  }
+  d.set("hidden_size", hidden);
+  if (direction != "forward" || r.chance(30)) d.set("direction", direction);
+  if (batch_first || r.chance(20)) d.set("layout", std::int64_t{batch_first});
+  d.maybe("linear_before_reset", r.integer(0, 1), 50);
+  d.maybe("input_forget", std::int64_t{0}, 20);
+  d.maybe("clip", 2.0F, 20);
+  if (d.op() == "LSTM") {
+    d.outputs({70, 60, 60});
+  } else {
+    d.outputs({70, 60});
+  }
+  if (d.result().outputs.empty()) d.result().outputs = {true};
+  if (d.has("output_sequence")) {
+    d.set("output_sequence", std::int64_t{d.result().outputs[0]});
+  }
+}
+
+void attention(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::int64_t batch = r.integer(1, 2), kv_heads = r.integer(1, 2),
+                     heads = kv_heads * r.integer(1, 2), queries = r.integer(1, 3),
+                     keys = r.integer(2, 4), size = 2;
+  const bool flat = r.chance(40);
+  const DataType t1 = d.type("T1");
+  const DataType t2 = d.type("T2");
+  const auto shaped = [&](std::int64_t n, std::int64_t length) {
+    return flat ? Dims{batch, length, n * size} : Dims{batch, n, length, size};
+  };
+  d.data(t1, shaped(heads, queries));
+  d.data(t1, shaped(kv_heads, keys));
+  d.data(t2, shaped(kv_heads, keys));
+  if (flat) {
+    d.set("q_num_heads", heads);
+    d.set("kv_num_heads", kv_heads);
+  }
+  const bool past = r.chance(30);
+  const std::int64_t before = past ? r.integer(1, 2) : 0;
+  const bool padded = d.since() >= 24 && !past && r.chance(40);
+  const bool mask = r.chance(50);
+  if (mask) {
+    Dims dims{queries, keys + before};
+    if (d.since() >= 24 && r.chance(30) && !padded) dims[1] -= 1;
+    if (r.chance(50)) {
+      d.data(DataType::boolean, dims);
+    } else {
+      d.data(t1, dims);
+    }
+  } else if (past || padded) {
+    d.skip();
+  }
+  if (past) {
+    d.data(t1, {batch, kv_heads, before, size});
+    d.data(t2, {batch, kv_heads, before, size});
+  }
+  if (padded) {
+    if (!past) {
+      d.skip();
+      d.skip();
+    }
+    d.parameter(d.ranged(DataType::int64, {batch}, 1, static_cast<double>(keys)));
+  }
+  d.maybe("is_causal", r.integer(0, 1), 50);
+  d.maybe("scale", 0.5F, 30);
+  d.maybe("softcap", 2.0F, 30);
+  if (r.chance(40)) {
+    d.set("qk_matmul_output_mode", r.integer(0, 3));
+    d.outputs({100, past ? 100 : 0, past ? 100 : 0, 100});
+  } else {
+    d.outputs({100, past ? 60 : 0, past ? 60 : 0});
+  }
+}
+
+}  // namespace
+
+void add_sequences(Recipes& r) {
+  for (const char* op : {"RNN", "GRU", "LSTM"}) r[op] = recurrent;
+  r["Attention"] = attention;
+}
+
+}  // namespace onnxcompat::properties

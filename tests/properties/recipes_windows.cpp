@@ -1,0 +1,314 @@
+// Convolutions, pooling, resizing and other windows over space.
+
+#include <algorithm>
+
+#include "properties/generator.h"
+
+namespace onnxcompat::properties {
+namespace {
+
+/// Spatial dims with a window that fits into them.
+struct Space {
+  Dims dims, kernel, strides, dilations, pads;
+};
+
+Space space(Draft& d, bool dilated) {
+  Random& r = d.random();
+  Space s;
+  const std::int64_t n = r.integer(1, 2);
+  for (std::int64_t i = 0; i < n; ++i) {
+    s.kernel.push_back(r.integer(1, 3));
+    s.dilations.push_back(dilated && r.chance(40) ? 2 : 1);
+    s.strides.push_back(r.integer(1, 3));
+    s.dims.push_back((s.kernel.back() - 1) * s.dilations.back() + 1 + r.integer(0, 4));
+  }
+  for (std::int64_t i = 0; i < 2 * n; ++i) {
+    // Padding stays within the window.
+    s.pads.push_back(r.integer(0, s.kernel[static_cast<std::size_t>(i % n)] - 1));
+  }
+  return s;
+}
+
+/// Explicit pads, one of the automatic ways, or none.
+void padding(Draft& d, const Space& s) {
+  Random& r = d.random();
+  const auto roll = r.integer(0, 9);
+  if (roll < 4) {
+    d.set("pads", s.pads);
+  } else if (roll < 7) {
+    d.set("auto_pad", std::string(r.of({"SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"})));
+  }
+}
+
+Dims image(Draft& d, std::int64_t channels, const Dims& spatial) {
+  Dims dims{d.random().integer(1, 2), channels};
+  dims.insert(dims.end(), spatial.begin(), spatial.end());
+  return dims;
+}
+
+void pool(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const Space s = space(d, d.has("dilations"));
+  d.data(d.type("T"), image(d, r.integer(1, 2), s.dims));
+  d.set("kernel_shape", s.kernel);
+  d.maybe("strides", s.strides, 70);
+  if (std::ranges::any_of(s.dilations, [](auto x) { return x != 1; }) || r.chance(30)) {
+    d.set("dilations", s.dilations);
+  }
+  padding(d, s);
+  d.maybe("ceil_mode", r.integer(0, 1), 50);
+  d.maybe("count_include_pad", r.integer(0, 1), 50);
+  d.maybe("storage_order", r.integer(0, 1), 30);
+  if (d.op() == "LpPool") {
+    if (d.since() == 1) {
+      d.maybe("p", r.of({1.0F, 2.0F, 3.0F}));
+    } else {
+      d.maybe("p", r.integer(1, 3));
+    }
+  }
+  if (d.op() == "MaxPool") d.outputs({100, 30});
+}
+
+void global_pool(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  Dims spatial(static_cast<std::size_t>(r.integer(1, 2)));
+  for (auto& x : spatial) x = r.integer(1, 4);
+  d.data(d.type("T"), image(d, r.integer(1, 3), spatial));
+  if (d.since() == 1) {
+    d.maybe("p", r.of({1.0F, 2.0F, 3.0F}));
+  } else {
+    d.maybe("p", r.integer(1, 3));
+  }
+}
+
+void conv(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool deform = d.op() == "DeformConv";
+  const bool transposed = d.op() == "ConvTranspose";
+  Space s = space(d, true);
+  while (deform && s.dims.size() != 2) s = space(d, true);
+  const std::int64_t group = r.integer(1, 2);
+  const std::int64_t in = group * r.integer(1, 2);
+  const std::int64_t out = group * r.integer(1, 2);
+  const DataType t = d.type("T");
+  const Dims x = image(d, in, s.dims);
+  d.data(t, x);
+  Dims w = transposed ? Dims{in, out / group} : Dims{out, in / group};
+  w.insert(w.end(), s.kernel.begin(), s.kernel.end());
+  d.data(t, w);
+  if (deform) {
+    Dims offset{x[0], 2 * s.kernel[0] * s.kernel[1]};
+    for (std::size_t i = 0; i < 2; ++i) {
+      offset.push_back((s.dims[i] - (s.kernel[i] - 1) * s.dilations[i] - 1) / s.strides[i] + 1);
+    }
+    d.give(d.ranged(t, offset, -1, 1));
+  }
+  if (r.chance(50)) d.data(t, {out});
+  if (group != 1 || r.chance(30)) d.set("group", group);
+  d.maybe("kernel_shape", s.kernel, 50);
+  const bool strided = deform || r.chance(70);
+  if (strided) d.set("strides", s.strides);
+  const bool dilated = std::ranges::any_of(s.dilations, [](auto v) { return v != 1; });
+  if (deform) {
+    d.set("dilations", s.dilations);
+    return;
+  }
+  if (dilated) d.set("dilations", s.dilations);
+  if (dilated || transposed) {
+    if (r.chance(50)) d.set("pads", s.pads);
+    if (transposed && r.chance(30) && strided) {
+      Ints extra = s.strides;
+      for (auto& v : extra) v = r.integer(0, v - 1);
+      d.set("output_padding", extra);
+    }
+  } else {
+    padding(d, s);
+  }
+}
+
+void roi_pool(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool align = d.op() == "RoiAlign";
+  const DataType t = d.type(align ? "T1" : "T");
+  const std::int64_t batch = r.integer(1, 2);
+  d.data(t, {batch, r.integer(1, 2), 5, 6});
+  const std::int64_t rois = r.integer(1, 3);
+  Tensor boxes = d.ranged(t, {rois, align ? 4 : 5}, 0, 5);
+  const auto order = [&](auto values) {
+    const std::size_t width = align ? 4 : 5;
+    const std::size_t first = align ? 0 : 1;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(rois); ++i) {
+      auto* box = &values[i * width];
+      using T = std::remove_reference_t<decltype(*box)>;
+      if (!align) box[0] = static_cast<T>(static_cast<float>(r.integer(0, batch - 1)));
+      for (std::size_t k = first; k < first + 2; ++k) {
+        if (static_cast<float>(box[k]) > static_cast<float>(box[k + 2]))
+          std::swap(box[k], box[k + 2]);
+      }
+    }
+  };
+  if (t == DataType::float32) order(boxes.mutable_data<float>());
+  if (t == DataType::float64) order(boxes.mutable_data<double>());
+  if (t == DataType::float16) order(boxes.mutable_data<executor::Half>());
+  if (t == DataType::bfloat16) order(boxes.mutable_data<executor::BFloat16>());
+  d.give(std::move(boxes));
+  d.maybe("spatial_scale", r.of({1.0F, 0.5F, 0.25F}));
+  if (!align) return d.set("pooled_shape", Ints{r.integer(1, 3), r.integer(1, 3)});
+  d.give(d.ranged(DataType::int64, {rois}, 0, static_cast<double>(batch - 1)));
+  d.maybe("mode", std::string(r.of({"avg", "max"})));
+  d.maybe("output_height", r.integer(1, 3));
+  d.maybe("output_width", r.integer(1, 3));
+  d.maybe("sampling_ratio", r.integer(0, 2));
+  d.maybe("coordinate_transformation_mode", std::string(r.of({"half_pixel", "output_half_pixel"})));
+}
+
+void max_unpool(Draft& d) {
+  Random& r = d.random();
+  const DataType t = d.type("T1");
+  const Dims dims{1, r.integer(1, 2), 2, 2};
+  d.data(t, dims);
+  Tensor index(DataType::int64, dims);
+  auto values = index.mutable_data<std::int64_t>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t cell = i % 4;
+    values[i] = static_cast<std::int64_t>(i / 4 * 16 + cell / 2 * 8 + cell % 2 * 2) +
+                r.of<std::int64_t>({0, 1, 4, 5});
+  }
+  d.give(std::move(index));
+  d.set("kernel_shape", Ints{2, 2});
+  d.set("strides", Ints{2, 2});
+}
+
+void grid_sample(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool old_names = d.since() < 20;
+  const bool volume = !old_names && r.chance(30);
+  Dims x{1, r.integer(1, 2), r.integer(2, 4), r.integer(2, 4)};
+  Dims grid{1, r.integer(1, 3), r.integer(1, 3), 2};
+  if (volume) {
+    x.push_back(r.integer(2, 3));
+    grid = {1, 2, r.integer(1, 2), 2, 3};
+  }
+  d.data(d.type("T1"), x);
+  d.give(d.ranged(d.type("T2"), grid, -1.2, 1.2));
+  std::string mode =
+      old_names ? r.of({"bilinear", "nearest", "bicubic"}) : r.of({"linear", "nearest", "cubic"});
+  if (volume && mode == "cubic") mode = "linear";
+  if (r.chance(70)) d.set("mode", mode);
+  d.maybe("padding_mode", std::string(r.of({"zeros", "border", "reflection"})));
+  d.maybe("align_corners", r.integer(0, 1));
+}
+
+void resize(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool from_11 = d.since() >= 11;
+  std::string mode = r.of({"nearest", "nearest", "linear", "cubic"});
+  if (!from_11 && mode == "cubic") mode = "linear";
+  const Dims dims{1, 1, r.integer(2, 4), r.integer(2, 4)};
+  const DataType t = d.type(from_11 ? "T1" : "T");
+  d.data(t, dims);
+  const bool with_axes = d.has("axes") && r.chance(40);
+  const std::vector<double> factors{0.5, 0.75, 1.0, 1.5, 2.0, 2.6};
+  const float h = static_cast<float>(r.of(factors));
+  const float w = static_cast<float>(r.of(factors));
+  const Floats scales = with_axes ? Floats{h, w} : Floats{1, 1, h, w};
+  const auto give_scales = [&](const Floats& list) {
+    Tensor s(DataType::float32, {static_cast<std::int64_t>(list.size())});
+    std::ranges::copy(list, s.mutable_data<float>().begin());
+    d.parameter(std::move(s));
+  };
+  if (mode != "nearest" || r.chance(50)) d.set("mode", mode);
+  if (!from_11) return give_scales(scales);
+
+  std::string coordinates =
+      r.of({"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"});
+  if (d.since() == 11 && r.chance(20) && mode == "nearest") coordinates = "tf_half_pixel_for_nn";
+  if (d.since() >= 19 && r.chance(30)) coordinates = "half_pixel_symmetric";
+  if (coordinates != "half_pixel" || r.chance(50)) {
+    d.set("coordinate_transformation_mode", coordinates);
+  }
+  d.maybe("nearest_mode",
+          std::string(r.of({"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})));
+  d.maybe("cubic_coeff_a", r.of({-0.5F, -0.75F}), 30);
+  d.maybe("exclude_outside", r.integer(0, mode == "cubic" ? 1 : 0), 30);
+  if (with_axes) d.set("axes", r.chance(50) ? Ints{2, 3} : Ints{-2, -1});
+  if (mode != "nearest") d.maybe("antialias", r.integer(0, 1), 40);
+  const bool by_sizes = r.chance(40);
+  if (d.since() == 11) {
+    d.parameter(Tensor(DataType::float32, {0}));
+  } else {
+    d.skip();
+  }
+  if (!by_sizes) return give_scales(scales);
+  if (d.since() == 11) {
+    d.parameter(Tensor(DataType::float32, {0}));
+  } else {
+    d.skip();
+  }
+  const Ints sizes{r.integer(1, 7), r.integer(1, 7)};
+  d.parameter(with_axes ? sizes : Ints{1, 1, sizes[0], sizes[1]});
+  d.maybe("keep_aspect_ratio_policy", std::string(r.of({"stretch", "not_larger", "not_smaller"})),
+          40);
+}
+
+void upsample(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const Dims dims{1, r.integer(1, 2), r.integer(1, 3), r.integer(1, 3)};
+  d.data(d.type("T"), dims);
+  const float h = r.of({1.0F, 2.0F, 1.5F, 3.0F});
+  const float w = r.of({1.0F, 2.0F, 1.5F});
+  const bool old_names = d.since() == 1;
+  d.maybe("mode", std::string(r.of({"nearest", old_names ? "bilinear" : "linear"})));
+  if (old_names) {
+    d.set("height_scale", h);
+    d.set("width_scale", w);
+  } else if (d.has("scales")) {
+    d.set("scales", Floats{1, 1, h, w});
+  } else {
+    Tensor s(DataType::float32, {4});
+    std::ranges::copy(Floats{1, 1, h, w}, s.mutable_data<float>().begin());
+    d.parameter(std::move(s));
+  }
+}
+
+void dft(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool inverse = r.chance(30);
+  const bool onesided = !inverse && r.chance(30);
+  const Dims dims{1, r.integer(2, 4), r.integer(2, 4), onesided ? 1 : r.integer(1, 2)};
+  d.data(d.type("T1"), dims);
+  const bool length = r.chance(40);
+  if (length) d.parameter(Ints{r.integer(2, 5)}, d.type("T2"), true);
+  d.maybe("inverse", std::int64_t{inverse ? 1 : 0}, inverse ? 100 : 30);
+  d.maybe("onesided", std::int64_t{onesided ? 1 : 0}, onesided ? 100 : 30);
+  const std::int64_t axis = r.chance(50) ? r.integer(1, 2) : r.integer(-3, -2);
+  if (r.chance(30)) return;
+  if (d.has("axis")) return d.set("axis", axis);
+  if (!length) d.skip();
+  d.parameter(Ints{axis}, DataType::int64, true);
+}
+
+}  // namespace
+
+void add_windows(Recipes& r) {
+  for (const char* op : {"AveragePool", "MaxPool", "LpPool"}) r[op] = pool;
+  for (const char* op : {"GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"}) r[op] = global_pool;
+  for (const char* op : {"Conv", "ConvTranspose", "DeformConv"}) r[op] = conv;
+  r["MaxRoiPool"] = roi_pool;
+  r["RoiAlign"] = roi_pool;
+  r["MaxUnpool"] = max_unpool;
+  r["GridSample"] = grid_sample;
+  r["Resize"] = resize;
+  r["Upsample"] = upsample;
+  r["DFT"] = dft;
+}
+
+}  // namespace onnxcompat::properties
