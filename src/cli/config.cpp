@@ -248,6 +248,9 @@ Result<const Config*> Configs::of(const std::string& model) {
     }
     if (file.empty()) return &none_;
   }
+  // As a reader would name it from here.
+  std::error_code unnamed;
+  if (const fs::path near = fs::proximate(file, unnamed); !unnamed && !near.empty()) file = near;
   if (const auto known = read_.find(file); known != read_.end()) return &known->second;
   auto config = read_config(file);
   if (!config) return std::unexpected(config.error());

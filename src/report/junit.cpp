@@ -49,17 +49,20 @@ struct Case {
   std::string output;   ///< what is worth knowing of one that passed
 };
 
+/// Line breaks of a name are escaped here, before the text is taken apart at ours.
 void append_finding(std::string& text, const Finding& finding) {
-  text += fmt::format("{} {} {}: {}\n", name_of(finding.severity), finding.rule, finding.name,
-                      finding.message);
-  if (!finding.location.path.empty()) text += fmt::format("  at {}\n", finding.location.path);
-  if (!finding.hint.empty()) text += fmt::format("  help: {}\n", finding.hint);
+  text += fmt::format("{} {} {}: {}\n", name_of(finding.severity), printable(finding.rule),
+                      finding.name, printable(finding.message));
+  if (!finding.location.path.empty()) {
+    text += fmt::format("  at {}\n", printable(finding.location.path));
+  }
+  if (!finding.hint.empty()) text += fmt::format("  help: {}\n", printable(finding.hint));
 }
 
 std::vector<Case> cases_of(const ModelReport& model) {
   std::vector<Case> cases;
   Case valid{"valid", {}, {}, {}};
-  if (model.verdict == "unreadable") valid.error = model.error;
+  if (model.verdict == "unreadable") valid.error = printable(model.error);
   std::string& told = model.verdict == "invalid" ? valid.failure : valid.output;
   for (const Finding& finding : model.findings) append_finding(told, finding);
   cases.push_back(std::move(valid));
@@ -67,7 +70,7 @@ std::vector<Case> cases_of(const ModelReport& model) {
     Case one{"target " + target.target, {}, {}, {}};
     std::string& why = target.compatible ? one.output : one.failure;
     for (const Finding& finding : target.blockers) append_finding(why, finding);
-    if (target.convertible) why += target.convert_note + "\n";
+    if (target.convertible) why += printable(target.convert_note) + "\n";
     cases.push_back(std::move(one));
   }
   if (model.conversion) {
@@ -78,7 +81,7 @@ std::vector<Case> cases_of(const ModelReport& model) {
   const auto proof_case = [&](std::string name, const ProofReport& proof) {
     Case one{std::move(name), {}, {}, {}};
     (proof.verdict == "differs" ? one.failure : one.output) =
-        fmt::format("{} {}\n", proof.verdict, proof.reason);
+        fmt::format("{} {}\n", proof.verdict, printable(proof.reason));
     cases.push_back(std::move(one));
   };
   if (model.conversion && model.conversion->proof) proof_case("proof", *model.conversion->proof);
