@@ -79,10 +79,10 @@ int first_version(const OpSchema& schema) {
   return op_history(schema.domain, schema.name).front().since_version;
 }
 
-/// Is the whole type parameter younger than the operator? Then another one stood for it before.
-bool is_younger(const ContributedConstraint& constraint) {
-  return std::ranges::all_of(constraint.types,
-                             [](const ContributedType& type) { return type.since != 0; });
+/// The release in which the type parameter got its name: what it allowed from then on, another
+/// parameter may have allowed before. 0: as old as the operator.
+ReleaseSeries birth(const ContributedConstraint& constraint) {
+  return std::ranges::min_element(constraint.types, {}, &ContributedType::since)->since;
 }
 
 std::string release_text(ReleaseSeries series) {
@@ -439,11 +439,14 @@ class RuntimeCheck {
                       const std::vector<Actual>& values) {
     for (const Actual& value : values) {
       const ContributedConstraint* constraint = schema.constraint(value.type_str);
-      if (constraint == nullptr || value.type.empty() || is_younger(*constraint)) continue;
+      if (constraint == nullptr || constraint->types.empty() || value.type.empty()) continue;
       const std::string spelled =
           data_type_named(value.type) ? fmt::format("tensor({})", value.type) : value.type;
       const auto known = std::ranges::find(constraint->types, spelled, &ContributedType::type);
-      if (known == constraint->types.end() || known->since <= kernels_.series()) continue;
+      if (known == constraint->types.end() || known->since <= kernels_.series() ||
+          known->since == birth(*constraint)) {
+        continue;
+      }
       add(rules::contributed_signature, place,
           fmt::format("{} takes {} as {} since {}, {} is older", name, value.type, value.formal,
                       release_text(known->since), target_.spec),

@@ -119,15 +119,17 @@ LoadEvidence KernelTable::measured(std::string_view domain, std::string_view op,
 }
 
 bool KernelTable::knows_element(std::string_view element) const {
+  bool any_types = false;
   for (const KernelOperatorRow& row : tables::kernel_operators) {
     for (const Kernel& kernel : row.kernels) {
       if (series_ < kernel.from || kernel.until < series_) continue;
       for (const KernelTypes& types : kernel.types) {
+        any_types = true;
         if (std::ranges::count(types.types, element)) return true;
       }
     }
   }
-  return false;
+  return !any_types;
 }
 
 bool KernelTable::has_model_functions() const { return series_ >= tables::model_functions_from; }

@@ -142,7 +142,7 @@ class KernelTable {
   LoadEvidence measured(std::string_view domain, std::string_view op, int since,
                         std::string_view inputs) const;
 
-  /// Does any kernel take the element type?
+  /// Does any kernel take the element type? True where the tables hold no types of the release.
   bool knows_element(std::string_view element) const;
 
   /// Does the release run functions that a model defines?
