@@ -334,11 +334,12 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
       const OpSchema* first = first_version(domain, op);
       if (way.expansion == nullptr) {
         const std::string_view reason = registry_.inexpressible(domain, op);
-        refuse(place, fmt::format("{}-{}-0", op, first->since_version),
-               fmt::format("operator {}-{} does not exist at opset {} of {}{}{}", op,
-                           first->since_version, target, display_domain(domain),
-                           reason.empty() ? "" : ", and ", reason),
-               fmt::format("convert to opset {} or newer", first->since_version));
+        refuse(
+            place, fmt::format("{}-{}-0", op, first->since_version),
+            fmt::format("operator {}-{} does not exist at opset {} of {}, and {}", op,
+                        first->since_version, target, display_domain(domain),
+                        reason.empty() ? "no exact rewrite into older operators is known" : reason),
+            fmt::format("convert to opset {} or newer", first->since_version));
         break;
       }
       const int written = std::min(first->since_version - 1, 13);

@@ -116,11 +116,14 @@ template <class T>
 void multiply(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T> b, T* c,
               std::int64_t c_stride, bool accumulate) {
   if (m == 0 || n == 0) return;
-  for (std::int64_t i = 0; i < m && !accumulate; ++i) std::fill_n(c + i * c_stride, n, T{0});
-  if (k == 0) return;
+  const auto clear = [&] {
+    for (std::int64_t i = 0; i < m && !accumulate; ++i) std::fill_n(c + i * c_stride, n, T{0});
+  };
+  if (k == 0) return clear();
   if constexpr (std::is_same_v<T, float>) {
     // A few rows against many: the library would first rearrange all of b.
     if (m <= kFewRows && b.transposed && !a.transposed && k >= kFewRows) {
+      clear();
       parallel_for(n, m * k, [&](std::int64_t begin, std::int64_t end) {
         simd::multiply_rows(m, end - begin, k, a.data, a.stride, b.data + begin * b.stride,
                             b.stride, c + begin, c_stride);
@@ -128,6 +131,7 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matri
       return;
     }
     if (m <= kFewRows / 4 && !b.transposed && !a.transposed) {
+      clear();
       parallel_for(n, m * k, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = 0; i < m; ++i) {
           for (std::int64_t p = 0; p < k; ++p) {
@@ -146,13 +150,13 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matri
   if (fits && work > kSmall && library().get<T>() != nullptr) {
     set_library_threads();
     const Gemm<T> gemm = library().get<T>();
-    // c was cleared above, so beta is 1 either way.
     gemm(kRowMajor, a.transposed ? kTranspose : kNoTranspose,
          b.transposed ? kTranspose : kNoTranspose, static_cast<int>(m), static_cast<int>(n),
          static_cast<int>(k), T{1}, a.data, static_cast<int>(a.stride), b.data,
-         static_cast<int>(b.stride), T{1}, c, static_cast<int>(c_stride));
+         static_cast<int>(b.stride), accumulate ? T{1} : T{0}, c, static_cast<int>(c_stride));
     return;
   }
+  clear();
   multiply_here(m, n, k, a, b, c, c_stride);
 }
 

@@ -110,34 +110,38 @@ ONNXCOMPAT_INLINE void each(const float* x, std::int64_t stride, float* y, std::
   }
 }
 
-using Lanes = float __attribute__((vector_size(4 * kLanes)));
+/// As wide as a register of the wider instruction set: wider ones are taken apart in memory.
+using Eight = float __attribute__((vector_size(32)));
 
-ONNXCOMPAT_INLINE void load(const float* from, Lanes& to) { std::memcpy(&to, from, sizeof(to)); }
+ONNXCOMPAT_INLINE void load(const float* from, Eight& to) { std::memcpy(&to, from, sizeof(to)); }
 
 /// kRows rows of a with one row of b.
 template <int kRows>
 ONNXCOMPAT_INLINE void dots(std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
                             float* c, std::int64_t c_stride) {
-  Lanes sums[kRows] = {};
+  Eight low[kRows] = {}, high[kRows] = {};
   std::int64_t p = 0;
   for (; p + kLanes <= k; p += kLanes) {
-    Lanes right;
-    load(b + p, right);
+    Eight b_low, b_high;
+    load(b + p, b_low);
+    load(b + p + 8, b_high);
     for (int i = 0; i < kRows; ++i) {
-      Lanes left;
-      load(a + i * a_stride + p, left);
-      sums[i] += left * right;
+      Eight a_low, a_high;
+      load(a + i * a_stride + p, a_low);
+      load(a + i * a_stride + p + 8, a_high);
+      low[i] += a_low * b_low;
+      high[i] += a_high * b_high;
     }
   }
   for (int i = 0; i < kRows; ++i) {
     float rest = 0;
     for (std::int64_t q = p; q < k; ++q) rest += a[i * a_stride + q] * b[q];
-    float lanes[kLanes];
-    std::memcpy(lanes, &sums[i], sizeof(lanes));
-    for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
-      for (std::int64_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
-    }
-    c[i * c_stride] += lanes[0] + rest;
+    const Eight both = low[i] + high[i];
+    float lanes[8];
+    std::memcpy(lanes, &both, sizeof(lanes));
+    const float sum = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+                      ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+    c[i * c_stride] += sum + rest;
   }
 }
 
