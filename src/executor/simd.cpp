@@ -42,7 +42,7 @@ ONNXCOMPAT_INLINE double exp_of(double x) {
 ONNXCOMPAT_INLINE double sigmoid_of(double x) { return 1 / (1 + exp_of(-x)); }
 
 ONNXCOMPAT_INLINE double tanh_of(double x) {
-  const double small = x - x * x * x * (1.0 / 3 - x * x * (2.0 / 15));
+  const double small = x * (1 - x * x * (1.0 / 3 - x * x * (2.0 / 15)));  // keeps the sign of 0
   const double large = 1 - 2 / (1 + exp_of(2 * x));
   return std::fabs(x) < 0.01 ? small : large;
 }

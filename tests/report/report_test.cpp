@@ -97,6 +97,7 @@ Report hostile_report() {
                                         .output = {},
                                         .steps = {},
                                         .blockers = {finding(Severity::error, kHostile + "-11-9")},
+                                        .plan = std::nullopt,
                                         .proof = std::nullopt};
 
   ModelReport converted = model("converted.onnx", "valid");
@@ -116,6 +117,7 @@ Report hostile_report() {
                                                      .kind = "written",
                                                      .note = kHostile}},
                                           .blockers = {},
+                                          .plan = std::nullopt,
                                           .proof = proof("equal")};
 
   ModelReport compared = model("compared.onnx", "valid");

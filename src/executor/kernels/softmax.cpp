@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "executor/kernels/numeric.h"
 #include "executor/simd.h"
@@ -69,11 +70,20 @@ A largest(const A* x, std::int64_t length, std::int64_t stride) {
 Status softmax(KernelContext& ctx) {
   return run_lines(ctx, []<class A>(const A* x, A* y, std::int64_t length, std::int64_t stride) {
     if constexpr (std::is_same_v<A, float>) {
-      if (stride == 1) {
-        const double total = simd::exp_shifted(x, simd::largest(x, length), y, length);
-        for (std::int64_t i = 0; i < length; ++i) y[i] /= static_cast<float>(total);
-        return;
+      // Lines of any stride get the same bits: a transposed Softmax is the same one.
+      std::vector<float> line;
+      const float* from = x;
+      float* to = y;
+      if (stride != 1) {
+        line.resize(static_cast<std::size_t>(length));
+        for (std::int64_t i = 0; i < length; ++i) {
+          line[static_cast<std::size_t>(i)] = x[i * stride];
+        }
+        from = to = line.data();
       }
+      const double total = simd::exp_shifted(from, simd::largest(from, length), to, length);
+      for (std::int64_t i = 0; i < length; ++i) y[i * stride] = to[i] / static_cast<float>(total);
+      return;
     }
     const A top = largest(x, length, stride);
     double sum = 0;
