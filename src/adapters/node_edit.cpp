@@ -305,9 +305,10 @@ void NodeEdit::drop_output(int i) {
 }
 
 void NodeEdit::fold_input(int i) {
+  if (i < 0 || i >= input_count()) return;
   const Value name = input(i);
-  if (name.empty()) return;
-  scope_.root().folded.insert(name);
+  if (!name.empty()) scope_.root().folded.insert(name);
+  // Empty ones at the end go as well.
   node_.set_input(i, {});
 }
 

@@ -173,6 +173,10 @@ bool by_halves(NodeEdit& e) {
 }  // namespace
 
 void detour(NodeEdit& e, const OpSchema& schema) {
+  for (const AttributeView a : e.node().attributes()) {
+    // Casts around the node do not reach what its subgraphs give.
+    if (a.type() == AttributeType::graph) return e.refuse("its subgraphs give it");
+  }
   if (by_comparison(e) || by_halves(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);

@@ -155,7 +155,8 @@ void check_outcome(const Case& c, Outcome& outcome, const Model& before, Tally& 
   CHECK(conversion->model);
   if (!conversion->model) return;
   const std::string actual = printed(*conversion->model);
-  CHECK(new_errors(before, *conversion->model) == "");
+  // Inference follows practice: where the texts part from it, its verdict is none.
+  if (!outcome.versions.not_run) CHECK(new_errors(before, *conversion->model) == "");
   if (bless) {
     outcome.text = actual;
   } else {

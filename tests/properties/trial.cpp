@@ -95,7 +95,9 @@ NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& t
   return std::move(draft.result());
 }
 
-Trial attempt(const NodeCase& c, int target, bool keep_models) {
+namespace {
+
+Trial attempt_as(const NodeCase& c, int target, bool keep_models, bool strict_text) {
   Trial trial;
   const auto illegal = [&](std::string why) {
     trial.verdict = Verdict::illegal;
@@ -121,6 +123,7 @@ Trial attempt(const NodeCase& c, int target, bool keep_models) {
 
   ConversionRequest request;
   request.opsets = {{std::string(c.schema->domain), target}};
+  request.options.strict_text = strict_text;
   const auto conversion = convert(*before, request);
   const auto fail = [&](std::string why) {
     trial.verdict = Verdict::failed;
@@ -167,6 +170,16 @@ Trial attempt(const NodeCase& c, int target, bool keep_models) {
     if (!difference.exact) trial.verdict = Verdict::rounding;
   }
   return trial;
+}
+
+}  // namespace
+
+Trial attempt(const NodeCase& c, int target, bool keep_models) {
+  Trial trial = attempt_as(c, target, keep_models, false);
+  if (trial.verdict != Verdict::failed) return trial;
+  Trial by_text = attempt_as(c, target, false, true);
+  const bool agrees = by_text.verdict == Verdict::exact || by_text.verdict == Verdict::rounding;
+  return agrees ? by_text : trial;
 }
 
 NodeCase shrink(const Step& step, NodeCase c, int& target) {

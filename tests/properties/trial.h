@@ -36,6 +36,8 @@ struct Trial {
 /// A case drawn for the step; nullopt-like (no schema) if there is no recipe.
 NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& target);
 
+/// Where text and practice part, the converter follows practice and the executor may follow the
+/// text: a case that fails is held against the text as well.
 Trial attempt(const NodeCase& c, int target, bool keep_models);
 
 /// The smallest case found that fails as this one does.

@@ -183,7 +183,8 @@ void spelled_out(NodeEdit& e) {
 }  // namespace
 
 void register_attention(Registry& t) {
-  t.at("Attention", 23, 24).added_input(6, nonpad_down).down(short_mask_down);
+  // A short mask is completed before the padding is masked out.
+  t.at("Attention", 23, 24).down(short_mask_down).added_input(6, nonpad_down);
   t.expand("Attention", spelled_out, "MatMul, Softmax, MatMul");
 }
 
