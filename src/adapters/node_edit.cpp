@@ -534,8 +534,12 @@ std::string shown(const AttributeView& a) {
   switch (a.type()) {
     case AttributeType::int_:
       return fmt::format("{}", a.i());
-    case AttributeType::float_:
-      return fmt::format("{}", a.f());
+    case AttributeType::float_: {
+      // 2.0 is not the integer 2.
+      std::string text = fmt::format("{}", a.f());
+      if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+      return text;
+    }
     case AttributeType::string:
       return fmt::format("\"{}\"", a.s().substr(0, 40));
     case AttributeType::ints:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "support/catch.h"
 #include "versiontable/exporters.h"
 #include "versiontable/tables.h"
@@ -98,6 +100,8 @@ TEST_CASE("the kernel tables agree with what was measured, wherever both speak")
     for (const MeasuredLoads& loads : row.measured) {
       for (std::size_t i = 0; i < tables::measured_releases.size(); ++i) {
         if (loads.signs[i] != '+') continue;
+        // What is measured as 1.8.0 is a development build after 1.8.1 (data/versions.json).
+        if (tables::measured_releases[i] == "1.8.0") continue;
         const auto table = table_of(tables::measured_releases[i]);
         const OpSchema* schema = find_schema(row.domain, row.name, loads.since);
         REQUIRE(schema != nullptr);
