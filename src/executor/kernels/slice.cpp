@@ -137,7 +137,7 @@ Result<std::vector<std::int64_t>> sources(const KernelContext& c, std::int64_t d
                                           std::string_view mode) {
   std::int64_t size = 0;
   if (__builtin_add_overflow(dim, begin, &size) || __builtin_add_overflow(size, end, &size) ||
-      size < 0 || size > (std::int64_t{1} << 40)) {
+      size < 0 || size > (std::int64_t{1} << 60)) {
     return c.fail(fmt::format("pads {} and {} of a dim of {} leave no size", begin, end, dim));
   }
   ONNXCOMPAT_CHECK(c.check_memory(static_cast<std::uint64_t>(size) * sizeof(std::int64_t)));
