@@ -131,8 +131,7 @@ class Mask {
     if (!ctx.has(kMask)) return mask;
     const Tensor& given = ctx.input(kMask);
     mask.boolean_ = given.type() == DataType::boolean;
-    // The text names truth values and floats; the schema takes integers, too, and the function
-    // body adds them like floats.
+    // The text names truth values and floats; the schema takes integers, too: they are added.
     if (!mask.boolean_ && !is_float(given.type()) && !is_integer(given.type())) {
       return ctx.unsupported_type(given.type());
     }
