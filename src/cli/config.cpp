@@ -262,7 +262,7 @@ void judge_again(ModelReport& report) {
     return std::ranges::any_of(findings,
                                [](const Finding& f) { return f.severity == Severity::error; });
   };
-  if (report.verdict != "unreadable") {
+  if (is_judged(report)) {
     report.verdict = any_error(report.findings) ? "invalid" : "valid";
   }
   for (TargetReport& target : report.targets) target.compatible = !any_error(target.blockers);
