@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -93,10 +94,11 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
   return report;
 }
 
-ExitCode run_show_config(const std::vector<Input>& inputs, const std::vector<Settings>& settings) {
+ExitCode run_show_config(const std::vector<Input>& inputs,
+                         const std::vector<const Settings*>& settings) {
   std::vector<const Config*> shown;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Config* config = settings[i].config;
+    const Config* config = settings[i]->config;
     if (std::ranges::count(shown, config)) continue;
     shown.push_back(config);
     fmt::print("{}", show_config(*config));
@@ -167,7 +169,7 @@ std::string hash_of_settings(const Options& options, const Settings& settings,
 /// Where the models' reports go as they come.
 struct Collector {
   const std::vector<Input>& inputs;
-  const std::vector<Settings>& settings;
+  const std::vector<const Settings*>& settings;
   Settler& settler;
   std::optional<Journal>& journal;
   std::vector<std::optional<FileStamp>> stamps;
@@ -176,7 +178,7 @@ struct Collector {
 
   void add(std::size_t i, ModelReport report) {
     reports[i] = std::move(report);
-    settler.settle(reports[i], *settings[i].config);
+    settler.settle(reports[i], *settings[i]->config);
     if (!journal) return;
     reports[i].file = stamps[i];
     const auto added = journal->append(reports[i]);
@@ -194,7 +196,7 @@ Result<std::vector<std::size_t>> resume(Collector& collector, const Options& opt
     if (collector.journal) {
       const std::string& path = collector.inputs[i].path;
       collector.stamps[i] =
-          stamp_of_file(path, hash_of_settings(options, collector.settings[i], files));
+          stamp_of_file(path, hash_of_settings(options, *collector.settings[i], files));
       known = collector.journal->known(path, collector.stamps[i]);
     }
     if (known == nullptr) {
@@ -233,13 +235,18 @@ ExitCode run_check(const Options& options) {
   if (const auto kept = keep_from(places, paths); !kept) return complain(kept.error());
 
   Configs configs(options.config_file, options.isolated);
-  std::vector<Settings> settings;
+  std::map<const Config*, Settings> of_config;
+  std::vector<const Settings*> settings;
   for (const Input& input : inputs) {
     const auto config = configs.of(input.path);
     if (!config) return complain(config.error());
-    auto own = settings_for(options, **config, *table);
-    if (!own) return complain(own.error());
-    settings.push_back(*std::move(own));
+    auto known = of_config.find(*config);
+    if (known == of_config.end()) {
+      auto own = settings_for(options, **config, *table);
+      if (!own) return complain(own.error());
+      known = of_config.emplace(*config, *std::move(own)).first;
+    }
+    settings.push_back(&known->second);
   }
   if (options.show_config) return run_show_config(inputs, settings);
 
@@ -269,7 +276,7 @@ ExitCode run_check(const Options& options) {
       .wanted = *std::move(wanted),
       .work =
           [&](std::size_t i) {
-            return Outcome{.report = check_one(inputs[i], settings[i], options, *table)};
+            return Outcome{.report = check_one(inputs[i], *settings[i], options, *table)};
           },
       .done = [&](std::size_t i, Outcome one) { collector.add(i, std::move(one.report)); }};
   auto isolation = run_batch(batch, options.batch);
@@ -284,7 +291,7 @@ ExitCode run_check(const Options& options) {
   for (std::size_t i = 0; i < report.models.size(); ++i) {
     const ModelReport& model = report.models[i];
     if (!is_judged(model)) complain({ExitCode::unreadable, model.error});
-    const ExitCode own = code_of_check(model, settings[i].fail_on);
+    const ExitCode own = code_of_check(model, settings[i]->fail_on);
     if (own != ExitCode::findings || !options.exit_zero) code = graver(code, own);
   }
   if (journal) {

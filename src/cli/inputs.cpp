@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <set>
+#include <unordered_set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -86,7 +86,10 @@ class Expansion {
   }
 
   void add_file(const std::string& path, std::string place) {
-    if (seen_.insert(fs::path(path).lexically_normal().string()).second) {
+    // Most paths are normal as they are.
+    const bool plain = !path.starts_with('.') && path.find("/.") == std::string::npos &&
+                       path.find("//") == std::string::npos;
+    if (seen_.insert(plain ? path : fs::path(path).lexically_normal().string()).second) {
       inputs_.push_back({path, {}, {}, false, std::move(place)});
     }
   }
@@ -105,7 +108,8 @@ class Expansion {
     }
     std::ranges::sort(found);
     for (const std::string& path : found) {
-      add_file(path, (place / fs::path(path).lexically_relative(folder)).string());
+      const std::size_t below = path.find_first_not_of('/', folder.size());
+      add_file(path, (place / path.substr(std::min(below, path.size()))).string());
     }
     if (error) {
       inputs_.push_back({folder, {}, fmt::format("{}: {}", folder, error.message()), false});
@@ -147,7 +151,7 @@ class Expansion {
   static std::string stdin_text() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
 
   std::vector<Input> inputs_;
-  std::set<std::string> seen_;
+  std::unordered_set<std::string> seen_;
 };
 
 /// Text formats begin with a mark that no message of the binary format begins with.
