@@ -261,7 +261,8 @@ on the same inputs by the built-in executor (--prove model), or each changed nod
 its own where that is too much or a kernel is missing (--prove rewrites).
 
 --opset 13 and --target opset=13 mean exactly 13. A release (--target
-onnxruntime=1.14) changes only what that release cannot take.
+onnxruntime=1.14) changes only what that release cannot take, and avoids opset versions
+for which it lacks kernels.
 
 Examples:
   onnxcompat convert model.onnx --opset 21 -o model-21.onnx

@@ -7,6 +7,7 @@
 
 #include "adapters/convert.h"
 #include "checker/target.h"
+#include "cli/destination.h"
 #include "cli/external_files.h"
 #include "cli/output.h"
 #include "cli/plan.h"
@@ -101,8 +102,10 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
   }
   auto request = conversion_request(options.request, table, model);
   if (!request) return complain(request.error());
-  auto converted = convert(model, request->conversion);
-  if (!converted) return complain(converted.error());
+  auto arrival = convert_for_targets(model, *request);
+  if (!arrival) return complain(arrival.error());
+  *request = std::move(arrival->request);
+  Conversion* converted = &arrival->conversion;
   if (!converted->model || options.dry_run) {
     conversion.plan = plan_of(model, *converted, *request, table);
   }
@@ -117,7 +120,7 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
         report.findings.push_back(std::move(blocker));
       }
       request->conversion = *nearest;
-      converted = std::move(part);
+      *converted = *std::move(part);
       stopped_short = true;
     }
   }
