@@ -233,6 +233,8 @@ Json parsed(std::string_view line) {
 }
 
 Result<ReadReport> read_lines(std::string_view rest, const std::string& name) {
+  if (rest.empty())
+    return fail(ExitCode::unreadable, fmt::format("{}: is no report: it is empty", name));
   ReadReport out;
   out.ended = false;
   for (int number = 1; !rest.empty(); ++number) {
