@@ -89,9 +89,17 @@ void without_standard_streams() {
   }
 }
 
+/// No worker holds the files of whoever started it: neither what they contain, nor their locks.
+void only_open(int line) {
+  const auto kept = static_cast<unsigned>(line);
+  if (kept > STDERR_FILENO + 1) ::close_range(STDERR_FILENO + 1, kept - 1, 0);
+  ::close_range(kept + 1, ~0U, 0);
+}
+
 [[noreturn]] void serve(const WorkerPlan& plan, int line) {
   forget_temporaries();
   without_standard_streams();
+  only_open(line);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   try {
@@ -196,6 +204,12 @@ class Pool {
   bool start() {
     std::array<int, 2> line{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line.data()) != 0) return false;
+    // Never in the place of a standard stream that somebody has closed.
+    for (int& end : line) {
+      if (end > STDERR_FILENO) continue;
+      const int higher = ::fcntl(end, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+      ::close(std::exchange(end, higher));
+    }
     std::fflush(nullptr);
     const pid_t parent = ::getpid();
     const pid_t process = ::fork();
@@ -210,8 +224,6 @@ class Pool {
       // SIGTERM leaves time to remove temporary files.
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);
       if (::getppid() != parent) end_process(0);
-      ::close(line[0]);
-      for (const Worker& other : workers_) ::close(other.line);
       serve(plan_, line[1]);
     }
     ::close(line[1]);
