@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -6,14 +7,18 @@
 #include <fmt/format.h>
 
 #include "checker/checker.h"
+#include "checker/rules.h"
 #include "checker/target.h"
 #include "cli/baseline.h"
 #include "cli/batch.h"
 #include "cli/command.h"
 #include "cli/config.h"
+#include "cli/convertibility.h"
 #include "cli/inputs.h"
 #include "cli/journal.h"
+#include "cli/model_diff.h"
 #include "cli/output.h"
+#include "cli/settler.h"
 #include "cli/summary.h"
 #include "cli/verdicts.h"
 #include "model/writer.h"
@@ -39,6 +44,7 @@ struct Options {
   bool show_config = false;
   std::string baseline;
   bool update_baseline = false;
+  std::string baseline_model;
   OutputOptions output;
 };
 
@@ -48,6 +54,7 @@ struct Settings {
   std::vector<Target> targets;
   CheckOptions check;
   Severity fail_on = Severity::error;
+  const Model* earlier = nullptr;  ///< --baseline-model
 };
 
 Result<Settings> settings_for(const Options& options, const Config& config,
@@ -71,12 +78,29 @@ Result<Settings> settings_for(const Options& options, const Config& config,
   return settings;
 }
 
+/// Breaking changes since an earlier version of the model that its model_version does not tell.
+void add_signature_breaks(ModelReport& report, const Model& earlier, const Model& model) {
+  const ModelDiff diff = diff_models(earlier, model);
+  if (diff.sufficient) return;
+  for (const ModelChange& change : diff.changes) {
+    if (change.bump != Bump::major) continue;
+    Finding finding = make_finding(
+        rules::signature_break, in_model(),
+        fmt::format("{}, with model_version {} after {}", change.message, diff.new_version.str(),
+                    diff.old_version.str()),
+        fmt::format("Set model_version to {} or later, or keep the signature", diff.least.str()));
+    finding.location.value = change.name;
+    report.findings.push_back(std::move(finding));
+  }
+}
+
 ModelReport check_one(const Input& input, const Settings& settings, const Options& options,
                       const VersionTable& table) {
   const auto model = load(input);
   if (!model) return unreadable(input.path, model.error());
   ModelReport report = stamp_of(*model);
   add_findings(report, *model, settings.check);
+  if (settings.earlier != nullptr) add_signature_breaks(report, *settings.earlier, *model);
   const std::vector<TargetVerdict> verdicts =
       check_targets(*model, settings.targets, {.allow_unreleased = options.allow_unreleased});
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
@@ -105,44 +129,6 @@ ExitCode run_show_config(const std::vector<Input>& inputs,
   }
   return ExitCode::ok;
 }
-
-/// Takes out what the configuration and the baseline accept.
-class Settler {
- public:
-  static Result<Settler> create(const Options& options) {
-    Settler settler;
-    if (options.baseline.empty()) return settler;
-    auto baseline = Baseline::read(options.baseline, options.update_baseline);
-    if (!baseline) return std::unexpected(baseline.error());
-    settler.baseline_ = *std::move(baseline);
-    settler.updating_ = options.update_baseline;
-    return settler;
-  }
-
-  void settle(ModelReport& report, const Config& config) {
-    if (!config.file.empty()) apply_config(report, config, today_, expired_);
-    if (baseline_ && !updating_) baseline_->apply(report);
-  }
-
-  /// Once all reports are there.
-  Result<void> finish(std::vector<ModelReport>& reports, const std::string& file) {
-    for (const Suppression* one : expired_) {
-      fmt::print(stderr, "onnxcompat: warning: the suppression of {} expired on {}: {}\n",
-                 printable(one->rule), one->expires, printable(one->reason));
-    }
-    if (!updating_) return {};
-    for (const ModelReport& report : reports) baseline_->update(report);
-    if (const auto written = baseline_->write(file); !written) return written;
-    for (ModelReport& report : reports) baseline_->apply(report);
-    return {};
-  }
-
- private:
-  std::string today_ = today_utc();
-  std::optional<Baseline> baseline_;
-  bool updating_ = false;
-  std::vector<const Suppression*> expired_;
-};
 
 std::string content_of(const std::string& file) {
   if (file.empty()) return {};
@@ -190,7 +176,10 @@ struct Collector {
 Result<std::vector<std::size_t>> resume(Collector& collector, const Options& options,
                                         Report header) {
   std::vector<std::size_t> wanted;
-  const std::string files = content_of(options.baseline) + content_of(options.versions_file);
+  std::string files = content_of(options.baseline) + content_of(options.versions_file);
+  if (const auto earlier = stamp_of_file(options.baseline_model, "")) {
+    files += fmt::format("{} {} {}", options.baseline_model, earlier->size, earlier->modified);
+  }
   for (std::size_t i = 0; i < collector.inputs.size(); ++i) {
     const ModelReport* known = nullptr;
     if (collector.journal) {
@@ -218,6 +207,16 @@ Result<std::vector<std::size_t>> resume(Collector& collector, const Options& opt
   return wanted;
 }
 
+/// What workers read besides the models.
+SandboxPlaces places_of(const Options& options) {
+  SandboxPlaces places;
+  if (!options.baseline_model.empty()) {
+    const std::filesystem::path earlier = options.baseline_model;
+    places.read.push_back(earlier.has_parent_path() ? earlier.parent_path() : ".");
+  }
+  return places;
+}
+
 ExitCode run_check(const Options& options) {
   const auto table = version_table(options.versions_file);
   if (!table) return complain(table.error());
@@ -234,6 +233,13 @@ ExitCode run_check(const Options& options) {
   for (const Input& input : inputs) paths.push_back(input.path);
   if (const auto kept = keep_from(places, paths); !kept) return complain(kept.error());
 
+  std::optional<Model> earlier;
+  if (!options.baseline_model.empty()) {
+    auto loaded = Model::load(options.baseline_model);
+    if (!loaded) return complain(loaded.error());
+    earlier = *std::move(loaded);
+  }
+
   Configs configs(options.config_file, options.isolated);
   std::map<const Config*, Settings> of_config;
   std::vector<const Settings*> settings;
@@ -244,13 +250,14 @@ ExitCode run_check(const Options& options) {
     if (known == of_config.end()) {
       auto own = settings_for(options, **config, *table);
       if (!own) return complain(own.error());
+      if (earlier) own->earlier = &*earlier;
       known = of_config.emplace(*config, *std::move(own)).first;
     }
     settings.push_back(&known->second);
   }
   if (options.show_config) return run_show_config(inputs, settings);
 
-  auto settler = Settler::create(options);
+  auto settler = Settler::create(options.baseline, options.update_baseline);
   if (!settler) return complain(settler.error());
   std::optional<Journal> journal;
   if (!options.batch.resume.empty()) {
@@ -278,13 +285,14 @@ ExitCode run_check(const Options& options) {
           [&](std::size_t i) {
             return Outcome{.report = check_one(inputs[i], *settings[i], options, *table)};
           },
-      .done = [&](std::size_t i, Outcome one) { collector.add(i, std::move(one.report)); }};
+      .done = [&](std::size_t i, Outcome one) { collector.add(i, std::move(one.report)); },
+      .places = places_of(options)};
   auto isolation = run_batch(batch, options.batch);
   if (!isolation) return complain(isolation.error());
   if (collector.trouble) return complain(*collector.trouble);
   report.isolation = *std::move(isolation);
   report.models = std::move(collector.reports);
-  if (const auto settled = settler->finish(report.models, options.baseline); !settled) {
+  if (const auto settled = settler->finish(report.models); !settled) {
     return complain(settled.error());
   }
   ExitCode code = ExitCode::ok;
@@ -392,6 +400,10 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
       app.add_flag("--update-baseline", options->update_baseline,
                    "Write what is found now to the baseline")
           ->excludes("--resume");
+      app.add_option("--baseline-model", options->baseline_model,
+                     "An earlier version of the model: breaking changes since then must come with "
+                     "a new major model_version")
+          ->type_name("FILE");
       add_versions_file(app, options->versions_file);
       options->output.add_to(app);
       return [options] { return run_check(*options); };

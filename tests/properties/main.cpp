@@ -119,7 +119,7 @@ int run(const Options& options) {
       tallies[i] = try_step(steps[i], options);
       if (!tallies[i].failure.empty()) {
         const std::lock_guard lock(printing);
-        std::cout << tallies[i].failure << std::endl;
+        std::cout << tallies[i].failure << '\n' << std::flush;
       }
     }
   };
