@@ -38,12 +38,6 @@ std::string binary_size(std::uint64_t bytes) {
   return bytes % kMiB == 0 ? fmt::format("{} MiB", bytes / kMiB) : fmt::format("{} bytes", bytes);
 }
 
-unsigned workers_of(const BatchOptions& options, std::size_t models) {
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const unsigned wanted = options.jobs > 0 ? static_cast<unsigned>(options.jobs) : cores;
-  return static_cast<unsigned>(std::min<std::size_t>(wanted, std::max<std::size_t>(models, 1)));
-}
-
 /// The folders of the models, and models that are links to elsewhere.
 void add_model_places(SandboxPlaces& places, const Batch& batch) {
   std::set<fs::path> folders;
@@ -105,7 +99,7 @@ Result<std::string> run_isolated(const Batch& batch, const BatchOptions& options
   const auto path_of = [&](std::size_t job) { return batch.inputs[batch.wanted[job]].path; };
   WorkerPlan plan;
   plan.jobs = batch.wanted.size();
-  plan.workers = workers_of(options, plan.jobs);
+  plan.workers = models_at_a_time(options, plan.jobs);
   plan.timeout = std::chrono::milliseconds(static_cast<long long>(options.timeout * 1000));
   plan.memory = options.max_memory;
   plan.warm_up = batch.warm_up;
@@ -154,7 +148,8 @@ void run_in_threads(const Batch& batch, const BatchOptions& options) {
     }
   };
   std::vector<std::jthread> others;
-  for (unsigned i = 1; i < workers_of(options, batch.wanted.size()); ++i) others.emplace_back(work);
+  for (unsigned i = 1; i < models_at_a_time(options, batch.wanted.size()); ++i)
+    others.emplace_back(work);
   work();
 }
 
@@ -194,6 +189,12 @@ Result<void> validate(const BatchOptions& options) {
                 fmt::format("--shard {}: takes I/N, with I from 1 to N", options.shard));
   }
   return {};
+}
+
+unsigned models_at_a_time(const BatchOptions& options, std::size_t models) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned wanted = options.jobs > 0 ? static_cast<unsigned>(options.jobs) : cores;
+  return static_cast<unsigned>(std::min<std::size_t>(wanted, std::max<std::size_t>(models, 1)));
 }
 
 OutputOptions with_resume(OutputOptions output, const BatchOptions& options) {

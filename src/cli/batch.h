@@ -33,6 +33,9 @@ struct BatchOptions {
 /// Usage errors that can be told before any work is done.
 Result<void> validate(const BatchOptions& options);
 
+/// How many models are looked at together.
+unsigned models_at_a_time(const BatchOptions& options, std::size_t models);
+
 /// The places of all reports, that of --resume as well: for validate() and keep_from().
 OutputOptions with_resume(OutputOptions output, const BatchOptions& options);
 

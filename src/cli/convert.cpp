@@ -172,6 +172,8 @@ ExitCode run_convert(Options options) {
   if (many || options.batch.isolate) {
     if (const auto made = make_folders(options, *places); !made) return complain(made.error());
   }
+  // Several proofs at a time need no threads of their own.
+  if (models_at_a_time(options.batch, inputs.size()) > 1) options.proof.threads = 1;
   if (options.batch.max_memory > 0) {
     // A proof that needs more is given up; the model is converted all the same.
     options.proof.memory_budget =

@@ -38,6 +38,7 @@ executor::RunOptions run_options(const ProofOptions& options) {
   run.seed = options.seed;
   run.memory_budget = options.memory_budget;
   run.node_budget = options.node_budget;
+  run.threads = options.threads;
   return run;
 }
 

@@ -21,6 +21,7 @@ struct ProofOptions {
   executor::Tolerance tolerance;
   std::uint64_t memory_budget = std::uint64_t{8} << 30;
   std::int64_t node_budget = 20'000'000;
+  int threads = 0;  ///< of the executor; 0: as many as the machine has
 };
 
 /// Runs both models on the same inputs, given or generated from a's declared types, and compares
