@@ -82,7 +82,7 @@ void Baseline::apply(ModelReport& report) const {
 }
 
 void Baseline::update(const ModelReport& report) {
-  if (report.verdict == "unreadable") return;
+  if (!is_judged(report)) return;
   auto& prints = models_[name_of(report.path)];
   prints.clear();
   each_finding(report, [&](const TargetFinding& finding, const TargetReport* target) {

@@ -1,7 +1,8 @@
 #include <algorithm>
-#include <atomic>
-#include <mutex>
-#include <thread>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -9,13 +10,17 @@
 #include "checker/rules.h"
 #include "checker/target.h"
 #include "cli/baseline.h"
+#include "cli/batch.h"
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/convertibility.h"
 #include "cli/inputs.h"
+#include "cli/journal.h"
 #include "cli/model_diff.h"
 #include "cli/output.h"
+#include "cli/settler.h"
 #include "cli/summary.h"
+#include "cli/verdicts.h"
 #include "model/writer.h"
 
 namespace onnxcompat::cli {
@@ -33,7 +38,7 @@ struct Options {
   bool exit_zero = false;
   bool advise = false;
   bool allow_unreleased = false;
-  int jobs = 0;  ///< 0: one for each core
+  BatchOptions batch;
   std::string config_file;
   bool isolated = false;
   bool show_config = false;
@@ -42,20 +47,6 @@ struct Options {
   std::string baseline_model;
   OutputOptions output;
 };
-
-Severity severity_named(std::string_view name) {
-  return name == "info" ? Severity::info : name == "warning" ? Severity::warning : Severity::error;
-}
-
-bool any_at_or_above(const ModelReport& report, Severity least) {
-  return std::ranges::any_of(report.findings,
-                             [&](const Finding& finding) { return finding.severity >= least; });
-}
-
-bool any_target_failed(const ModelReport& report) {
-  return std::ranges::any_of(report.targets,
-                             [](const TargetReport& target) { return !target.compatible; });
-}
 
 /// What is asked of one model: the command line, and what it leaves open from its configuration.
 struct Settings {
@@ -127,76 +118,11 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
   return report;
 }
 
-/// Checks every input, several at a time; the reports come in the order of the inputs.
-std::vector<ModelReport> check_all(const std::vector<Input>& inputs,
-                                   const std::vector<const Settings*>& settings,
-                                   const Options& options, const VersionTable& table) {
-  std::vector<ModelReport> reports(inputs.size());
-  Progress progress;
-  std::mutex show;
-  std::atomic<std::size_t> next = 0;
-  std::size_t started = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < inputs.size(); i = next++) {
-      {
-        const std::lock_guard lock(show);
-        progress.show(fmt::format("[{}/{}] {}", ++started, inputs.size(), inputs[i].path));
-      }
-      reports[i] = check_one(inputs[i], *settings[i], options, table);
-    }
-  };
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const std::size_t wanted = options.jobs > 0 ? static_cast<std::size_t>(options.jobs) : cores;
-  std::vector<std::jthread> others;
-  for (std::size_t i = 1; i < std::min(wanted, inputs.size()); ++i) others.emplace_back(work);
-  work();
-  others.clear();
-  return reports;
-}
-
-void describe_rules(Report& report) {
-  std::vector<std::string> used;
-  for (const ModelReport& model : report.models) {
-    each_finding(model, [&](const TargetFinding& finding, const TargetReport*) {
-      used.push_back(finding.rule);
-    });
-    for (const SuppressedFinding& one : model.suppressed) used.push_back(one.finding.rule);
-  }
-  for (const Rule* rule : all_rules()) {
-    if (!std::ranges::count(used, rule->id)) continue;
-    report.rules.push_back({rule->id, rule->name, rule->purpose, rule->why, rule->fix});
-  }
-}
-
-/// What helps most with the first thing that is wrong.
-std::string next_command(const Report& report, bool advised) {
-  for (const ModelReport& model : report.models) {
-    for (const TargetReport& target : model.targets) {
-      if (target.compatible || model.verdict != "valid") continue;
-      if (target.convertible.value_or(false)) return target.convert_note;
-      if (!advised) {
-        return fmt::format("onnxcompat check {} --target {} --advise", shell_word(model.path),
-                           target.target);
-      }
-    }
-  }
-  for (const ModelReport& model : report.models) {
-    std::string rule;
-    Severity worst = Severity::info;
-    each_finding(model, [&](const TargetFinding& finding, const TargetReport*) {
-      if (finding.severity <= worst) return;
-      worst = finding.severity;
-      rule = finding.rule;
-    });
-    if (!rule.empty()) return fmt::format("onnxcompat explain {}", rule);
-  }
-  return {};
-}
-
-ExitCode run_show_config(const std::vector<Input>& inputs, const std::vector<Settings>& settings) {
+ExitCode run_show_config(const std::vector<Input>& inputs,
+                         const std::vector<const Settings*>& settings) {
   std::vector<const Config*> shown;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Config* config = settings[i].config;
+    const Config* config = settings[i]->config;
     if (std::ranges::count(shown, config)) continue;
     shown.push_back(config);
     fmt::print("{}", show_config(*config));
@@ -204,43 +130,108 @@ ExitCode run_show_config(const std::vector<Input>& inputs, const std::vector<Set
   return ExitCode::ok;
 }
 
-/// Takes out what the configuration and the baseline accept.
-Result<void> settle(std::vector<ModelReport>& reports, const std::vector<Settings>& settings,
-                    const Options& options) {
-  std::vector<const Suppression*> expired;
+std::string content_of(const std::string& file) {
+  if (file.empty()) return {};
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// A hash of all that a report depends on beside the model: for --resume.
+std::string hash_of_settings(const Options& options, const Settings& settings,
+                             const std::string& files) {
+  std::string text =
+      fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", tool_version(), fmt::join(settings.check.select, ","),
+                  fmt::join(settings.check.ignore, ","), fmt::join(settings.check.also, ","),
+                  settings.check.max_findings, options.advise, options.allow_unreleased, files);
+  for (const Target& target : settings.targets) text += "|" + target.spec;
+  text += show_config(*settings.config);
   const std::string today = today_utc();
-  for (std::size_t i = 0; i < reports.size(); ++i) {
-    if (!settings[i].config->file.empty()) {
-      apply_config(reports[i], *settings[i].config, today, expired);
+  for (const Suppression& one : settings.config->suppressions) {
+    text += !one.expires.empty() && one.expires < today ? "x" : ".";
+  }
+  return short_hash(text);
+}
+
+/// Where the models' reports go as they come.
+struct Collector {
+  const std::vector<Input>& inputs;
+  const std::vector<const Settings*>& settings;
+  Settler& settler;
+  std::optional<Journal>& journal;
+  std::vector<std::optional<FileStamp>> stamps;
+  std::vector<ModelReport> reports;
+  std::optional<Error> trouble;  ///< of the journal
+
+  void add(std::size_t i, ModelReport report) {
+    reports[i] = std::move(report);
+    settler.settle(reports[i], *settings[i]->config);
+    if (!journal) return;
+    reports[i].file = stamps[i];
+    const auto added = journal->append(reports[i]);
+    if (!added && !trouble) trouble = added.error();
+  }
+};
+
+/// Takes from the journal what it knows; the rest is wanted.
+Result<std::vector<std::size_t>> resume(Collector& collector, const Options& options,
+                                        Report header) {
+  std::vector<std::size_t> wanted;
+  std::string files = content_of(options.baseline) + content_of(options.versions_file);
+  if (const auto earlier = stamp_of_file(options.baseline_model, "")) {
+    files += fmt::format("{} {} {}", options.baseline_model, earlier->size, earlier->modified);
+  }
+  for (std::size_t i = 0; i < collector.inputs.size(); ++i) {
+    const ModelReport* known = nullptr;
+    if (collector.journal) {
+      const std::string& path = collector.inputs[i].path;
+      collector.stamps[i] =
+          stamp_of_file(path, hash_of_settings(options, *collector.settings[i], files));
+      known = collector.journal->known(path, collector.stamps[i]);
     }
+    if (known == nullptr) {
+      wanted.push_back(i);
+      continue;
+    }
+    collector.reports[i] = *known;
+    header.models.push_back(*known);
   }
-  for (const Suppression* one : expired) {
-    fmt::print(stderr, "onnxcompat: warning: the suppression of {} expired on {}: {}\n",
-               printable(one->rule), one->expires, printable(one->reason));
+  if (!collector.journal) return wanted;
+  if (options.batch.verbose) {
+    fmt::print(stderr, "onnxcompat: note: {} of {} are in {} already\n", header.models.size(),
+               plural(static_cast<int>(collector.inputs.size()), "model"),
+               printable(options.batch.resume));
   }
-  if (options.baseline.empty()) return {};
-  auto baseline = Baseline::read(options.baseline, options.update_baseline);
-  if (!baseline) return std::unexpected(baseline.error());
-  if (options.update_baseline) {
-    for (const ModelReport& report : reports) baseline->update(report);
-    if (const auto written = baseline->write(options.baseline); !written) return written;
+  if (const auto begun = collector.journal->begin(header); !begun) {
+    return std::unexpected(begun.error());
   }
-  for (ModelReport& report : reports) baseline->apply(report);
-  return {};
+  return wanted;
+}
+
+/// What workers read besides the models.
+SandboxPlaces places_of(const Options& options) {
+  SandboxPlaces places;
+  if (!options.baseline_model.empty()) {
+    const std::filesystem::path earlier = options.baseline_model;
+    places.read.push_back(earlier.has_parent_path() ? earlier.parent_path() : ".");
+  }
+  return places;
 }
 
 ExitCode run_check(const Options& options) {
   const auto table = version_table(options.versions_file);
   if (!table) return complain(table.error());
-  if (const auto valid = validate(options.output); !valid) return complain(valid.error());
+  const OutputOptions places = with_resume(options.output, options.batch);
+  if (const auto valid = validate(places); !valid) return complain(valid.error());
+  if (const auto valid = validate(options.batch); !valid) return complain(valid.error());
   if (options.update_baseline && options.baseline.empty()) {
     return complain({ExitCode::usage, "--update-baseline needs --baseline FILE"});
   }
-  const auto inputs = expand_inputs(options.paths);
-  if (!inputs) return complain(inputs.error());
+  auto expanded = expand_inputs(options.paths);
+  if (!expanded) return complain(expanded.error());
+  const std::vector<Input> inputs = of_shard(*std::move(expanded), options.batch);
   std::vector<std::string> paths;
-  for (const Input& input : *inputs) paths.push_back(input.path);
-  if (const auto kept = keep_from(options.output, paths); !kept) return complain(kept.error());
+  for (const Input& input : inputs) paths.push_back(input.path);
+  if (const auto kept = keep_from(places, paths); !kept) return complain(kept.error());
 
   std::optional<Model> earlier;
   if (!options.baseline_model.empty()) {
@@ -250,40 +241,73 @@ ExitCode run_check(const Options& options) {
   }
 
   Configs configs(options.config_file, options.isolated);
-  std::vector<Settings> settings;
-  for (const Input& input : *inputs) {
+  std::map<const Config*, Settings> of_config;
+  std::vector<const Settings*> settings;
+  for (const Input& input : inputs) {
     const auto config = configs.of(input.path);
     if (!config) return complain(config.error());
-    auto own = settings_for(options, **config, *table);
-    if (!own) return complain(own.error());
-    if (earlier) own->earlier = &*earlier;
-    settings.push_back(*std::move(own));
+    auto known = of_config.find(*config);
+    if (known == of_config.end()) {
+      auto own = settings_for(options, **config, *table);
+      if (!own) return complain(own.error());
+      if (earlier) own->earlier = &*earlier;
+      known = of_config.emplace(*config, *std::move(own)).first;
+    }
+    settings.push_back(&known->second);
   }
-  if (options.show_config) return run_show_config(*inputs, settings);
+  if (options.show_config) return run_show_config(inputs, settings);
 
-  std::vector<const Settings*> pointers;
-  for (const Settings& own : settings) pointers.push_back(&own);
+  auto settler = Settler::create(options.baseline, options.update_baseline);
+  if (!settler) return complain(settler.error());
+  std::optional<Journal> journal;
+  if (!options.batch.resume.empty()) {
+    auto opened = Journal::open(options.batch.resume, "check");
+    if (!opened) return complain(opened.error());
+    journal.emplace(*std::move(opened));
+  }
   Report report{.command = "check",
                 .tool_version = std::string(tool_version()),
-                .models = check_all(*inputs, pointers, options, *table)};
-  if (const auto settled = settle(report.models, settings, options); !settled) {
+                .models = {},
+                .shard = options.batch.shard};
+  Collector collector{.inputs = inputs,
+                      .settings = settings,
+                      .settler = *settler,
+                      .journal = journal,
+                      .stamps = std::vector<std::optional<FileStamp>>(inputs.size()),
+                      .reports = std::vector<ModelReport>(inputs.size()),
+                      .trouble = {}};
+  auto wanted = resume(collector, options, report);
+  if (!wanted) return complain(wanted.error());
+  const Batch batch{
+      .inputs = inputs,
+      .wanted = *std::move(wanted),
+      .work =
+          [&](std::size_t i) {
+            return Outcome{.report = check_one(inputs[i], *settings[i], options, *table)};
+          },
+      .done = [&](std::size_t i, Outcome one) { collector.add(i, std::move(one.report)); },
+      .places = places_of(options)};
+  auto isolation = run_batch(batch, options.batch);
+  if (!isolation) return complain(isolation.error());
+  if (collector.trouble) return complain(*collector.trouble);
+  report.isolation = *std::move(isolation);
+  report.models = std::move(collector.reports);
+  if (const auto settled = settler->finish(report.models); !settled) {
     return complain(settled.error());
   }
-  bool failed = false;
-  bool any_unreadable = false;
+  ExitCode code = ExitCode::ok;
   for (std::size_t i = 0; i < report.models.size(); ++i) {
     const ModelReport& model = report.models[i];
-    if (model.verdict == "unreadable") {
-      complain({ExitCode::unreadable, model.error});
-      any_unreadable = true;
-    }
-    failed = failed || any_at_or_above(model, settings[i].fail_on) || any_target_failed(model);
+    if (!is_judged(model)) complain({ExitCode::unreadable, model.error});
+    const ExitCode own = code_of_check(model, settings[i]->fail_on);
+    if (own != ExitCode::findings || !options.exit_zero) code = graver(code, own);
+  }
+  if (journal) {
+    if (const auto finished = journal->finish(report); !finished) return complain(finished.error());
   }
   describe_rules(report);
   report.next_command = next_command(report, options.advise);
-  const ExitCode code = any_unreadable                 ? ExitCode::unreadable
-                        : failed && !options.exit_zero ? ExitCode::findings
-                                                       : ExitCode::ok;
+  tell_isolation(report, options.batch);
   return emit(report, options.output, code);
 }
 
@@ -298,8 +322,8 @@ ONNX Runtime ceilings, registered operators, CPU kernels and measured loads. The
 report ends with the smallest releases that can load the model as it is stamped.
 
 MODEL: a file (.onnx, .onnxtxt, .textproto, .json); a folder, for every *.onnx in and
-  below it; @FILE, for the paths that FILE lists; '-', for a model or a list of paths
-  on standard input.
+  below it; @FILE, for the paths that FILE lists, one a line, or for the "path" of its
+  JSON lines; '-', for a model or such a list on standard input.
 
 Targets: opset=13, ai.onnx.ml=2 (any DOMAIN=N), ir=8, onnx=1.8,
   onnxruntime=1.14 (or ort=1.14), winml=…, and every product of
@@ -315,9 +339,13 @@ Examples:
   onnxcompat check models/ --baseline known.json --fail-on warning
   onnxcompat check model.onnx --select OCG --ignore OCG026
   onnxcompat check stranger.onnx --security --deep
+  onnxcompat check uploads/ --isolate --timeout 10 --max-memory 1GiB
+  onnxcompat check models/ --resume report.jsonl --shard 2/4
 
 Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
-  2 bad usage; 3 a file is unreadable (the others are still checked).)",
+  2 bad usage; 3 a file is unreadable; 6 a model took too much time or memory;
+  70 one crashed. The other models are still checked; of several the gravest of
+  70, 6, 3, 1 is returned.)",
     [](CLI::App& app) -> std::function<ExitCode()> {
       auto options = std::make_shared<Options>();
       app.add_option("MODEL", options->paths, "Model files, folders, @LIST or -")->required();
@@ -356,10 +384,7 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
                      "List at most this many findings a model (0: all)")
           ->check(CLI::NonNegativeNumber)
           ->type_name("N");
-      app.add_option("--jobs", options->jobs, "Check this many models at a time (0: one a core)")
-          ->check(CLI::Range(0, 1024))
-          ->type_name("N")
-          ->default_str("0");
+      options->batch.add_to(app);
       app.add_flag("--allow-unreleased", options->allow_unreleased,
                    "Judge ONNX Runtime as with ALLOW_RELEASED_ONNX_OPSET_ONLY=0");
       app.add_option("--config", options->config_file,
@@ -373,7 +398,8 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
                      "Report only findings that this file does not have")
           ->type_name("FILE");
       app.add_flag("--update-baseline", options->update_baseline,
-                   "Write what is found now to the baseline");
+                   "Write what is found now to the baseline")
+          ->excludes("--resume");
       app.add_option("--baseline-model", options->baseline_model,
                      "An earlier version of the model: breaking changes since then must come with "
                      "a new major model_version")

@@ -233,6 +233,15 @@ Result<Config> read_config(const fs::path& file) {
 
 Result<const Config*> Configs::of(const std::string& model) {
   if (isolated_) return &none_;
+  // Many models are in few folders.
+  std::string near = file_.empty() ? model.substr(0, model.rfind('/') + 1) : std::string();
+  if (const auto known = of_folder_.find(near); known != of_folder_.end()) return known->second;
+  const auto found = look_up(model);
+  if (found) of_folder_.emplace(std::move(near), *found);
+  return found;
+}
+
+Result<const Config*> Configs::look_up(const std::string& model) {
   fs::path file = file_;
   if (file_.empty()) {
     std::error_code error;
@@ -262,7 +271,7 @@ void judge_again(ModelReport& report) {
     return std::ranges::any_of(findings,
                                [](const Finding& f) { return f.severity == Severity::error; });
   };
-  if (report.verdict != "unreadable") {
+  if (is_judged(report)) {
     report.verdict = any_error(report.findings) ? "invalid" : "valid";
   }
   for (TargetReport& target : report.targets) target.compatible = !any_error(target.blockers);

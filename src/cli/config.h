@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "finding/finding.h"
@@ -47,8 +48,11 @@ class Configs {
   Result<const Config*> of(const std::string& model);
 
  private:
+  Result<const Config*> look_up(const std::string& model);
+
   std::string file_;
   bool isolated_;
+  std::unordered_map<std::string, const Config*> of_folder_;  ///< as models' paths name it
   std::map<std::filesystem::path, Config> read_;
   Config none_;
 };

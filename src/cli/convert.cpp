@@ -1,221 +1,251 @@
-#include "adapters/convert.h"
-
+#include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
+#include <stdlib.h>
 
-#include "checker/target.h"
+#include "cli/batch.h"
 #include "cli/command.h"
-#include "cli/destination.h"
-#include "cli/external_files.h"
+#include "cli/convert_one.h"
+#include "cli/inputs.h"
+#include "cli/journal.h"
 #include "cli/output.h"
-#include "cli/plan.h"
-#include "cli/prove.h"
-#include "cli/request.h"
 #include "cli/summary.h"
-#include "model/writer.h"
+#include "cli/verdicts.h"
+#include "executor/blas.h"
 
 namespace onnxcompat::cli {
+namespace fs = std::filesystem;
 namespace {
 
-struct Options {
-  std::string path;
+struct Options : ConvertOptions {
+  std::vector<std::string> paths;
   std::string result;
-  RequestOptions request;
-  bool dry_run = false;
-  bool keep_going = false;
-  std::string prove = "auto";
-  std::string external_files = "copy";
+  std::string output_folder;
   bool in_place = false;
-  bool per_tensor = false;
-  bool embed = false;
-  SaveOptions save;
-  ProofOptions proof;
+  BatchOptions batch;
   OutputOptions output;
 };
 
-ProofMode proof_mode(std::string_view name) {
-  if (name == "model") return ProofMode::model;
-  if (name == "rewrites") return ProofMode::rewrites;
-  return name == "off" ? ProofMode::off : ProofMode::automatic;
-}
-
-ExternalFilePolicy external_policy(std::string_view name) {
-  if (name == "link") return ExternalFilePolicy::link;
-  if (name == "move") return ExternalFilePolicy::move;
-  return name == "leave" ? ExternalFilePolicy::leave : ExternalFilePolicy::copy;
-}
-
-SaveOptions save_options(const Options& options) {
-  SaveOptions save = options.save;
-  save.weights = options.embed            ? WeightPlace::embed
-                 : options.per_tensor     ? WeightPlace::file_each
-                 : !save.location.empty() ? WeightPlace::one_file
-                                          : WeightPlace::automatic;
-  return save;
-}
-
-/// Writes the result and what belongs to it: all of it appears, or nothing.
-Result<SavedWeights> write_result(const Options& options, const Model& result) {
-  FileSet files;
-  std::vector<std::filesystem::path> moved;
-  if (!options.embed) {
-    auto brought = bring_external_files(result, options.result,
-                                        external_policy(options.external_files), files);
-    if (!brought) return std::unexpected(brought.error());
-    moved = *std::move(brought);
-  }
-  const auto saved = ModelWriter::save(result, options.result, save_options(options), files);
-  if (!saved) return saved;
-  if (const auto committed = files.commit(); !committed) return std::unexpected(committed.error());
-  std::error_code ignored;
-  for (const auto& path : moved) std::filesystem::remove(path, ignored);
-  return saved;
-}
-
 bool same_file(const std::string& a, const std::string& b) {
   std::error_code error;
-  return std::filesystem::equivalent(a, b, error) && !error;
+  return fs::equivalent(a, b, error) && !error;
 }
 
-/// Faults that the result has and the source had not: conversions must not make any.
-std::vector<Finding> new_errors(const Model& result, const ModelReport& source) {
-  std::vector<Finding> out;
-  for (Finding& finding : check(result)) {
-    if (finding.severity != Severity::error) continue;
-    const bool known =
-        std::any_of(source.findings.begin(), source.findings.end(), [&](const Finding& other) {
-          return other.rule == finding.rule && other.location.value == finding.location.value;
-        });
-    if (!known) out.push_back(std::move(finding));
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
+
+/// Is a folder, or what it will be, inside of another one?
+bool is_inside(const fs::path& inner, const fs::path& outer) {
+  std::error_code error;
+  const fs::path a = fs::weakly_canonical(inner, error);
+  const fs::path b = fs::weakly_canonical(outer, error);
+  return std::ranges::mismatch(b, a).in1 == b.end();
+}
+
+/// One model, named as such: its result goes to -o. Everything else needs --output-dir.
+bool is_single(const Options& options, const std::vector<Input>& inputs) {
+  std::error_code ignored;
+  return options.output_folder.empty() && inputs.size() == 1 && options.paths.size() == 1 &&
+         !options.paths.front().starts_with('@') &&
+         !fs::is_directory(options.paths.front(), ignored);
+}
+
+/// Where each result goes. Errors: ExitCode::usage.
+Result<std::vector<std::string>> places_of(const Options& options,
+                                           const std::vector<Input>& inputs) {
+  std::vector<std::string> places(inputs.size());
+  const auto usage = [](std::string message) { return fail(ExitCode::usage, std::move(message)); };
+  if (is_single(options, inputs)) {
+    places.front() = options.in_place ? inputs.front().path : options.result;
+    if (places.front().empty() && !options.dry_run) {
+      return usage("say where to write the result: -o OUT (or --dry-run)");
+    }
+  } else if (!options.result.empty()) {
+    return usage("-o names one result: use --output-dir for many");
+  } else if (!options.save.location.empty()) {
+    return usage("--external-data names one file: for many models use --per-tensor or --embed");
+  } else if (options.output_folder.empty()) {
+    if (!options.in_place && !options.dry_run) {
+      return usage("say where to write the results: --output-dir DIR (or --in-place, --dry-run)");
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) places[i] = inputs[i].path;
+  } else {
+    for (const std::string& path : options.paths) {
+      std::error_code ignored;
+      if (fs::is_directory(path, ignored) && is_inside(options.output_folder, path)) {
+        return usage(
+            fmt::format("{}: is inside of {}, whose models are read", options.output_folder, path));
+      }
+    }
+    std::map<std::string, std::size_t> taken;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].from_stdin) return usage("a model on standard input needs -o OUT");
+      if (!inputs[i].trouble.empty()) continue;
+      places[i] = (fs::path(options.output_folder) / inputs[i].relative).string();
+      const auto [other, is_new] = taken.try_emplace(places[i], i);
+      if (!is_new) {
+        return usage(fmt::format("{}: would be the result of both {} and {}", places[i],
+                                 inputs[other->second].path, inputs[i].path));
+      }
+    }
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (options.in_place || options.dry_run) continue;
+    if (same_file(inputs[i].path, places[i])) {
+      return usage(
+          fmt::format("{}: is also the input, which is replaced only with --in-place", places[i]));
+    }
+  }
+  return places;
+}
+
+/// Folders are made before several models are written into them.
+Result<void> make_folders(const Options& options, const std::vector<std::string>& places) {
+  if (options.dry_run || options.in_place) return {};
+  for (const std::string& place : places) {
+    if (place.empty()) continue;
+    std::error_code error;
+    fs::create_directories(folder_of(place), error);
+    if (error) {
+      return fail(ExitCode::usage, fmt::format("{}: cannot be made: {}", folder_of(place).string(),
+                                               error.message()));
+    }
+  }
+  return {};
+}
+
+SandboxPlaces sandbox_of(const Options& options, const std::vector<Input>& inputs,
+                         const std::vector<std::string>& places) {
+  SandboxPlaces out;
+  for (const std::string& spec : options.request.domain_maps) {
+    out.read.emplace_back(spec.substr(spec.find('=') + 1));
+  }
+  if (options.dry_run) return out;
+  const bool changes_inputs = options.in_place || options.external_files == "move";
+  if (!options.output_folder.empty()) out.write.emplace_back(options.output_folder);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (options.output_folder.empty()) out.write.push_back(folder_of(places[i]));
+    if (changes_inputs) out.write.push_back(folder_of(inputs[i].path));
   }
   return out;
 }
 
-StepReport step_report(const ConversionStep& step) {
-  const std::string_view kind =
-      step.to == 0 && step.from != 0 ? "expanded" : name_of(step.authority);
-  return {.path = step.path,
-          .op_type = step.domain.empty() ? step.op : step.domain + ":" + step.op,
-          .from = step.from,
-          .to = step.to,
-          .kind = std::string(kind),
-          .note = step.note,
-          .nodes = step.nodes};
+std::string hash_of_settings(const Options& options) {
+  const RequestOptions& request = options.request;
+  return short_hash(fmt::format(
+      "{}|{}|{}|{}|{}|{}{}{}|{}|{}|{}|{}|{}{}{}|{}|{}|{}", tool_version(),
+      fmt::join(request.targets, ","), fmt::join(request.opsets, ","), request.ir_version,
+      request.versions_file, request.conversion.allow_loss, request.conversion.strict_text,
+      request.conversion.freeze_initializers, fmt::join(request.domain_maps, ","), options.dry_run,
+      options.keep_going, options.prove, options.per_tensor, options.embed, options.save.checksum,
+      options.save.threshold, options.proof.seed, options.proof.cases));
 }
 
-/// Everything but reading the model and writing the report.
-ExitCode convert_model(const Options& options, const VersionTable& table, const Model& model,
-                       ModelReport& report) {
-  add_findings(report, model, {});
-  auto& conversion = report.conversion.emplace();
-  conversion.from = stamp_line(model);
-  if (report.verdict != "valid") {
-    conversion.to = conversion.from;
-    for (const Finding& finding : report.findings) {
-      if (finding.severity == Severity::error) conversion.blockers.push_back(finding);
-    }
-    return ExitCode::refused;
-  }
-  auto request = conversion_request(options.request, table, model);
-  if (!request) return complain(request.error());
-  auto arrival = convert_for_targets(model, *request);
-  if (!arrival) return complain(arrival.error());
-  *request = std::move(arrival->request);
-  Conversion* converted = &arrival->conversion;
-  if (!converted->model || options.dry_run) {
-    conversion.plan = plan_of(model, *converted, *request, table);
-  }
-  bool stopped_short = false;
-  if (!converted->model && options.keep_going) {
-    if (const auto nearest = nearest_reachable(model, request->conversion)) {
-      auto part = convert(model, *nearest);
-      if (!part) return complain(part.error());
-      // What stood in the way is told beside what was done.
-      for (Finding& blocker : converted->blockers) {
-        blocker.severity = Severity::warning;
-        report.findings.push_back(std::move(blocker));
-      }
-      request->conversion = *nearest;
-      *converted = *std::move(part);
-      stopped_short = true;
-    }
-  }
-  for (const ConversionStep& step : converted->steps) conversion.steps.push_back(step_report(step));
-  for (Finding& note : converted->notes) report.findings.push_back(std::move(note));
-  conversion.blockers = std::move(converted->blockers);
-  conversion.to = request_line(*request, model);
-  if (!converted->model) return ExitCode::refused;
-  conversion.to = stamp_line(*converted->model);
-
-  const Model& result = *converted->model;
-  auto faults = new_errors(result, report);
-  const bool on_disk = std::ranges::all_of(
-      faults, [](const Finding& fault) { return fault.rule.starts_with("OCX"); });
-  if (!faults.empty() && on_disk) {
-    return complain({ExitCode::unreadable,
-                     fmt::format("{}: its external data changed while it was read", options.path)});
-  }
-  if (!faults.empty()) {
-    conversion.blockers = std::move(faults);
-    complain({ExitCode::internal_error,
-              "the converted model is not valid, nothing was written; "
-              "please report this with the model"});
-    return ExitCode::internal_error;
-  }
-  for (const Target& target : request->targets) {
-    TargetReport reached = target_report(result, target);
-    if (!reached.compatible && !stopped_short) {
-      conversion.blockers.insert(conversion.blockers.end(), reached.blockers.begin(),
-                                 reached.blockers.end());
-    }
-    report.targets.push_back(std::move(reached));
-  }
-  if (!conversion.blockers.empty()) return ExitCode::refused;
-
-  if (!options.dry_run) {
-    Progress progress;
-    progress.show("proving…");
-    conversion.proof = prove_conversion(model, *converted, request->conversion,
-                                        proof_mode(options.prove), options.proof);
-    if (conversion.proof->verdict == "differs") return ExitCode::differs;
-    const auto saved = write_result(options, result);
-    if (!saved) return complain(saved.error());
-    if (saved->tensors > 0 && !saved->embedded) {
-      fmt::print(stderr, "onnxcompat: note: {} tensors ({} bytes) are in {}, beside the model\n",
-                 saved->tensors, saved->bytes, printable(saved->location));
-    }
-    conversion.output = options.result;
-  }
-  return stopped_short ? ExitCode::findings : ExitCode::ok;
+/// Is what the journal says done, and still there?
+bool is_done(const ModelReport& known, const std::string& place) {
+  std::error_code ignored;
+  return known.conversion && known.conversion->output == printable(place) &&
+         fs::is_regular_file(place, ignored);
 }
 
-ExitCode run_convert(const Options& options) {
-  if (options.result.empty() && !options.dry_run) {
-    return complain({ExitCode::usage, "say where to write the result: -o OUT (or --dry-run)"});
-  }
-  if (!options.in_place && same_file(options.path, options.result)) {
-    return complain({ExitCode::usage, fmt::format("{}: is also the input, which is replaced only "
-                                                  "with --in-place",
-                                                  options.result)});
-  }
-  const std::vector<std::string> models{options.path, options.result};
-  if (const auto kept = keep_from(options.output, models); !kept) return complain(kept.error());
+ExitCode run_convert(Options options) {
   const auto table = version_table(options.request.versions_file);
   if (!table) return complain(table.error());
   if (const auto usable = validate(options.request, *table); !usable) {
     return complain(usable.error());
   }
-  const auto model = Model::load(options.path);
-  Report report{.command = "convert", .tool_version = std::string(tool_version()), .models = {}};
-  ExitCode code = ExitCode::unreadable;
-  if (model) {
-    report.models.push_back(stamp_of(*model));
-    code = convert_model(options, *table, *model, report.models.back());
-  } else {
-    complain(model.error());
-    report.models.push_back(unreadable(options.path, model.error()));
+  if (const auto valid = validate(options.batch); !valid) return complain(valid.error());
+  const OutputOptions report_places = with_resume(options.output, options.batch);
+  if (const auto valid = validate(report_places); !valid) return complain(valid.error());
+  auto expanded = expand_inputs(options.paths);
+  if (!expanded) return complain(expanded.error());
+  const std::vector<Input> inputs = of_shard(*std::move(expanded), options.batch);
+  const auto places = places_of(options, inputs);
+  if (!places) return complain(places.error());
+  std::vector<std::string> models = *places;
+  for (const Input& input : inputs) models.push_back(input.path);
+  if (const auto kept = keep_from(report_places, models); !kept) return complain(kept.error());
+  const bool many = !is_single(options, inputs);
+  if (many || options.batch.isolate) {
+    if (const auto made = make_folders(options, *places); !made) return complain(made.error());
   }
+  if (options.batch.max_memory > 0) {
+    // A proof that needs more is given up; the model is converted all the same.
+    options.proof.memory_budget =
+        std::min(options.proof.memory_budget, options.batch.max_memory / 2);
+  }
+  Report report{.command = "convert",
+                .tool_version = std::string(tool_version()),
+                .models = {},
+                .shard = options.batch.shard};
+  std::optional<Journal> journal;
+  if (!options.batch.resume.empty()) {
+    auto opened = Journal::open(options.batch.resume, "convert");
+    if (!opened) return complain(opened.error());
+    journal.emplace(*std::move(opened));
+  }
+  std::vector<Outcome> outcomes(inputs.size());
+  std::vector<std::optional<FileStamp>> stamps(inputs.size());
+  std::vector<std::size_t> wanted;
+  Report carried = report;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const ModelReport* known = nullptr;
+    if (journal) {
+      stamps[i] = stamp_of_file(inputs[i].path, hash_of_settings(options));
+      known = journal->known(inputs[i].path, stamps[i]);
+    }
+    if (known == nullptr || !is_done(*known, (*places)[i])) {
+      wanted.push_back(i);
+      continue;
+    }
+    outcomes[i] = {.report = *known, .code = code_of_conversion(*known)};
+    carried.models.push_back(*known);
+  }
+  if (journal) {
+    if (const auto begun = journal->begin(carried); !begun) return complain(begun.error());
+    if (options.batch.verbose) {
+      fmt::print(stderr, "onnxcompat: note: {} of {} are in {} already\n", carried.models.size(),
+                 plural(static_cast<int>(inputs.size()), "model"), printable(options.batch.resume));
+    }
+  }
+  std::optional<Error> trouble;
+  const Batch batch{
+      .inputs = inputs,
+      .wanted = std::move(wanted),
+      .work = [&](std::size_t i) { return convert_one(options, *table, inputs[i], (*places)[i]); },
+      .done =
+          [&](std::size_t i, Outcome one) {
+            outcomes[i] = std::move(one);
+            if (!journal) return;
+            outcomes[i].report.file = stamps[i];
+            const auto added = journal->append(outcomes[i].report);
+            if (!added && !trouble) trouble = added.error();
+          },
+      .places = sandbox_of(options, inputs, *places),
+      .warm_up =
+          [&] {
+            if (options.prove == "off" || options.dry_run) return;
+            // The library must not start threads before they are confined.
+            ::setenv("OPENBLAS_NUM_THREADS", "1", 1);
+            executor::blas_name();
+          }};
+  auto isolation = run_batch(batch, options.batch);
+  if (!isolation) return complain(isolation.error());
+  if (trouble) return complain(*trouble);
+  report.isolation = *std::move(isolation);
+  ExitCode code = ExitCode::ok;
+  for (Outcome& outcome : outcomes) {
+    tell(outcome);
+    code = graver(code, outcome.code);
+    report.models.push_back(std::move(outcome.report));
+  }
+  if (journal) {
+    if (const auto finished = journal->finish(report); !finished) return complain(finished.error());
+  }
+  tell_isolation(report, options.batch);
   return emit(report, options.output, code);
 }
 
@@ -239,18 +269,30 @@ Examples:
   onnxcompat convert model.onnx --target onnxruntime=1.14 -o model-ort114.onnx
   onnxcompat convert model.onnx --opset ai.onnx.ml=2 --ir-version 8 -o out.onnx
   onnxcompat convert model.onnx --opset 11 --dry-run
+  onnxcompat convert models/ --opset 21 --output-dir models-21/ --resume report.jsonl
+  onnxcompat convert uploads/ --target ort=1.14 --output-dir out/ --isolate --timeout 60
 
 Exit status: 0 written (or, with --dry-run, would be); 1 written with --keep-going,
   short of the target; 2 bad usage; 3 unreadable;
-  4 refused, nothing written; 5 the numbers differ, nothing written.)",
+  4 refused, nothing written; 5 the numbers differ, nothing written; 6 a limit was
+  reached; 70 a fault of ours. Of many models each is written or not for itself, and
+  the gravest of 70, 6, 3, 2, 5, 4, 1 is returned.)",
     [](CLI::App& app) -> std::function<ExitCode()> {
       auto options = std::make_shared<Options>();
-      app.add_option("MODEL", options->path, "Model file; changed with --in-place only")
+      app.add_option("MODEL", options->paths,
+                     "Model files, folders, @LIST or -; changed with --in-place only")
           ->required();
       auto* out = app.add_option("-o,--out", options->result,
                                  "Where to write the result (format by ending, as for reading)")
                       ->type_name("OUT");
-      app.add_flag("--in-place", options->in_place, "Replace MODEL by the result")->excludes(out);
+      auto* folder = app.add_option("--output-dir", options->output_folder,
+                                    "Where to write the results of many models: paths below a "
+                                    "folder, or as a list has them, are kept")
+                         ->type_name("DIR")
+                         ->excludes(out);
+      app.add_flag("--in-place", options->in_place, "Replace MODEL by the result")
+          ->excludes(out)
+          ->excludes(folder);
       options->request.add_to(app);
       app.add_flag("--dry-run", options->dry_run, "Say what would be done; write nothing");
       app.add_flag("--keep-going", options->keep_going,
@@ -289,10 +331,8 @@ Exit status: 0 written (or, with --dry-run, would be); 1 written with --keep-goi
           ->type_name("N")
           ->default_str("2");
       options->output.add_to(app);
-      return [options] {
-        if (options->in_place) options->result = options->path;
-        return run_convert(*options);
-      };
+      options->batch.add_to(app);
+      return [options] { return run_convert(*options); };
     }};
 
 }  // namespace onnxcompat::cli

@@ -5,9 +5,10 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <set>
+#include <unordered_set>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "support/strings.h"
 
@@ -31,12 +32,38 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
+/// A line that is an object of JSON lines: its "path"; "" for the other lines of a report; nothing
+/// for what is neither.
+std::optional<std::string> path_in_json(const std::string& line) {
+  const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return {};
+  const auto path = json.find("path");
+  if (path != json.end() && path->is_string() && !path->get_ref<const std::string&>().empty()) {
+    return path->get<std::string>();
+  }
+  const auto type = json.find("type");
+  if (path == json.end() && type != json.end() && (*type == "run" || *type == "summary")) return "";
+  return {};
+}
+
+/// A path's place in a mirror: as it is given, from its root where it is absolute or leads upwards.
+std::string mirrored(const fs::path& path) {
+  fs::path normal = path.lexically_normal();
+  std::error_code ignored;
+  if (!normal.empty() && *normal.begin() == "..") {
+    normal = fs::absolute(normal, ignored).lexically_normal();
+  }
+  return normal.relative_path().string();
+}
+
 /// A list of paths and no model: text without a NUL whose first entry is there.
 bool is_list(const std::string& text) {
   if (text.find('\0') != std::string::npos) return false;
   const std::vector<std::string> lines = lines_of(std::string_view(text).substr(0, 65536));
   std::error_code ignored;
-  return !lines.empty() && lines.front().size() < 4096 && fs::exists(lines.front(), ignored);
+  if (lines.empty()) return false;
+  if (lines.front().starts_with('{')) return path_in_json(lines.front()).has_value();
+  return lines.front().size() < 4096 && fs::exists(lines.front(), ignored);
 }
 
 class Expansion {
@@ -44,26 +71,30 @@ class Expansion {
   Result<void> add(const std::string& argument) {
     if (argument == kStdin) return add_stdin();
     if (argument.starts_with('@') && argument.size() > 1) return add_list(argument.substr(1));
-    add_path(argument);
+    add_path(argument, fs::path(argument).filename().string(), "");
     return {};
   }
 
   std::vector<Input> take() { return std::move(inputs_); }
 
  private:
-  void add_path(const std::string& path) {
+  /// `file_place` and `folder_place` are where a file, or what is in a folder, stands in a mirror.
+  void add_path(const std::string& path, std::string file_place, const fs::path& folder_place) {
     std::error_code error;
-    if (fs::is_directory(path, error)) return add_folder(path);
-    add_file(path);
+    if (fs::is_directory(path, error)) return add_folder(path, folder_place);
+    add_file(path, std::move(file_place));
   }
 
-  void add_file(const std::string& path) {
-    if (seen_.insert(fs::path(path).lexically_normal().string()).second) {
-      inputs_.push_back({path, {}, {}, false});
+  void add_file(const std::string& path, std::string place) {
+    // Most paths are normal as they are.
+    const bool plain = !path.starts_with('.') && path.find("/.") == std::string::npos &&
+                       path.find("//") == std::string::npos;
+    if (seen_.insert(plain ? path : fs::path(path).lexically_normal().string()).second) {
+      inputs_.push_back({path, {}, {}, false, std::move(place)});
     }
   }
 
-  void add_folder(const std::string& folder) {
+  void add_folder(const std::string& folder, const fs::path& place) {
     std::vector<std::string> found;
     std::error_code error;
     fs::recursive_directory_iterator at(folder, fs::directory_options::skip_permission_denied,
@@ -76,7 +107,10 @@ class Expansion {
       }
     }
     std::ranges::sort(found);
-    for (const std::string& path : found) add_file(path);
+    for (const std::string& path : found) {
+      const std::size_t below = path.find_first_not_of('/', folder.size());
+      add_file(path, (place / path.substr(std::min(below, path.size()))).string());
+    }
     if (error) {
       inputs_.push_back({folder, {}, fmt::format("{}: {}", folder, error.message()), false});
     } else if (found.empty()) {
@@ -84,34 +118,40 @@ class Expansion {
     }
   }
 
-  Result<void> add_list(const std::string& file) {
-    if (file == kStdin) {
-      for (const std::string& line : lines_of(stdin_text())) add_path(line);
-      return {};
+  Result<void> add_lines(const std::string& text, std::string_view list) {
+    for (const std::string& line : lines_of(text)) {
+      const auto path = line.starts_with('{') ? path_in_json(line) : line;
+      if (!path) {
+        return fail(ExitCode::unreadable,
+                    fmt::format("{}: a line of the list is no JSON object with a \"path\": {}",
+                                list, line.substr(0, 200)));
+      }
+      if (!path->empty()) add_path(*path, mirrored(*path), mirrored(*path));
     }
+    return {};
+  }
+
+  Result<void> add_list(const std::string& file) {
+    if (file == kStdin) return add_lines(stdin_text(), kStdinName);
     std::ifstream in(file, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     if (!in.is_open() || in.bad()) {
       return fail(ExitCode::unreadable, fmt::format("{}: the list cannot be read", file));
     }
-    for (const std::string& line : lines_of(text)) add_path(line);
-    return {};
+    return add_lines(text, file);
   }
 
   Result<void> add_stdin() {
     std::string text = stdin_text();
-    if (is_list(text)) {
-      for (const std::string& line : lines_of(text)) add_path(line);
-    } else {
-      inputs_.push_back({std::string(kStdinName), std::move(text), {}, true});
-    }
+    if (is_list(text)) return add_lines(text, kStdinName);
+    inputs_.push_back({std::string(kStdinName), std::move(text), {}, true});
     return {};
   }
 
   static std::string stdin_text() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
 
   std::vector<Input> inputs_;
-  std::set<std::string> seen_;
+  std::unordered_set<std::string> seen_;
 };
 
 /// Text formats begin with a mark that no message of the binary format begins with.

@@ -10,7 +10,7 @@ std::string write_concise(const Report& report, const FormatOptions&) {
   std::string out;
   for (const ModelReport& model : report.models) {
     const std::string path = printable(model.path);
-    if (model.verdict == "unreadable") {
+    if (!is_judged(model)) {
       out += fmt::format("{}: error: {}\n", path, printable(model.error));
     }
     each_finding(model, [&](const TargetFinding& finding, const TargetReport* target) {

@@ -45,8 +45,8 @@ std::string_view command_of(Severity severity) {
 std::string write_github(const Report& report, const FormatOptions&) {
   std::string out;
   for (const ModelReport& model : report.models) {
-    if (model.verdict == "unreadable") {
-      out += fmt::format("::error file={},title=unreadable::{}\n", property(model.path),
+    if (!is_judged(model)) {
+      out += fmt::format("::error file={},title={}::{}\n", property(model.path), model.verdict,
                          escaped(model.error));
     }
     each_finding(model, [&](const TargetFinding& finding, const TargetReport* target) {

@@ -37,8 +37,8 @@ std::string write_gitlab(const Report& report, const FormatOptions&) {
     out.push_back(std::move(issue));
   };
   for (const ModelReport& model : report.models) {
-    if (model.verdict == "unreadable") {
-      add(model, "unreadable", "blocker", model.error, model.path + "|unreadable");
+    if (!is_judged(model)) {
+      add(model, model.verdict, "blocker", model.error, model.path + "|" + model.verdict);
     }
     each_finding(model, [&](const TargetFinding& finding, const TargetReport* target) {
       std::string text = message_of(finding, target);

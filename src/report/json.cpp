@@ -128,6 +128,7 @@ Json json_of(const ModelReport& model) {
   out["producer"] = text_or_null(model.producer);
   out["verdict"] = model.verdict;
   if (!model.error.empty()) out["error"] = printable(model.error);
+  if (!model.stopped.empty()) out["stopped"] = model.stopped;
   out["findings"] = json_of(model.findings);
   if (model.findings_left_out > 0) out["findings_left_out"] = model.findings_left_out;
   out["targets"] = Json::array();
@@ -150,6 +151,11 @@ Json json_of(const ModelReport& model) {
   }
   if (model.conversion) out["conversion"] = json_of(*model.conversion);
   if (model.comparison) out["comparison"] = json_of(*model.comparison);
+  if (model.file) {
+    out["file"] = {{"size", model.file->size},
+                   {"modified", model.file->modified},
+                   {"settings", model.file->settings}};
+  }
   return out;
 }
 
@@ -157,11 +163,21 @@ Json json_of_tool(const Report& report) {
   return {{"name", "onnxcompat"}, {"version", report.tool_version}};
 }
 
+void add_circumstances(Json& out, const Report& report) {
+  if (!report.shard.empty()) out["shard"] = report.shard;
+  if (!report.isolation.empty()) out["isolation"] = report.isolation;
+}
+
 Json json_of(const Totals& totals) {
-  return {{"models", totals.models},        {"valid", totals.valid},
-          {"invalid", totals.invalid},      {"unreadable", totals.unreadable},
-          {"errors", totals.errors},        {"warnings", totals.warnings},
-          {"infos", totals.infos},          {"targets_failed", totals.targets_failed},
+  return {{"models", totals.models},
+          {"valid", totals.valid},
+          {"invalid", totals.invalid},
+          {"unreadable", totals.unreadable},
+          {"stopped", totals.stopped},
+          {"errors", totals.errors},
+          {"warnings", totals.warnings},
+          {"infos", totals.infos},
+          {"targets_failed", totals.targets_failed},
           {"suppressed", totals.suppressed}};
 }
 
@@ -172,6 +188,7 @@ std::string write_json(const Report& report, const FormatOptions&) {
   out["schema_version"] = kReportSchemaVersion;
   out["tool"] = json_of_tool(report);
   out["command"] = report.command;
+  add_circumstances(out, report);
   out["models"] = Json::array();
   for (const ModelReport& model : report.models) out["models"].push_back(json_of(model));
   out["summary"] = json_of(totals_of(report));

@@ -16,5 +16,7 @@ Json json_of(const ModelReport& model);
 Json json_of(const Totals& totals);
 /// {"name", "version"}
 Json json_of_tool(const Report& report);
+/// "shard" and "isolation", where there are any.
+void add_circumstances(Json& out, const Report& report);
 
 }  // namespace onnxcompat

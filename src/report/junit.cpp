@@ -62,7 +62,7 @@ void append_finding(std::string& text, const Finding& finding) {
 std::vector<Case> cases_of(const ModelReport& model) {
   std::vector<Case> cases;
   Case valid{"valid", {}, {}, {}};
-  if (model.verdict == "unreadable") valid.error = printable(model.error);
+  if (!is_judged(model)) valid.error = printable(model.error);
   std::string& told = model.verdict == "invalid" ? valid.failure : valid.output;
   for (const Finding& finding : model.findings) append_finding(told, finding);
   cases.push_back(std::move(valid));

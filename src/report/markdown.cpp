@@ -65,8 +65,8 @@ std::string write_markdown(const Report& report, const FormatOptions&) {
                           plain(finding.rule), plain(finding.name),
                           plain(message_of(finding, target)), plain(finding.location.path));
     });
-    if (model.verdict == "unreadable") {
-      rows += fmt::format("| error | unreadable | {} | |\n", plain(model.error));
+    if (!is_judged(model)) {
+      rows += fmt::format("| error | {} | {} | |\n", model.verdict, plain(model.error));
     }
     if (rows.empty()) continue;
     out += fmt::format("\n#### {}\n\n| severity | rule | finding | where |\n|---|---|---|---|\n{}",

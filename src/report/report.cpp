@@ -34,6 +34,8 @@ Totals totals_of(const Report& report) {
     ++totals.models;
     if (model.verdict == "unreadable") {
       ++totals.unreadable;
+    } else if (model.verdict == "stopped") {
+      ++totals.stopped;
     } else if (model.verdict == "invalid") {
       ++totals.invalid;
     } else {
@@ -59,6 +61,7 @@ std::string totals_line(const Totals& totals) {
                                  plural(totals.models, "model"), totals.valid, totals.invalid,
                                  totals.unreadable, plural(totals.errors, "error"),
                                  plural(totals.warnings, "warning"), plural(totals.infos, "note"));
+  if (totals.stopped > 0) line += fmt::format("; {} stopped", totals.stopped);
   if (totals.targets_failed > 0)
     line += fmt::format("; {} not met", plural(totals.targets_failed, "target"));
   if (totals.suppressed > 0) line += fmt::format("; {} suppressed", totals.suppressed);
@@ -90,14 +93,16 @@ std::string fingerprint(const Finding& finding, std::string_view target) {
   return fmt::format("{}|{}|{}|{}", finding.rule, target, names, finding.location.value);
 }
 
-std::string short_hash(std::string_view text) {
+std::uint64_t hash_of(std::string_view text) {
   std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a
   for (const char c : text) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 1'099'511'628'211U;
   }
-  return fmt::format("{:016x}", hash);
+  return hash;
 }
+
+std::string short_hash(std::string_view text) { return fmt::format("{:016x}", hash_of(text)); }
 
 std::string message_of(const Finding& finding, const TargetReport* target) {
   return target == nullptr ? finding.message

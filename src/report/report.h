@@ -112,13 +112,22 @@ struct ConversionReport {
   std::optional<ProofReport> proof;
 };
 
+/// The file that a report is about, as it was when it was read.
+struct FileStamp {
+  std::uint64_t size = 0;
+  std::string modified;  ///< "2026-11-21T09:42:00.123456789Z"
+  std::string settings;  ///< a hash of what was asked of the model
+};
+
 struct ModelReport {
   std::string path;
   std::int64_t ir_version = 0;
   std::vector<DomainVersion> opset_imports;
   std::string producer;
-  std::string verdict;  ///< "valid", "invalid" or "unreadable"
-  std::string error;    ///< unreadable: why
+  std::string verdict;  ///< "valid", "invalid", "unreadable" or "stopped"
+  std::string error;    ///< unreadable, stopped: why
+  /// "crashed", "timed out" or "out of memory", where the verdict is "stopped".
+  std::string stopped = {};
   std::vector<Finding> findings;
   std::vector<TargetReport> targets;
   std::optional<MinimumReport> minimum;
@@ -126,7 +135,13 @@ struct ModelReport {
   std::optional<ProofReport> comparison;  ///< verify, run --expect
   int findings_left_out = 0;              ///< beyond --max-findings
   std::vector<SuppressedFinding> suppressed = {};
+  std::optional<FileStamp> file = std::nullopt;  ///< with --resume
 };
+
+/// Was it read and judged? Else `error` says why not.
+inline bool is_judged(const ModelReport& model) {
+  return model.verdict == "valid" || model.verdict == "invalid";
+}
 
 struct Report {
   std::string command;  ///< "check", "convert", "verify", "run"
@@ -134,6 +149,8 @@ struct Report {
   std::vector<ModelReport> models;
   std::vector<RuleDescription> rules = {};  ///< those that have findings, by id
   std::string next_command = {};            ///< what to run next; empty where nothing is to be done
+  std::string shard = {};                   ///< "2/4": these are not all models; empty: they are
+  std::string isolation = {};               ///< what confined the worker processes; empty: none did
 };
 
 /// Findings at each severity over all models.
@@ -142,6 +159,7 @@ struct Totals {
   int valid = 0;
   int invalid = 0;
   int unreadable = 0;
+  int stopped = 0;
   int errors = 0;
   int warnings = 0;
   int infos = 0;
@@ -179,7 +197,9 @@ void each_finding(const ModelReport& model,
 /// names on its path, and the target. For baselines and for consumers that follow findings.
 std::string fingerprint(const Finding& finding, std::string_view target);
 
-/// 64 bits of a text as 16 hexadecimal digits.
+/// 64-bit FNV-1a.
+std::uint64_t hash_of(std::string_view text);
+/// The same as 16 hexadecimal digits.
 std::string short_hash(std::string_view text);
 
 /// The finding's sentence, with the target that it blocks: "onnxruntime=1.14.0: …".

@@ -58,7 +58,7 @@ class Writer {
     Json results = Json::array();
     Json notifications = Json::array();
     for (const ModelReport& model : report_.models) {
-      if (model.verdict == "unreadable") notifications.push_back(notification(model));
+      if (!is_judged(model)) notifications.push_back(notification(model));
       each_finding(model, [&](const TargetFinding& finding, const TargetReport* target) {
         results.push_back(result(model, finding, target == nullptr ? "" : target->target));
       });

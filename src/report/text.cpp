@@ -189,7 +189,7 @@ void write_conversion(std::string& out, const ModelReport& model, const Paint& p
 }
 
 void write_model(std::string& out, const ModelReport& model, const Paint& paint) {
-  if (model.verdict == "unreadable") return;  // said on standard error, in one line
+  if (!is_judged(model)) return;  // said on standard error, in one line
   const std::string verdict =
       model.verdict == "valid" ? paint.good(model.verdict) : paint.bad(model.verdict);
   out += fmt::format("{}: {}\n", paint.bold(printable(model.path)), verdict);
@@ -205,13 +205,40 @@ void write_model(std::string& out, const ModelReport& model, const Paint& paint)
   if (model.comparison) write_proof(out, *model.comparison, paint);
 }
 
+/// "4 models: 2 written, 1 refused, 1 unreadable"
+std::string conversions_line(const Report& report) {
+  int written = 0;
+  int refused = 0;
+  int not_judged = 0;
+  for (const ModelReport& model : report.models) {
+    if (!is_judged(model)) {
+      ++not_judged;
+    } else if (model.conversion && !model.conversion->output.empty()) {
+      ++written;
+    } else if (!model.conversion || model.verdict == "invalid" ||
+               !model.conversion->blockers.empty()) {
+      ++refused;
+    }
+  }
+  const Totals totals = totals_of(report);
+  std::string line =
+      fmt::format("{}: {} written, {} refused, {} unreadable", plural(totals.models, "model"),
+                  written, refused, totals.unreadable);
+  if (totals.stopped > 0) line += fmt::format(", {} stopped", totals.stopped);
+  const int rest = totals.models - written - refused - not_judged;
+  return rest > 0 ? fmt::format("{}, {} not written", line, rest) : line;
+}
+
 std::string write_text(const Report& report, const FormatOptions& options) {
   const Paint paint(options.color);
   std::string out;
+  const bool many_converted = report.command == "convert" && report.models.size() != 1;
+  const bool apart = report.command == "check" || many_converted;
   for (const ModelReport& model : report.models) {
-    if (!out.empty() && report.command == "check" && model.verdict != "unreadable") out += "\n";
+    if (!out.empty() && apart && is_judged(model)) out += "\n";
     write_model(out, model, paint);
   }
+  if (many_converted) return out + (out.empty() ? "" : "\n") + conversions_line(report) + "\n";
   if (report.command != "check") return out;
   if (!out.empty()) out += "\n";
   out += totals_line(totals_of(report)) + "\n";

@@ -56,6 +56,15 @@ void handle_signals() {
   install(SIGXFSZ, SIG_IGN);
 }
 
+void forget_temporaries() {
+  for (auto& slot : temporaries) slot.store(nullptr);
+}
+
+void end_process(int status) {
+  remove_temporaries();
+  ::_exit(status);
+}
+
 TemporaryName::TemporaryName(const std::string& path) : path_(::strdup(path.c_str())) {
   for (std::size_t i = 0; i < kSlots; ++i) {
     char* empty = nullptr;

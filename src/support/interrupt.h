@@ -10,6 +10,13 @@ namespace onnxcompat {
 /// (SIGXFSZ) becomes an error of the write.
 void handle_signals();
 
+/// In a new child process: the temporary files that are registered are its parent's.
+void forget_temporaries();
+
+/// Ends the process at once, without its registered temporary files and without any destructor:
+/// for child processes, and where there is no memory for more.
+[[noreturn]] void end_process(int status);
+
 /// A file that must not outlive the process when a signal ends it. Registered while this object
 /// lives; where too many are, the rest are left to the destructors of their owners.
 class TemporaryName {

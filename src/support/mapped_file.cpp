@@ -13,6 +13,12 @@
 
 namespace onnxcompat {
 
+namespace {
+
+constexpr std::size_t kSmall = std::size_t{1} << 16;
+
+}  // namespace
+
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   // O_NONBLOCK: opening a pipe must not wait for its writer; it means nothing to a regular file.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -36,6 +42,19 @@ Result<MappedFile> MappedFile::adopt(int descriptor, const std::filesystem::path
   file.modified_ns_ = status.st_mtim.tv_nsec;
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return file;
+  if (size <= kSmall) {
+    file.copy_ = std::make_unique_for_overwrite<std::byte[]>(size);
+    for (std::size_t at = 0; at < size;) {
+      const ssize_t n =
+          ::pread(descriptor, file.copy_.get() + at, size - at, static_cast<off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return bad(fmt::format("cannot be read: {}", std::strerror(errno)));
+      if (n == 0) return bad("was shortened while it was read");
+      at += static_cast<std::size_t>(n);
+    }
+    file.bytes_ = {file.copy_.get(), size};
+    return file;
+  }
   void* start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (start == MAP_FAILED) {
     return bad(fmt::format("cannot be mapped: {}", std::strerror(errno)));
@@ -47,6 +66,7 @@ Result<MappedFile> MappedFile::adopt(int descriptor, const std::filesystem::path
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       bytes_(std::exchange(other.bytes_, {})),
+      copy_(std::move(other.copy_)),
       modified_s_(other.modified_s_),
       modified_ns_(other.modified_ns_) {}
 
@@ -55,6 +75,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
     release();
     descriptor_ = std::exchange(other.descriptor_, -1);
     bytes_ = std::exchange(other.bytes_, {});
+    copy_ = std::move(other.copy_);
     modified_s_ = other.modified_s_;
     modified_ns_ = other.modified_ns_;
   }
@@ -64,7 +85,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 MappedFile::~MappedFile() { release(); }
 
 void MappedFile::release() {
-  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (!bytes_.empty() && !copy_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 
 #include "support/error.h"
@@ -10,7 +11,8 @@
 namespace onnxcompat {
 
 /// A file's bytes, mapped read-only. Only what is touched is read from the disk, and it counts as
-/// the kernel's page cache, not as our memory. Another program that shortens the file while it is
+/// the kernel's page cache, not as our memory. (Small files are read instead: threads that map and
+/// unmap wait for each other.) Another program that shortens the file while it is
 /// mapped ends us with SIGBUS, as with every mapping (handle_signals() makes an error of it);
 /// replacing it by rename does not.
 class MappedFile {
@@ -44,7 +46,8 @@ class MappedFile {
 
   int descriptor_ = -1;
   std::span<const std::byte> bytes_;
-  std::int64_t modified_s_ = 0;  ///< when it was last written, as it was opened
+  std::unique_ptr<std::byte[]> copy_;  ///< of a small file; else bytes_ are mapped
+  std::int64_t modified_s_ = 0;        ///< when it was last written, as it was opened
   std::int64_t modified_ns_ = 0;
 };
 

@@ -1,0 +1,192 @@
+#include "cli/convert_one.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "adapters/convert.h"
+#include "checker/target.h"
+#include "cli/destination.h"
+#include "cli/external_files.h"
+#include "cli/output.h"
+#include "cli/plan.h"
+#include "cli/summary.h"
+
+namespace onnxcompat::cli {
+namespace {
+
+ProofMode proof_mode(std::string_view name) {
+  if (name == "model") return ProofMode::model;
+  if (name == "rewrites") return ProofMode::rewrites;
+  return name == "off" ? ProofMode::off : ProofMode::automatic;
+}
+
+ExternalFilePolicy external_policy(std::string_view name) {
+  if (name == "link") return ExternalFilePolicy::link;
+  if (name == "move") return ExternalFilePolicy::move;
+  return name == "leave" ? ExternalFilePolicy::leave : ExternalFilePolicy::copy;
+}
+
+SaveOptions save_options(const ConvertOptions& options) {
+  SaveOptions save = options.save;
+  save.weights = options.embed            ? WeightPlace::embed
+                 : options.per_tensor     ? WeightPlace::file_each
+                 : !save.location.empty() ? WeightPlace::one_file
+                                          : WeightPlace::automatic;
+  return save;
+}
+
+/// Writes the result and what belongs to it: all of it appears, or nothing.
+Result<SavedWeights> write_result(const ConvertOptions& options, const Model& result,
+                                  const std::string& place) {
+  FileSet files;
+  std::vector<std::filesystem::path> moved;
+  if (!options.embed) {
+    auto brought =
+        bring_external_files(result, place, external_policy(options.external_files), files);
+    if (!brought) return std::unexpected(brought.error());
+    moved = *std::move(brought);
+  }
+  const auto saved = ModelWriter::save(result, place, save_options(options), files);
+  if (!saved) return saved;
+  if (const auto committed = files.commit(); !committed) return std::unexpected(committed.error());
+  std::error_code ignored;
+  for (const auto& path : moved) std::filesystem::remove(path, ignored);
+  return saved;
+}
+
+/// Faults that the result has and the source had not: conversions must not make any.
+std::vector<Finding> new_errors(const Model& result, const ModelReport& source) {
+  std::vector<Finding> out;
+  for (Finding& finding : check(result)) {
+    if (finding.severity != Severity::error) continue;
+    const bool known =
+        std::any_of(source.findings.begin(), source.findings.end(), [&](const Finding& other) {
+          return other.rule == finding.rule && other.location.value == finding.location.value;
+        });
+    if (!known) out.push_back(std::move(finding));
+  }
+  return out;
+}
+
+StepReport step_report(const ConversionStep& step) {
+  const std::string_view kind =
+      step.to == 0 && step.from != 0 ? "expanded" : name_of(step.authority);
+  return {.path = step.path,
+          .op_type = step.domain.empty() ? step.op : step.domain + ":" + step.op,
+          .from = step.from,
+          .to = step.to,
+          .kind = std::string(kind),
+          .note = step.note,
+          .nodes = step.nodes};
+}
+
+/// Everything but reading the model.
+ExitCode convert_model(const ConvertOptions& options, const VersionTable& table, const Model& model,
+                       const std::string& place, Outcome& outcome) {
+  ModelReport& report = outcome.report;
+  const auto complain = [&](const Error& error) {
+    outcome.errors.push_back(error.message);
+    return error.code;
+  };
+  add_findings(report, model, {});
+  auto& conversion = report.conversion.emplace();
+  conversion.from = stamp_line(model);
+  if (report.verdict != "valid") {
+    conversion.to = conversion.from;
+    for (const Finding& finding : report.findings) {
+      if (finding.severity == Severity::error) conversion.blockers.push_back(finding);
+    }
+    return ExitCode::refused;
+  }
+  auto request = conversion_request(options.request, table, model);
+  if (!request) return complain(request.error());
+  auto arrival = convert_for_targets(model, *request);
+  if (!arrival) return complain(arrival.error());
+  *request = std::move(arrival->request);
+  Conversion* converted = &arrival->conversion;
+  if (!converted->model || options.dry_run) {
+    conversion.plan = plan_of(model, *converted, *request, table);
+  }
+  bool stopped_short = false;
+  if (!converted->model && options.keep_going) {
+    if (const auto nearest = nearest_reachable(model, request->conversion)) {
+      auto part = convert(model, *nearest);
+      if (!part) return complain(part.error());
+      // What stood in the way is told beside what was done.
+      for (Finding& blocker : converted->blockers) {
+        blocker.severity = Severity::warning;
+        report.findings.push_back(std::move(blocker));
+      }
+      request->conversion = *nearest;
+      *converted = *std::move(part);
+      stopped_short = true;
+    }
+  }
+  for (const ConversionStep& step : converted->steps) conversion.steps.push_back(step_report(step));
+  for (Finding& note : converted->notes) report.findings.push_back(std::move(note));
+  conversion.blockers = std::move(converted->blockers);
+  conversion.to = request_line(*request, model);
+  if (!converted->model) return ExitCode::refused;
+  conversion.to = stamp_line(*converted->model);
+
+  const Model& result = *converted->model;
+  auto faults = new_errors(result, report);
+  const bool on_disk = std::ranges::all_of(
+      faults, [](const Finding& fault) { return fault.rule.starts_with("OCX"); });
+  if (!faults.empty() && on_disk) {
+    return complain({ExitCode::unreadable,
+                     fmt::format("{}: its external data changed while it was read", report.path)});
+  }
+  if (!faults.empty()) {
+    conversion.blockers = std::move(faults);
+    complain({ExitCode::internal_error,
+              fmt::format("{}: the converted model is not valid, nothing was written; "
+                          "please report this with the model",
+                          report.path)});
+    return ExitCode::internal_error;
+  }
+  for (const Target& target : request->targets) {
+    TargetReport reached = target_report(result, target);
+    if (!reached.compatible && !stopped_short) {
+      conversion.blockers.insert(conversion.blockers.end(), reached.blockers.begin(),
+                                 reached.blockers.end());
+    }
+    report.targets.push_back(std::move(reached));
+  }
+  if (!conversion.blockers.empty()) return ExitCode::refused;
+
+  if (!options.dry_run) {
+    conversion.proof = prove_conversion(model, *converted, request->conversion,
+                                        proof_mode(options.prove), options.proof);
+    if (conversion.proof->verdict == "differs") return ExitCode::differs;
+    const auto saved = write_result(options, result, place);
+    if (!saved) return complain(saved.error());
+    if (saved->tensors > 0 && !saved->embedded) {
+      outcome.notes.push_back(fmt::format("{} tensors ({} bytes) are in {}, beside the model",
+                                          saved->tensors, saved->bytes, saved->location));
+    }
+    conversion.output = place;
+  }
+  return stopped_short ? ExitCode::findings : ExitCode::ok;
+}
+
+}  // namespace
+
+Outcome convert_one(const ConvertOptions& options, const VersionTable& table, const Input& input,
+                    const std::string& place) {
+  Outcome outcome;
+  const auto model = load(input);
+  if (!model) {
+    outcome.report = unreadable(input.path, model.error());
+    outcome.errors.push_back(model.error().message);
+    outcome.code = ExitCode::unreadable;
+    return outcome;
+  }
+  outcome.report = stamp_of(*model);
+  outcome.code = convert_model(options, table, *model, place, outcome);
+  return outcome;
+}
+
+}  // namespace onnxcompat::cli
