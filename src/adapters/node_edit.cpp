@@ -559,8 +559,9 @@ void NodeEdit::refuse(std::string reason, std::string hint) {
   if (!refusal_) refusal_.emplace(std::move(reason), std::move(hint));
 }
 
-void NodeEdit::rounds(std::string_view why) {
+void NodeEdit::rounds(std::string_view why, DataType computed) {
   rounds_ = true;
+  if (computed != DataType::undefined) rounds_in_ = computed;
   if (!why.empty()) notes_.emplace_back(why);
 }
 void NodeEdit::note(std::string text) { notes_.push_back(std::move(text)); }

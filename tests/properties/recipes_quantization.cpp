@@ -7,13 +7,18 @@
 namespace onnxcompat::properties {
 namespace {
 
-const std::vector<double> kScales{0.5, 0.25, 1.0, 2.0, 0.1, 0.3};
+/// Scales are not zero: integers are whole, float8e8m0 has powers of two.
+std::vector<double> scales(DataType type) {
+  if (type == DataType::int32) return {1, 2, 3, 5};
+  if (type == DataType::float8e8m0) return {0.5, 0.25, 1, 2, 4};
+  return {0.5, 0.25, 1, 2, 0.1, 0.3};
+}
 
 /// Dims of the scale: one for all, one a slice of an axis, or one a block of an axis.
 Dims scale_dims(Draft& d, const Dims& dims) {
   Random& r = d.random();
   const auto rank = static_cast<std::int64_t>(dims.size());
-  if (!d.has("axis") || rank == 0 || r.chance(40)) return r.chance(80) ? Dims{} : Dims{1};
+  if (!d.has("axis") || rank == 0 || r.chance(40)) return {};
   const std::int64_t axis = d.axis(rank, true);
   const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
   if (axis != 1 || r.chance(50)) d.set("axis", axis);
@@ -48,7 +53,7 @@ void quantize(Draft& d) {
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);
   d.data(x, dims);
-  d.give(d.chosen(s, scale, kScales));
+  d.give(d.chosen(s, scale, scales(s)));
   const DataType y = d.type(schema.inputs[2].type_str);
   if (r.chance(65)) {
     d.give(zero_point(d, y, scale));
@@ -72,7 +77,7 @@ void dequantize(Draft& d) {
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);
   d.data(x, dims);
-  d.give(d.chosen(s, scale, kScales));
+  d.give(d.chosen(s, scale, scales(s)));
   if (r.chance(60)) d.give(zero_point(d, x, scale));
   if (r.chance(30)) {
     d.set("output_dtype", static_cast<std::int64_t>(r.of({DataType::float32, DataType::float16})));

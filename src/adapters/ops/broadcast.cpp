@@ -1,6 +1,9 @@
 // Operators that broadcast: the `broadcast` and `axis` attributes before opset 7, NumPy's rule from
 // then on [Broadcasting.md].
 
+#include <algorithm>
+#include <cmath>
+
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -221,15 +224,31 @@ void prelu_down(NodeEdit& e) {
   if (slope && rank) {
     // [C,1,…,1] aligned with axis 1.
     const auto at = static_cast<std::int64_t>(slope->size()) - (*rank - 1);
-    const bool channel = at >= 0 && at < static_cast<std::int64_t>(slope->size()) &&
+    const bool channel = count() > 0 && at >= 0 && at < static_cast<std::int64_t>(slope->size()) &&
                          (*slope)[static_cast<std::size_t>(at)] == count();
     if (channel) {
       if (slope->size() != 1) e.set_input(1, reshape(e, e.input(1), Ints{count()}));
       return;
     }
   }
+  const auto dims = e.shape(0);
+  if (slope && count() == 0) return e.replace({e.input(0)});  // X is empty as well
+  if (slope && dims) {
+    // Every element as a channel of its own.
+    std::int64_t elements = 1;
+    for (const auto d : *dims) elements *= d;
+    const Value each = reshape(e, tile_to(e, e.input(1), *slope, *dims), Ints{elements});
+    const Value flat = reshape(e, e.input(0), Ints{1, elements});
+    return e.replace({reshape(e, e.emit_in({}, 6, "PRelu", {flat, each}, 1, {}).front(), *dims)});
+  }
+  const auto known = e.constant(1);
+  const auto values = known ? known->doubles() : std::nullopt;
+  if (!values || !std::ranges::all_of(*values, [](double v) { return std::isfinite(v); })) {
+    return e.refuse("its slope is not known, nor are the dimensions of its input",
+                    "declare the shapes of the graph's inputs");
+  }
   // Relu(x) - slope * Relu(-x)
-  e.rounds("zeros may change their sign; an infinite slope gives NaN for positive inputs");
+  e.rounds("zeros may change their sign");
   const Value negative = unary(e, "Relu", unary(e, "Neg", e.input(0)));
   e.replace(
       {binary(e, "Sub", unary(e, "Relu", e.input(0)), binary(e, "Mul", e.input(1), negative))});

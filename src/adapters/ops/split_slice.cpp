@@ -248,7 +248,11 @@ void slice_axes_down(NodeEdit& e) {
     if (const auto rank = e.rank(0)) {
       Ints positive = *axes;
       for (auto& axis : positive) axis += axis < 0 ? *rank : 0;
-      e.set_input(3, e.ints(positive, "axes"));
+      // Of one type with the other indices.
+      const std::vector<double> wide(positive.begin(), positive.end());
+      const auto known = e.constant(3);
+      const DataType type = known ? known->type() : DataType::int64;
+      e.set_input(3, e.constant(TensorLiteral::of(type, {std::ssize(positive)}, wide), "axes"));
       return;
     }
   }
