@@ -80,7 +80,14 @@ Value reshape(Emitter& e, const Value& x, const Ints& shape) {
   return reshape(e, x, e.ints(shape, "shape"));
 }
 Value reshape_to(Emitter& e, const Value& x, const Value& shape) {
-  if (e.target() < 14) return reshape(e, x, shape);
+  if (e.target() < 14) {
+    const auto own = e.shape(x);
+    const bool empty = own && std::ranges::find(*own, 0) != own->end();
+    const DataType type = e.dtype(x);
+    if (!empty || e.target() < 8 || type == DataType::undefined) return reshape(e, x, shape);
+    // Nothing of that shape.
+    return expand(e, e.constant(TensorLiteral::zeros(type, {}), "nothing"), shape);
+  }
   return at(e, 14, "Reshape", {x, shape}, {{"allowzero", 1}});
 }
 Value transpose(Emitter& e, const Value& x, const Ints& perm) {

@@ -237,7 +237,13 @@ void detour(NodeEdit& e, const OpSchema& schema) {
                          name_of(type), e.target()));
   };
   for (int i = 0; i < e.input_count(); ++i) look(e.input(i), schema.input(i));
-  for (int i = 0; i < e.output_count(); ++i) look(e.output(i), schema.output(i));
+  for (int i = 0; i < e.output_count(); ++i) {
+    look(e.output(i), schema.output(i));
+    const ValueType* type = e.output(i).empty() ? nullptr : e.type(e.output(i));
+    if (!e.refused() && type != nullptr && type->kind == TypeView::Kind::sequence) {
+      e.refuse("it gives a sequence, which has no Cast");
+    }
+  }
   if (e.refused()) return;
   if (bound.empty()) return e.refuse("it is not a tensor");
   for (const Bound& b : bound) {

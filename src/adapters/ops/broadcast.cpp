@@ -166,15 +166,19 @@ void variadic_down(NodeEdit& e) {
   }
   if (equal) return;
   if (e.op() == "Sum" || e.op() == "Mean") {
-    Value sum = e.input(0);
-    for (int i = 1; i < e.input_count(); ++i) sum = binary(e, "Add", sum, e.input(i));
-    if (e.op() == "Mean") {
-      const DataType type = e.need_dtype(0);
-      if (e.refused()) return;
-      e.rounds();
-      sum = binary(e, "Div", sum, e.number(e.input_count(), type, "count"));
+    const DataType type = e.need_dtype(0);
+    if (e.refused()) return;
+    // 16 bits between two additions lose what one operator keeps.
+    const DataType work = type == DataType::float16 ? DataType::float32 : type;
+    Value sum = cast(e, e.input(0), work);
+    for (int i = 1; i < e.input_count(); ++i) {
+      sum = binary(e, "Add", sum, cast(e, e.input(i), work));
     }
-    return e.replace({sum});
+    if (e.op() == "Mean") {
+      e.rounds();
+      sum = binary(e, "Div", sum, e.number(e.input_count(), work, "count"));
+    }
+    return e.replace({cast(e, sum, type)});
   }
   const auto full = broadcast_shape(e);
   if (!full) {

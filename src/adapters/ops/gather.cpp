@@ -48,6 +48,23 @@ void one_hot_guard(NodeEdit& e, bool up) {
   const auto known = e.constant(0);
   const auto values = known ? known->doubles() : std::nullopt;
   if (values && std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; })) return;
+  const auto depths = e.constant(1);
+  const auto depth_known = depths ? depths->doubles() : std::nullopt;
+  if (!up && values && depth_known && depth_known->size() == 1) {
+    // What they mean, as numbers that both versions take: those outside are off.
+    std::vector<double> counted;
+    for (const double v : *values) {
+      const double from_end = v + depth_known->front();
+      counted.push_back(v >= 0 ? v : from_end >= 0 ? from_end : depth_known->front());
+    }
+    const auto literal = TensorLiteral::of(known->type(), known->dims(), counted);
+    const auto back = literal.to_doubles();
+    if (back && *back == counted) {
+      e.fold_input(0);
+      e.set_input(0, e.constant(literal, "indices"));
+      return;
+    }
+  }
   if (!e.options().strict_text) {
     if (values) {
       e.remark(

@@ -28,6 +28,7 @@ bool per_tensor(const NodeEdit& e) { return one_element(e, 1); }
 /// Scale or zero point of axis `axis`, so shaped that it broadcasts to x.
 std::optional<Value> along_axis(NodeEdit& e, const Value& v, std::int64_t axis) {
   if (per_tensor(e)) return v;
+  if (!e.need_rank(1)) return std::nullopt;
   if (axis == -1) return v;
   if (axis < -kMaxRank || axis > kMaxRank) {
     e.refuse("its axis is out of range");
@@ -293,7 +294,8 @@ void precision_down(NodeEdit& e) {
   e.drop("precision");
   const DataType x = e.dtype(0);
   const DataType scale = e.dtype(1);
-  const DataType work = wanted == DataType::undefined ? scale : wanted;
+  DataType work = wanted == DataType::undefined ? scale : wanted;
+  if (work == DataType::int32 && x != work) work = DataType::float32;  // no quotient of integers
   if (work == DataType::undefined) return;
   if (x != work && x != DataType::undefined) e.set_input(0, cast(e, e.input(0), work));
   if (scale != work && scale != DataType::undefined) e.set_input(1, cast(e, e.input(1), work));

@@ -138,8 +138,13 @@ void axes_down(NodeEdit& e) {
   if (e.refused()) return;
   if (!e.has_input(1) || (axes && axes->empty())) {
     if (noop != 0) {
-      if (e.op() == "ReduceLogSum") e.rounds();
-      return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+      if (e.op() != "ReduceLogSum") {
+        return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+      }
+      const auto own = work_type(e, decomposed(e.op()));
+      if (!own) return;
+      e.rounds();
+      return e.replace({from_work(e, unary(e, "Log", to_work(e, *own)), *own)});
     }
     e.drop("noop_with_empty_axes");
     e.fold_input(1);

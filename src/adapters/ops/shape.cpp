@@ -45,7 +45,8 @@ void allowzero_down(NodeEdit& e) {
     return e.replace({empty(e)});
   }
   const Value is_zero = binary(e, "Equal", e.input(1), e.scalar(0));
-  const Value any = reduce(e, "ReduceMax", cast(e, is_zero, DataType::int32), {0}, false);
+  // A sum, which is nothing where the shape is that of a scalar.
+  const Value any = reduce(e, "ReduceSum", cast(e, is_zero, DataType::int32), {0}, false);
   Subgraph yes = e.subgraph("empty");
   yes.output(empty(yes));
   Subgraph no = e.subgraph("reshape");
