@@ -127,6 +127,10 @@ Value expand(Emitter& e, const Value& x, const Value& shape) {
 }
 Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full) {
   if (own == full) return x;
+  if (const DataType type = e.dtype(x);
+      std::ranges::find(full, 0) != full.end() && type != DataType::undefined) {
+    return e.constant(TensorLiteral::zeros(type, full), "nothing");
+  }
   Value wide = x;
   if (own.size() < full.size()) {
     own.insert(own.begin(), full.size() - own.size(), 1);

@@ -258,6 +258,24 @@ void Draft::any(std::string_view name, int percent) {
   if (!texts.empty() && random_.chance(percent)) set(name, random_.of(texts));
 }
 
+void Draft::leftover_attributes() {
+  for (const ValueFact* fact : value_facts(schema_)) {
+    const bool closed = fact->kind == ValueFact::Kind::values && fact->on_attribute() &&
+                        fact->unless.empty() && !fact->types;
+    const AttributeSchema* a = closed ? schema_.attribute(fact->name()) : nullptr;
+    // What is_test and training_mode are decides how many outputs there are.
+    if (a == nullptr || case_.has_attribute(a->name) || a->name == "is_test" ||
+        a->name == "training_mode" || !random_.chance(6)) {
+      continue;
+    }
+    if (a->type == AttributeType::string && !fact->texts.empty()) {
+      set(a->name, std::string(fact->texts[random_.bits() % fact->texts.size()]));
+    } else if (a->type == AttributeType::int_ && !fact->numbers.empty()) {
+      set(a->name, fact->numbers[random_.bits() % fact->numbers.size()]);
+    }
+  }
+}
+
 void Draft::set(std::string_view name, AttributeValue value) {
   if (has(name) && allows(name, value))
     case_.attributes.emplace_back(std::string(name), std::move(value));

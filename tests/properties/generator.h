@@ -76,6 +76,9 @@ class Draft {
   /// A float attribute, now and then.
   void real(std::string_view name, std::initializer_list<float> choices);
 
+  /// Now and then, a closed set's value for attributes that nothing was said about.
+  void leftover_attributes();
+
   void outputs(std::initializer_list<int> named_percent);
   /// Only finite, moderate values: the operator says nothing about others, or rounding of large
   /// ones drowns everything.

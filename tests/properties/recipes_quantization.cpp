@@ -32,6 +32,13 @@ Dims scale_dims(Draft& d, const Dims& dims) {
   return {dims[at]};
 }
 
+/// Integers of 8 bits more often than the many smaller types, where they are allowed.
+DataType quantized_type(Draft& d, std::string_view type_str) {
+  const DataType common = d.random().of({DataType::int8, DataType::uint8});
+  if (d.random().chance(50) && d.takes(common, type_str)) d.bind(type_str, common);
+  return d.type(type_str);
+}
+
 bool is_float8(DataType t) { return t >= DataType::float8e4m3fn && t <= DataType::float8e5m2fnuz; }
 
 Tensor zero_point(Draft& d, DataType t, const Dims& dims) {
@@ -54,7 +61,7 @@ void quantize(Draft& d) {
                          : d.type(schema.inputs[1].type_str);
   d.data(x, dims);
   d.give(d.chosen(s, scale, scales(s)));
-  const DataType y = d.type(schema.inputs[2].type_str);
+  const DataType y = quantized_type(d, schema.inputs[2].type_str);
   if (r.chance(65)) {
     d.give(zero_point(d, y, scale));
   } else if (d.has("output_dtype") && r.chance(60)) {
@@ -72,7 +79,7 @@ void dequantize(Draft& d) {
   Dims dims = d.dims(0, 3);
   for (auto& x : dims) x = std::max<std::int64_t>(x, 1);
   const Dims scale = scale_dims(d, dims);
-  const DataType x = d.type(schema.inputs[0].type_str);
+  const DataType x = quantized_type(d, schema.inputs[0].type_str);
   const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);
@@ -89,7 +96,8 @@ void q_mat_mul(Draft& d) {
   d.tame();
   const auto& schema = *d.result().schema;
   const std::int64_t m = r.integer(1, 3), k = r.integer(1, 4), n = r.integer(1, 3);
-  const DataType a = d.type("T1"), b = d.type("T2"), y = d.type("T3");
+  const DataType a = quantized_type(d, "T1"), b = quantized_type(d, "T2"),
+                 y = quantized_type(d, "T3");
   const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);

@@ -194,8 +194,13 @@ void variadic_down(NodeEdit& e) {
 
 /// [PRelu-6] the slope is one element or runs along axis 1; [PRelu-7] it broadcasts to X.
 void prelu_up(NodeEdit& e) {
-  if (const Shape* slope = shape_known(e, 1); slope != nullptr && single_element(*slope)) return;
   const auto rank = e.rank(0);
+  if (const Shape* slope = shape_known(e, 1); slope != nullptr && single_element(*slope)) {
+    // It must not have more dims than X.
+    const bool fits = rank && static_cast<std::size_t>(*rank) >= slope->size();
+    if (!fits && !slope->empty()) e.set_input(1, reshape(e, e.input(1), Ints{}));
+    return;
+  }
   if (rank) {
     Ints trailing;
     for (std::int64_t i = 1; i < *rank - 1; ++i) trailing.push_back(i);

@@ -65,7 +65,8 @@ void one_hot_guard(NodeEdit& e, bool up) {
       return;
     }
   }
-  if (!e.options().strict_text) {
+  // [OneHot-9] numbers below zero are no indices: known ones do not stay.
+  if (!e.options().strict_text && (up || !values)) {
     if (values) {
       e.remark(
           "negative indices are all off by the text of OneHot-9 and count from the end in "
@@ -75,7 +76,8 @@ void one_hot_guard(NodeEdit& e, bool up) {
   }
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  const Value depth = cast(e, e.input(1), type);
+  // A vector of one element would give a scalar index a dim of its own.
+  const Value depth = cast(e, reshape(e, e.input(1), Ints{}), type);
   const Value negative = binary(e, "Less", e.input(0), e.number(0, type, "zero"));
   if (up) {
     e.set_input(0, where(e, negative, depth, e.input(0)));

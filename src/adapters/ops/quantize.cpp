@@ -178,7 +178,7 @@ void quantize_int32_up(NodeEdit& e) {
 /// Puts ones in place of the scale: x has been divided by it.
 void scale_by_one(NodeEdit& e, DataType type) {
   e.set_input(
-      1, per_tensor(e) ? e.number(1, type, "one") : filled(e, shape_of(e, e.input(1)), 1, type));
+      1, e.rank(1) == 0 ? e.number(1, type, "one") : filled(e, shape_of(e, e.input(1)), 1, type));
 }
 
 void half_scale_down(NodeEdit& e) {
