@@ -34,7 +34,7 @@ struct Actual {
 /// "tensor(float)" -> "float"; other types stay as they are.
 std::string kernel_spelling(const ValueType* type) {
   if (type == nullptr) return {};
-  const std::string text = type->str();
+  std::string text = type->str();
   constexpr std::string_view kTensor = "tensor(";
   if (text.starts_with(kTensor)) {
     return text.substr(kTensor.size(), text.size() - kTensor.size() - 1);

@@ -40,7 +40,7 @@ class Reader {
   std::optional<std::string> text(std::string_view key) {
     const toml::node* node = table_.get(key);
     if (node == nullptr) return std::nullopt;
-    if (const auto value = node->value_exact<std::string>()) return *value;
+    if (auto value = node->value_exact<std::string>()) return value;
     wrong(node->source(), fmt::format("'{}' is not a text", key));
     return std::nullopt;
   }

@@ -6,6 +6,7 @@
 
 #include "checker/target.h"
 #include "cli/command.h"
+#include "cli/destination.h"
 #include "cli/external_files.h"
 #include "cli/output.h"
 #include "cli/plan.h"
@@ -118,8 +119,10 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
   }
   auto request = conversion_request(options.request, table, model);
   if (!request) return complain(request.error());
-  auto converted = convert(model, request->conversion);
-  if (!converted) return complain(converted.error());
+  auto arrival = convert_for_targets(model, *request);
+  if (!arrival) return complain(arrival.error());
+  *request = std::move(arrival->request);
+  Conversion* converted = &arrival->conversion;
   if (!converted->model || options.dry_run) {
     conversion.plan = plan_of(model, *converted, *request, table);
   }
@@ -134,7 +137,7 @@ ExitCode convert_model(const Options& options, const VersionTable& table, const 
         report.findings.push_back(std::move(blocker));
       }
       request->conversion = *nearest;
-      converted = std::move(part);
+      *converted = *std::move(part);
       stopped_short = true;
     }
   }
@@ -228,7 +231,8 @@ on the same inputs by the built-in executor (--prove model), or each changed nod
 its own where that is too much or a kernel is missing (--prove rewrites).
 
 --opset 13 and --target opset=13 mean exactly 13. A release (--target
-onnxruntime=1.14) changes only what that release cannot take.
+onnxruntime=1.14) changes only what that release cannot take, and avoids opset versions
+for which it lacks kernels.
 
 Examples:
   onnxcompat convert model.onnx --opset 21 -o model-21.onnx

@@ -7,6 +7,7 @@
 
 #include "adapters/convert.h"
 #include "checker/target.h"
+#include "cli/destination.h"
 #include "cli/request.h"
 #include "versiontable/exporters.h"
 #include "versiontable/version_number.h"
@@ -126,12 +127,12 @@ std::string converted_name(const std::filesystem::path& path, const Model& conve
 }  // namespace
 
 void add_convertibility(TargetReport& report, const Model& model, const Target& target) {
-  const Request request = conversion_request({target}, model);
-  const auto converted = convert(model, request.conversion);
-  if (!converted || !converted->model) {
+  const auto arrival = convert_for_targets(model, conversion_request({target}, model));
+  const Conversion* converted = arrival ? &arrival->conversion : nullptr;
+  if (converted == nullptr || !converted->model) {
     report.convertible = false;
-    if (!converted) {
-      report.convert_note = converted.error().message;
+    if (converted == nullptr) {
+      report.convert_note = arrival.error().message;
     } else if (!converted->blockers.empty()) {
       const std::size_t others = converted->blockers.size() - 1;
       const Finding& first = converted->blockers.front();

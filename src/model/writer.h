@@ -24,9 +24,9 @@ struct SaveOptions {
   /// Of the new file (for file_each: folder), from the model's folder; empty: the model's name and
   /// ".data".
   std::string location{};
-  std::uint64_t threshold = 1024;       ///< initializers of fewer bytes stay in the message
-  std::uint64_t alignment = 64 * 1024;  ///< of offsets: mappable on every platform
-  bool checksum = false;                ///< note the SHA-1 of new data files in the model
+  std::uint64_t threshold = 1024;   ///< initializers of fewer bytes stay in the message
+  std::uint64_t alignment = 65536;  ///< of offsets: mappable on every platform
+  bool checksum = false;            ///< note the SHA-1 of new data files in the model
 };
 
 /// What was prepared.

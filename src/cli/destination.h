@@ -1,0 +1,24 @@
+#pragma once
+
+// Which opset version of ai.onnx a conversion for a release ends at. A release's ceilings allow a
+// range; within it, the release may lack the kernels for some versions of an operator.
+
+#include "adapters/convert.h"
+#include "cli/request.h"
+#include "model/model.h"
+#include "support/error.h"
+
+namespace onnxcompat::cli {
+
+struct Arrival {
+  Request request;  ///< what was asked for, or the neighbouring version that was taken
+  Conversion conversion;
+};
+
+/// Converts as asked. Where the result is within every ceiling but a target still does not run it,
+/// the ai.onnx versions around it that change the operators in question are tried: older ones
+/// first, for they change less of what a release has. One that all targets take is the result,
+/// with a note that says why; else the result is of the request itself.
+Result<Arrival> convert_for_targets(const Model& model, const Request& request);
+
+}  // namespace onnxcompat::cli
