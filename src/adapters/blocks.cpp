@@ -82,7 +82,9 @@ Value reshape(Emitter& e, const Value& x, const Ints& shape) {
 Value reshape_to(Emitter& e, const Value& x, const Value& shape) {
   if (e.target() < 14) {
     const auto own = e.shape(x);
-    const bool empty = own && std::ranges::find(*own, 0) != own->end();
+    const auto wanted = own_ints(e, shape);
+    const bool empty = (own && std::ranges::find(*own, 0) != own->end()) ||
+                       (wanted && std::ranges::find(*wanted, 0) != wanted->end());
     const DataType type = e.dtype(x);
     if (!empty || e.target() < 8 || type == DataType::undefined) return reshape(e, x, shape);
     // Nothing of that shape.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -114,21 +115,6 @@ std::vector<DataType> carriers(DataType t) {
   return {};
 }
 
-/// The largest finite value.
-std::optional<double> largest(DataType t) {
-  if (t == DataType::float16) return 65504;
-  if (t == DataType::bfloat16) return 0x1.FEp127;
-  return std::nullopt;
-}
-
-/// The ends of the narrow type's range, which absent bounds stand for [Clip-11].
-void bound_clip(NodeEdit& e, DataType narrow, DataType wide) {
-  const auto limit = largest(narrow);
-  if (e.op() != "Clip" || !limit) return;
-  if (!e.has_input(1)) e.set_input(1, e.number(-*limit, wide, "min"));
-  if (!e.has_input(2)) e.set_input(2, e.number(*limit, wide, "max"));
-}
-
 /// ConstantOfShape of the wider type.
 void widen_value(NodeEdit& e, DataType wide) {
   const auto value = e.attribute("value");
@@ -139,6 +125,22 @@ void widen_value(NodeEdit& e, DataType wide) {
   const auto numbers = literal ? literal->to_doubles() : std::unexpected(literal.error());
   if (!numbers) return e.refuse(numbers.error().message);
   e.set({"value", TensorLiteral::of(wide, literal->dims, *numbers)});
+}
+
+/// What is left of no elements are the ends of the narrow type's range, not of the wide one's
+/// [ReduceMax-12].
+Value within(NodeEdit& e, const Value& x, DataType narrow, DataType wide) {
+  const auto shape = e.shape(0);
+  const bool may_be_empty = !shape || std::ranges::find(*shape, 0) != shape->end();
+  const bool whole = is_small_int(narrow) || narrow == DataType::boolean;
+  if (!may_be_empty || !whole) return x;
+  const bool is_signed = narrow == DataType::int8 || narrow == DataType::int16;
+  const double span = narrow == DataType::boolean ? 2 : std::ldexp(1.0, bits_of(narrow));
+  const bool greatest = e.op() == "ReduceMin";
+  const double low = is_signed ? -span / 2 : 0;
+  const Value end = e.number(greatest ? low + span - 1 : low, wide, "limit");
+  const Value outside = greatest ? binary(e, "Less", end, x) : binary(e, "Less", x, end);
+  return where(e, outside, end, x);
 }
 
 bool cast_knows(int opset, DataType type) {
@@ -284,16 +286,16 @@ void detour(NodeEdit& e, const OpSchema& schema) {
       e.set_input(i, cast(e, e.input(i), wide));
     }
   }
-  bound_clip(e, bound.front().narrow, bound.front().wide);
   for (int i = 0; i < e.output_count(); ++i) {
     if (!e.has_output(i)) continue;
     const DataType narrow = e.Emitter::dtype(e.output(i));
     const DataType wide = wide_of(schema.output(i), e.output(i));
     if (wide == DataType::undefined) continue;
     const auto rank = e.Emitter::rank(e.output(i));
-    const Value inner = e.detach_output(i);
+    Value inner = e.detach_output(i);
     e.set_type(inner, wide, rank);
     // The least integer has no counterpart above zero: its low bits are what the operator gives.
+    if (op == "ReduceMax" || op == "ReduceMin") inner = within(e, inner, narrow, wide);
     const bool may_wrap = (op == "Abs" || op == "Neg") && is_int(narrow) && !is_int(wide);
     e.produce(i, cast(e, may_wrap ? cast(e, inner, DataType::int64) : inner, narrow));
   }

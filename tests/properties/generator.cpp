@@ -263,9 +263,9 @@ void Draft::leftover_attributes() {
     const bool closed = fact->kind == ValueFact::Kind::values && fact->on_attribute() &&
                         fact->unless.empty() && !fact->types;
     const AttributeSchema* a = closed ? schema_.attribute(fact->name()) : nullptr;
-    // What is_test and training_mode are decides how many outputs there are.
+    // What these are decides how many outputs there are, and of what dims inputs are.
     if (a == nullptr || case_.has_attribute(a->name) || a->name == "is_test" ||
-        a->name == "training_mode" || !random_.chance(6)) {
+        a->name == "training_mode" || a->name == "spatial" || !random_.chance(6)) {
       continue;
     }
     if (a->type == AttributeType::string && !fact->texts.empty()) {

@@ -43,6 +43,7 @@ struct Exceptions {
   std::map<std::string, std::string> no_start;  ///< no legal model holds the version at its start
   std::map<std::string, std::string> refused;   ///< every case is refused
   std::map<std::string, std::string> text;      ///< held against the released text
+  std::map<std::string, std::string> empty;     ///< without empty tensors of unknown dims
 };
 
 /// "step: treatment: reason" a line; false, with a message, if a line is something else.
@@ -67,6 +68,7 @@ bool read(const std::string& path, const std::set<std::string>& steps, Exception
     auto* list = treatment == "no-start"  ? &out.no_start
                  : treatment == "refused" ? &out.refused
                  : treatment == "text"    ? &out.text
+                 : treatment == "empty"   ? &out.empty
                                           : nullptr;
     if (list == nullptr || !steps.contains(step)) {
       std::cerr << fmt::format("{}:{}: no such treatment or step\n", path, number);
@@ -100,9 +102,9 @@ std::uint64_t hash_of(std::string_view text) {
 }
 
 /// The smallest case that fails likewise, as text.
-std::string shown(const Step& step, const NodeCase& c, int target, Mode mode) {
+std::string shown(const Step& step, const NodeCase& c, int target, Mode mode, bool hidden_empty) {
   int to = target;
-  const NodeCase small = shrink(step, c, to, mode);
+  const NodeCase small = shrink(step, c, to, mode, hidden_empty);
   mode.keep_models = true;
   const Trial trial = attempt(small, to, mode);
   std::string text = fmt::format("to opset {}: {}\n{}\n--- became\n{}\n", to, trial.reason,
@@ -121,7 +123,7 @@ std::string shown(const Step& step, const NodeCase& c, int target, Mode mode) {
 }
 
 /// Tries until so many cases were legal; gives up where too few are.
-Tally try_step(const Step& step, const Options& options, bool strict_text) {
+Tally try_step(const Step& step, const Options& options, bool strict_text, bool hidden_empty) {
   Tally tally;
   const std::uint64_t base = hash_of(step.name()) ^ (options.seed << 20);
   const Mode mode{.strict_text = strict_text, .round_trip = options.round_trip};
@@ -129,8 +131,10 @@ Tally try_step(const Step& step, const Options& options, bool strict_text) {
   for (int i = 0; i < attempts && tally.cases() < options.cases; ++i) {
     const bool plain = i % 5 == 0;
     int target = 0;
-    const NodeCase c = draw(step, base + static_cast<std::uint64_t>(i),
-                            plain ? Limits{3, false, false} : Limits{}, target);
+    const NodeCase c =
+        draw(step, base + static_cast<std::uint64_t>(i),
+             plain ? Limits{3, false, hidden_empty, false} : Limits{.hidden_empty = hidden_empty},
+             target);
     if (c.schema == nullptr) {
       tally.faults["no recipe"] = 1;
       return tally;
@@ -154,7 +158,7 @@ Tally try_step(const Step& step, const Options& options, bool strict_text) {
       case Verdict::failed:
         if (++tally.failed > 1) break;
         tally.failure = fmt::format("FAIL {} (seed {}, case {}) {}", step.name(), options.seed, i,
-                                    shown(step, c, target, mode));
+                                    shown(step, c, target, mode, hidden_empty));
         break;
     }
     if (trial.same_model) ++tally.same_model;
@@ -211,7 +215,8 @@ int run(const Options& options) {
     for (std::size_t i = next++; i < steps.size(); i = next++) {
       const std::string name = steps[i].name();
       if (exceptions.no_start.contains(name)) continue;
-      tallies[i] = try_step(steps[i], options, exceptions.text.contains(name));
+      tallies[i] = try_step(steps[i], options, exceptions.text.contains(name),
+                            !exceptions.empty.contains(name));
       if (tallies[i].failure.empty()) continue;
       const std::lock_guard lock(printing);
       std::cout << tallies[i].failure << std::endl;

@@ -241,7 +241,8 @@ void prelu_down(NodeEdit& e) {
     }
   }
   const auto dims = e.shape(0);
-  if (slope && count() == 0) return e.replace({e.input(0)});  // X is empty as well
+  const bool empty = dims && std::ranges::find(*dims, 0) != dims->end();
+  if (empty || (slope && count() == 0)) return e.replace({e.input(0)});
   if (slope && dims) {
     // Every element as a channel of its own.
     std::int64_t elements = 1;

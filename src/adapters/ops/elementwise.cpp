@@ -135,7 +135,8 @@ void pow_down(NodeEdit& e) {
       e.set_input(1, cast(e, e.input(1), base));
       return;
     }
-  } else if (values && values->size() == 1) {
+  } else if (values && values->size() == 1 &&
+             e.rank(0).value_or(0) >= static_cast<int>(known->dims().size())) {
     const double power = values->front();
     if (power == std::floor(power) && power >= 1 && power <= 16) {
       // Integer products wrap just as the integer power does.

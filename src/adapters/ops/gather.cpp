@@ -77,7 +77,8 @@ void one_hot_guard(NodeEdit& e, bool up) {
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   // A vector of one element would give a scalar index a dim of its own.
-  const Value depth = cast(e, reshape(e, e.input(1), Ints{}), type);
+  const bool scalar = e.rank(1) == 0;
+  const Value depth = cast(e, scalar ? e.input(1) : reshape(e, e.input(1), Ints{}), type);
   const Value negative = binary(e, "Less", e.input(0), e.number(0, type, "zero"));
   if (up) {
     e.set_input(0, where(e, negative, depth, e.input(0)));

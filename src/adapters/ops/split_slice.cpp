@@ -251,8 +251,7 @@ void slice_axes_down(NodeEdit& e) {
       for (auto& axis : positive) axis += axis < 0 ? *rank : 0;
       // Of one type with the other indices.
       const std::vector<double> wide(positive.begin(), positive.end());
-      const auto known = e.constant(3);
-      const DataType type = known ? known->type() : DataType::int64;
+      const DataType type = e.dtype(3) == DataType::int32 ? DataType::int32 : DataType::int64;
       e.set_input(3, e.constant(TensorLiteral::of(type, {std::ssize(positive)}, wide), "axes"));
       return;
     }
