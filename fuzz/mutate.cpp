@@ -1,7 +1,7 @@
 #include "mutate.h"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -226,7 +226,7 @@ std::size_t put(const gp::Message& message, std::uint8_t* out, std::size_t max_s
   const std::size_t size = message.ByteSizeLong();
   if (size == 0 || size > max_size) return 0;
   const std::string bytes = message.SerializePartialAsString();
-  std::memcpy(out, bytes.data(), bytes.size());
+  std::ranges::copy(bytes, out);
   return bytes.size();
 }
 

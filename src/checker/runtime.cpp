@@ -237,19 +237,36 @@ class RuntimeCheck {
     return nullptr;
   }
 
+  /// Which value no kernel of the operator version takes.
+  struct Fit {
+    bool fits = false;
+    const Actual* wrong = nullptr;  ///< null where there is no kernel at all
+  };
+
+  static Fit fit(const std::vector<const Kernel*>& kernels, const std::vector<Actual>& values) {
+    Fit result;
+    for (const Kernel* kernel : kernels) {
+      result.wrong = misfit(*kernel, values);
+      if (result.wrong == nullptr) return {.fits = true};
+    }
+    return result;
+  }
+
+  /// "onnxruntime=1.20.1 has no CPU kernel for Tan-7 with double as input"
+  std::string no_kernel_text(const std::string& name, int since, const Actual* wrong) const {
+    return wrong == nullptr
+               ? fmt::format("{} has no CPU kernel for {}-{}", target_.spec, name, since)
+               : fmt::format("{} has no CPU kernel for {}-{} with {} as {}", target_.spec, name,
+                             since, wrong->type, wrong->formal);
+  }
+
   /// Holds a node against the kernels of its operator version.
   void kernels_for(const Place& place, const std::string& name, int since,
                    const std::vector<const Kernel*>& kernels, const std::vector<Actual>& values) {
-    const Actual* wrong = nullptr;
-    for (const Kernel* kernel : kernels) {
-      wrong = misfit(*kernel, values);
-      if (wrong == nullptr) return;
-    }
-    add(rules::no_kernel_in_runtime, place,
-        wrong == nullptr ? fmt::format("{} has no CPU kernel for {}-{}", target_.spec, name, since)
-                         : fmt::format("{} has no CPU kernel for {}-{} with {} as {}", target_.spec,
-                                       name, since, wrong->type, wrong->formal),
-        kernel_evidence());
+    const Fit found = fit(kernels, values);
+    if (found.fits) return;
+    add(found.wrong == nullptr ? rules::operator_unsupported : rules::kernel_type_unsupported,
+        place, no_kernel_text(name, since, found.wrong), kernel_evidence());
   }
 
   void standard(const BodyScope& body, int index, const NodeView& node, const OpSchema& schema) {
@@ -269,12 +286,15 @@ class RuntimeCheck {
       return;
     }
     if (schema.domain.empty() && schema.name == kTakenAtLoad) return;
+    const auto kernels = kernels_.kernels(schema.domain, schema.name, schema.since_version);
+    const bool has_body = schema.has_function_body || schema.context_dependent_function;
     switch (measured(schema, values)) {
       case LoadEvidence::loads:
+        if (has_body) fallback(place, schema, kernels, values);
         return;
       case LoadEvidence::no_kernel:
         if (outputs_follow_inputs(schema)) {
-          add(rules::no_kernel_in_runtime, place,
+          add(kernels.empty() ? rules::operator_unsupported : rules::kernel_type_unsupported, place,
               fmt::format("{} has no CPU kernel for {}-{} with {}", target_.spec, schema.name,
                           schema.since_version, inputs_text(values)),
               kMeasuredLoad);
@@ -290,10 +310,19 @@ class RuntimeCheck {
       default:
         break;
     }
-    // Without a kernel the runtime writes the operator out as its function body.
-    if (schema.has_function_body || schema.context_dependent_function) return;
-    kernels_for(place, std::string(schema.name), schema.since_version,
-                kernels_.kernels(schema.domain, schema.name, schema.since_version), values);
+    if (has_body) return fallback(place, schema, kernels, values);
+    kernels_for(place, std::string(schema.name), schema.since_version, kernels, values);
+  }
+
+  /// Without a kernel the runtime writes the operator out as its function body.
+  void fallback(const Place& place, const OpSchema& schema,
+                const std::vector<const Kernel*>& kernels, const std::vector<Actual>& values) {
+    const Fit found = fit(kernels, values);
+    if (found.fits) return;
+    add(rules::function_fallback, place,
+        no_kernel_text(std::string(schema.name), schema.since_version, found.wrong) +
+            " and runs its function body",
+        kernel_evidence());
   }
 
   static std::string inputs_text(const std::vector<Actual>& values) {

@@ -11,7 +11,9 @@
 #include "cli/baseline.h"
 #include "cli/command.h"
 #include "cli/config.h"
+#include "cli/convertibility.h"
 #include "cli/inputs.h"
+#include "cli/model_diff.h"
 #include "cli/output.h"
 #include "cli/summary.h"
 #include "model/writer.h"
@@ -37,6 +39,7 @@ struct Options {
   bool show_config = false;
   std::string baseline;
   bool update_baseline = false;
+  std::string baseline_model;
   OutputOptions output;
 };
 
@@ -60,6 +63,7 @@ struct Settings {
   std::vector<Target> targets;
   CheckOptions check;
   Severity fail_on = Severity::error;
+  const Model* earlier = nullptr;  ///< --baseline-model
 };
 
 Result<Settings> settings_for(const Options& options, const Config& config,
@@ -83,12 +87,29 @@ Result<Settings> settings_for(const Options& options, const Config& config,
   return settings;
 }
 
+/// Breaking changes since an earlier version of the model that its model_version does not tell.
+void add_signature_breaks(ModelReport& report, const Model& earlier, const Model& model) {
+  const ModelDiff diff = diff_models(earlier, model);
+  if (diff.sufficient) return;
+  for (const ModelChange& change : diff.changes) {
+    if (change.bump != Bump::major) continue;
+    Finding finding = make_finding(
+        rules::signature_break, in_model(),
+        fmt::format("{}, with model_version {} after {}", change.message, diff.new_version.str(),
+                    diff.old_version.str()),
+        fmt::format("Set model_version to {} or later, or keep the signature", diff.least.str()));
+    finding.location.value = change.name;
+    report.findings.push_back(std::move(finding));
+  }
+}
+
 ModelReport check_one(const Input& input, const Settings& settings, const Options& options,
                       const VersionTable& table) {
   const auto model = load(input);
   if (!model) return unreadable(input.path, model.error());
   ModelReport report = stamp_of(*model);
   add_findings(report, *model, settings.check);
+  if (settings.earlier != nullptr) add_signature_breaks(report, *settings.earlier, *model);
   const std::vector<TargetVerdict> verdicts =
       check_targets(*model, settings.targets, {.allow_unreleased = options.allow_unreleased});
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
@@ -221,6 +242,13 @@ ExitCode run_check(const Options& options) {
   for (const Input& input : *inputs) paths.push_back(input.path);
   if (const auto kept = keep_from(options.output, paths); !kept) return complain(kept.error());
 
+  std::optional<Model> earlier;
+  if (!options.baseline_model.empty()) {
+    auto loaded = Model::load(options.baseline_model);
+    if (!loaded) return complain(loaded.error());
+    earlier = *std::move(loaded);
+  }
+
   Configs configs(options.config_file, options.isolated);
   std::vector<Settings> settings;
   for (const Input& input : *inputs) {
@@ -228,6 +256,7 @@ ExitCode run_check(const Options& options) {
     if (!config) return complain(config.error());
     auto own = settings_for(options, **config, *table);
     if (!own) return complain(own.error());
+    if (earlier) own->earlier = &*earlier;
     settings.push_back(*std::move(own));
   }
   if (options.show_config) return run_show_config(*inputs, settings);
@@ -345,6 +374,10 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
           ->type_name("FILE");
       app.add_flag("--update-baseline", options->update_baseline,
                    "Write what is found now to the baseline");
+      app.add_option("--baseline-model", options->baseline_model,
+                     "An earlier version of the model: breaking changes since then must come with "
+                     "a new major model_version")
+          ->type_name("FILE");
       add_versions_file(app, options->versions_file);
       options->output.add_to(app);
       return [options] { return run_check(*options); };

@@ -1,14 +1,11 @@
 #include "cli/summary.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "adapters/convert.h"
 #include "checker/target.h"
-#include "cli/destination.h"
-#include "cli/request.h"
 #include "versiontable/exporters.h"
 #include "versiontable/version_number.h"
 
@@ -112,42 +109,6 @@ std::string shell_word(const std::string& word) {
   std::string out = "'";
   for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
-}
-
-namespace {
-
-/// Where a converted model would be written: "model.onnx" for opset 13 -> "model-opset13.onnx".
-std::string converted_name(const std::filesystem::path& path, const Model& converted) {
-  std::filesystem::path name = path;
-  name.replace_filename(fmt::format("{}-opset{}{}", path.stem().string(), converted.opset(""),
-                                    path.extension().string()));
-  return name.string();
-}
-
-}  // namespace
-
-void add_convertibility(TargetReport& report, const Model& model, const Target& target) {
-  const auto arrival = convert_for_targets(model, conversion_request({target}, model));
-  const Conversion* converted = arrival ? &arrival->conversion : nullptr;
-  if (converted == nullptr || !converted->model) {
-    report.convertible = false;
-    if (converted == nullptr) {
-      report.convert_note = arrival.error().message;
-    } else if (!converted->blockers.empty()) {
-      const std::size_t others = converted->blockers.size() - 1;
-      const Finding& first = converted->blockers.front();
-      report.convert_note = fmt::format("{}: {}", first.location.path, first.message);
-      if (others > 0) report.convert_note += fmt::format(" (and {} more)", others);
-    }
-    return;
-  }
-  const TargetVerdict after = check_target(*converted->model, target);
-  report.convertible = after.compatible;
-  report.convert_note =
-      after.compatible ? fmt::format("onnxcompat convert {} --target {} -o {}",
-                                     shell_word(model.path().string()), target.spec,
-                                     shell_word(converted_name(model.path(), *converted->model)))
-                       : fmt::format("what remains: {}", after.findings.front().message);
 }
 
 MinimumReport minimum_of(const Model& model, const VersionTable& table) {

@@ -40,9 +40,6 @@ std::string export_advice(const Model& model, const Target& target);
 /// A word as a shell takes it: quoted where it has to be.
 std::string shell_word(const std::string& word);
 
-/// Tries in memory whether `convert` could reach a target that the model does not meet.
-void add_convertibility(TargetReport& report, const Model& model, const Target& target);
-
 /// The smallest releases that take the model as it is stamped.
 MinimumReport minimum_of(const Model& model, const VersionTable& table);
 

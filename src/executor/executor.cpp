@@ -122,7 +122,7 @@ struct Executor::Impl final : Runner {
   Status compute(NodePlan& node, std::span<const Value> inputs, std::span<Value> outputs);
   Status call_function(NodePlan& node, std::span<const Value> inputs, std::span<Value> outputs);
   Status check_references(const NodePlan& node) const;
-  Result<Value> fetch(Frame& in, const ValueRef& ref);
+  Result<Value> fetch(Frame& in, const ValueRef& ref) const;
   Result<Value> load_initializer(Frame& in, int slot) const;
   static std::optional<AttributeView> resolve_in(const Call* where, std::string_view name);
   Status spend() {
@@ -380,7 +380,7 @@ Status Executor::Impl::check_references(const NodePlan& node) const {
   return {};
 }
 
-Result<Value> Executor::Impl::fetch(Frame& in, const ValueRef& ref) {
+Result<Value> Executor::Impl::fetch(Frame& in, const ValueRef& ref) const {
   Frame* at = &in;
   for (int i = 0; i < ref.hops; ++i) at = at->outer;
   const auto slot = static_cast<std::size_t>(ref.slot);

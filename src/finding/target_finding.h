@@ -10,7 +10,7 @@ namespace onnxcompat {
 struct TargetFinding : Finding {
   /// What it rests on: "documented", "measured", "stated" (the row of that release), "measured
   /// load" (models were loaded with it), "kernel table" (or "kernel table (approximate)"),
-  /// "unknown".
+  /// "conversion" (it was tried), "unknown".
   std::string evidence = {};
 };
 

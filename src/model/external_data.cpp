@@ -111,7 +111,7 @@ Result<ExternalData> parse_external_data(const TensorView& tensor) {
     if (key == "offset") {
       out.offset = *count;
     } else {
-      out.length = *count;
+      out.length = count;
     }
   }
   if (const auto fault = location_fault(out.location); fault != LocationFault::none) {

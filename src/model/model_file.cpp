@@ -44,7 +44,7 @@ bool is_model(const pb::ModelProto& proto) {
   if (proto.has_graph() || proto.functions_size() > 0 || proto.training_info_size() > 0)
     return true;
   if (!proto.has_ir_version() && proto.opset_import_size() == 0) return false;
-  return proto.GetReflection()->GetUnknownFields(proto).empty() &&
+  return pb::ModelProto::GetReflection()->GetUnknownFields(proto).empty() &&
          !has_control_characters(proto.producer_name()) && !has_control_characters(proto.domain());
 }
 
@@ -142,10 +142,10 @@ Result<Model> Model::from_source(std::shared_ptr<const Source> source, std::stri
   impl->path = name;
   impl->format = format;
   impl->unmodified = source;
-  impl->payload_source = source;
+  impl->payload_source = std::move(source);
   if (format != ModelFormat::binary) {
     // From here on a text model is what its wire form would be: one way for all formats.
-    const auto proto = parse_text_format(source->text(), name, format);
+    const auto proto = parse_text_format(impl->unmodified->text(), name, format);
     if (!proto) return std::unexpected(proto.error());
     auto wire = serialize_message(*proto, name);
     if (!wire) return std::unexpected(wire.error());

@@ -36,7 +36,7 @@ bool is_mistakable(const pb::GraphProto& graph) {
 /// Fields that hold the attribute's value, in field order.
 std::vector<int> value_fields(const AttributeProto& attribute) {
   std::vector<const google::protobuf::FieldDescriptor*> fields;
-  attribute.GetReflection()->ListFields(attribute, &fields);
+  AttributeProto::GetReflection()->ListFields(attribute, &fields);
   std::vector<int> out;
   for (const auto* field : fields) {
     const auto is_value = [&](const AttributeKind& k) { return k.field == field->number(); };

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "report/report.h"
@@ -70,6 +72,10 @@ void write_minimum(std::string& out, const MinimumReport& minimum) {
 }
 
 /// "measured", "documented, medium confidence: docs.nvidia.com …"
+int errors_among(const std::vector<TargetFinding>& findings) {
+  return static_cast<int>(std::ranges::count(findings, Severity::error, &TargetFinding::severity));
+}
+
 std::string evidence_of(const TargetReport& target) {
   std::string text = target.evidence;
   if (target.confidence.empty() || target.confidence == "measured") return text;
@@ -82,7 +88,7 @@ void write_target(std::string& out, const TargetReport& target, const Paint& pai
   out += fmt::format(
       "  target {} ({}): {}\n", paint.bold(printable(target.target)), evidence_of(target),
       target.compatible ? paint.good("compatible")
-                        : paint.bad(plural(static_cast<int>(target.blockers.size()), "blocker")));
+                        : paint.bad(plural(errors_among(target.blockers), "blocker")));
   for (const TargetFinding& blocker : target.blockers) write_blocker(out, blocker, paint);
   if (target.convertible) {
     out += fmt::format("    {} {}\n", *target.convertible ? "convertible:" : "not convertible:",

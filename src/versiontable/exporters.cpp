@@ -48,7 +48,7 @@ std::string export_again(std::string_view producer, std::string_view producer_ve
   for (const Exporter& exporter : tables::exporters) {
     if (!std::ranges::count(exporter.producers, name)) continue;
     const ExporterRelease* release = governing(exporter, producer_version);
-    const std::string again = call(exporter, opset);
+    std::string again = call(exporter, opset);
     if (release == nullptr || release->max_opset == 0) return again;
     if (opset <= release->max_opset && opset >= release->min_opset) {
       return fmt::format("{} ({} {} writes opsets {} to {}; {} confidence: {})", again,

@@ -145,7 +145,7 @@ TEST_CASE("PRelu's slope goes by channel before version 7, by position after") {
 TEST_CASE("activations at points that have a known value") {
   const std::string x = "float[3] x = {-1,0,2}";
   const double e = std::exp(1.0);
-  const auto at = [&](int opset, const std::string& node, std::vector<double> expected) {
+  const auto at = [&](int opset, const std::string& node, const std::vector<double>& expected) {
     INFO(node << " at " << opset);
     require_near(evaluate(opset, x, node), {3}, expected, 1e-6);
   };

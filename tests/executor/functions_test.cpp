@@ -180,7 +180,7 @@ TEST_CASE("AffineGrid maps the cells' centres") {
 }
 
 TEST_CASE("MaxRoiPool takes the largest of each bin") {
-  std::vector<float> x(2 * 36);
+  std::vector<float> x(72);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
   // Batch 1, columns 0 to 5 and rows 2 to 5 at half the scale: 0 to 3 and 1 to 3 (rounded).
   const Tensor y = run(onnx(1),
@@ -202,7 +202,8 @@ TEST_CASE("QLinearConv is the rounded convolution of the numbers that its intege
         double sum = m == 0 ? 3 : -5;  // the bias, in units of xs · ws
         for (int k = 0; k < 4; ++k) {
           const int at = (r + k / 2) * 3 + c + k % 2;
-          sum += (x[static_cast<std::size_t>(at)] - xz) * w[static_cast<std::size_t>(m * 4 + k)];
+          sum += (x[static_cast<std::size_t>(at)] - xz) *
+                 w[static_cast<std::size_t>(m) * 4 + static_cast<std::size_t>(k)];
         }
         expected.push_back(std::clamp(std::nearbyint(sum * xs * ws[m] / ys) + yz, -128.0, 127.0));
       }

@@ -205,7 +205,7 @@ TEST_CASE("Resize refuses scales and sizes that mean nothing") {
 
 TEST_CASE("GridSample reads between cells and beyond them") {
   // One row 10 20 40 80 in the middle of a plane of height 1.
-  const auto sample = [](int version, const std::string& attributes, std::vector<float> xs) {
+  const auto sample = [](int version, const std::string& attributes, const std::vector<float>& xs) {
     std::vector<float> grid;
     for (float x : xs) grid.insert(grid.end(), {x, 0});
     const auto count = static_cast<std::int64_t>(xs.size());

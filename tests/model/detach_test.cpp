@@ -52,7 +52,7 @@ TEST_CASE("payloads up to the limit stay in the skeleton") {
 }
 
 TEST_CASE("every typed field is detached but string_data, and what is odd stays inline") {
-  const std::string payload = bytes_pattern(8 * 1024);
+  const std::string payload = bytes_pattern(8192);
   const std::string part = bytes_pattern(5000);
   WireWriter unpacked;
   for (int i = 0; i < 3000; ++i) unpacked.number(field::tensor_int64, i);

@@ -219,7 +219,7 @@ int run(const Options& options) {
                             !exceptions.empty.contains(name));
       if (tallies[i].failure.empty()) continue;
       const std::lock_guard lock(printing);
-      std::cout << tallies[i].failure << std::endl;
+      std::cout << tallies[i].failure << '\n' << std::flush;
     }
   };
   std::vector<std::thread> threads;

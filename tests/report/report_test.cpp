@@ -218,7 +218,7 @@ TEST_CASE("Colour only adds its own escape sequences") {
 }
 
 TEST_CASE("Formats are found by name") {
-  CHECK(find_report_format("text") == &report_formats()[0]);
+  CHECK(find_report_format("text") == report_formats().data());
   CHECK(find_report_format("json") != nullptr);
   CHECK(find_report_format("JSON") == nullptr);
   CHECK(find_report_format("") == nullptr);

@@ -39,7 +39,8 @@ TEST_CASE("files of a set appear together, folders and links with them") {
     add(files, folder / "a/b/one", "1", Existing::keep);
     auto mapped = MappedFile::open(data);
     REQUIRE(mapped);
-    REQUIRE(files.add_link(*std::move(mapped), folder / "c/linked"));
+    const auto linked = files.add_link(*std::move(mapped), folder / "c/linked");
+    REQUIRE(linked);
     add(files, old, "new", Existing::replace);
     CHECK(read_file(old) == "old");
     CHECK_FALSE(std::filesystem::exists(folder / "a/b/one"));

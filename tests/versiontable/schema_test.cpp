@@ -51,7 +51,7 @@ std::string signature(std::string_view domain, std::string_view op, int since) {
   if (!schema || schema->since_version != since) return "";
   std::string text = fmt::format("({}) -> ({})", text_of(schema->inputs), text_of(schema->outputs));
   for (const AttributeSchema& attribute : schema->attributes) {
-    text += fmt::format("{} {} {}{}{}", &attribute == &schema->attributes[0] ? "" : ",",
+    text += fmt::format("{} {} {}{}{}", &attribute == schema->attributes.data() ? "" : ",",
                         attribute.name, name_of(attribute.type), attribute.required ? "!" : "",
                         text_of(attribute.default_value));
   }

@@ -5,21 +5,44 @@
 
 namespace onnxcompat::rules {
 
-const Rule no_kernel_in_runtime{
-    .id = "OCC020",
-    .name = "no-kernel-in-runtime",
-    .purpose =
-        "Checks that the target implements the operator version for the element types in "
-        "use",
+const Rule operator_unsupported{
+    .id = "OCC004",
+    .name = "operator-unsupported",
+    .purpose = "Checks that the target implements the operator version in use",
     .citation = "[onnxruntime OperatorKernels.md]",
     .why =
-        "A runtime may accept an operator set and still lack the code for one operator version "
-        "or element type: loading then fails with 'Could not find an implementation'.",
+        "A runtime may accept an operator set and still lack the code for one operator version: "
+        "loading then fails with 'Could not find an implementation'.",
     .bad = "DeformConv of ai.onnx 19 for ONNX Runtime 1.20, which has no kernel for it",
     .good = "The same model for ONNX Runtime 1.25",
     .fix =
         "Target a release that has the kernel, or convert to an opset in which the operator has "
         "an implemented version"};
+
+const Rule kernel_type_unsupported{
+    .id = "OCC005",
+    .name = "kernel-type-unsupported",
+    .purpose = "Checks that the target implements each operator for the element types in use",
+    .citation = "[onnxruntime OperatorKernels.md]",
+    .why =
+        "Kernels are written for some of the types that the standard allows; without one for the "
+        "types at hand the model does not load.",
+    .bad = "Tan of double for ONNX Runtime, which has it for float only",
+    .good = "y = Tan (x) with x of float",
+    .fix = "Cast to a type that has a kernel, or target a release that has one for this type"};
+
+const Rule function_fallback{
+    .id = "OCC006",
+    .name = "function-fallback",
+    .severity = Severity::info,
+    .purpose = "Tells which operators the target runs as their function body, for want of a kernel",
+    .citation = "[IR.md#functions]",
+    .why =
+        "It works, node by node of the body: slower than a kernel would be, and with the rounding "
+        "of each step.",
+    .bad = "Softplus-22 for a release whose kernel is of an older version",
+    .good = "The same operator where the release has a kernel for its version",
+    .fix = "Nothing has to be done; a newer release may have a kernel"};
 
 const Rule op_unknown_to_runtime{
     .id = "OCC021",

@@ -1,8 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <map>
-#include <optional>
 
 #include "executor/kernels/ml_scores.h"
 
@@ -16,39 +17,68 @@ struct Vote {
   double weight;
 };
 
+/// 24 bytes: of a forest that does not fit the cache, every step is a miss.
 struct TreeNode {
   double value = 0;
-  std::int64_t feature = 0;
-  std::int64_t on_true = 0, on_false = 0;  ///< nodes
+  std::int32_t feature = 0;
+  std::array<std::int32_t, 2> next{};  ///< nodes: if not, if so. A leaf leads to itself.
   Branch branch = Branch::leaf;
   bool nan_is_true = false;
 };
+
+constexpr std::size_t kMostNodes = std::numeric_limits<std::int32_t>::max();
+
+/// Examples that walk a tree side by side: their cache misses overlap.
+constexpr std::size_t kLanes = 16;
 
 struct Forest {
   std::vector<TreeNode> nodes;
   std::vector<std::int64_t> roots;
   std::map<std::int64_t, std::vector<double>> members;  ///< of nodes that ask for membership
   std::vector<std::vector<Vote>> votes;                 ///< of each node; leaves have them
+  bool only_leq = true;                                 ///< as in nearly every ensemble
 
-  /// The leaf that an example reaches; -1 if the nodes lead in a circle.
-  std::int64_t leaf(std::int64_t root, std::span<const double> x) const {
-    std::int64_t at = root;
-    for (std::size_t steps = 0;; ++steps) {
-      const TreeNode& node = nodes[static_cast<std::size_t>(at)];
-      if (node.branch == Branch::leaf) return at;
-      if (steps > nodes.size()) return -1;
-      const double value = x[static_cast<std::size_t>(node.feature)];
-      // Nearly every ensemble asks nothing else.
-      const bool yes = node.branch == Branch::leq && value == value ? value <= node.value
-                                                                    : follows(at, node, value);
-      at = yes ? node.on_true : node.on_false;
+  /// After the nodes are there.
+  void finish() {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i].branch == Branch::leaf) {
+        nodes[i].next.fill(static_cast<std::int32_t>(i));
+      } else {
+        only_leq = only_leq && nodes[i].branch == Branch::leq;
+      }
     }
+  }
+
+  /// The leaves that up to kLanes examples, from `first` on, reach; false if the nodes lead in a
+  /// circle.
+  bool leaves(std::int64_t root, const Features& x, std::int64_t first,
+              std::span<std::int32_t> at) const {
+    std::array<const double*, kLanes> rows{};
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      rows[i] = x.row(first + static_cast<std::int64_t>(i)).data();
+      at[i] = static_cast<std::int32_t>(root);
+    }
+    for (std::size_t steps = 0; steps <= nodes.size(); ++steps) {
+      bool moved = false;
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        const TreeNode& node = nodes[static_cast<std::size_t>(at[i])];
+        const double value = rows[i][node.feature];
+        const bool yes = only_leq ? (value <= node.value) | (node.nan_is_true & (value != value))
+                                  : follows(at[i], node, value);
+        moved |= node.branch != Branch::leaf;
+        at[i] = node.next[yes ? 1 : 0];
+      }
+      if (!moved) return true;
+    }
+    return false;
   }
 
  private:
   bool follows(std::int64_t at, const TreeNode& node, double x) const {
     if (std::isnan(x)) return node.nan_is_true;
     switch (node.branch) {
+      case Branch::leaf:
+        return true;
       case Branch::leq:
         return x <= node.value;
       case Branch::lt:
@@ -61,9 +91,10 @@ struct Forest {
         return x == node.value;
       case Branch::neq:
         return x != node.value;
-      default:
+      case Branch::member:
         return std::ranges::find(members.at(at), x) != members.at(at).end();
     }
+    return false;
   }
 };
 
@@ -90,6 +121,13 @@ Result<Branch> branch_named(const KernelContext& ctx, std::string_view name) {
   return ctx.fail(fmt::format("node mode \"{}\" is unknown", name));
 }
 
+Result<std::int32_t> feature_number(const KernelContext& ctx, std::int64_t feature) {
+  if (feature >= 0 && feature <= std::numeric_limits<std::int32_t>::max()) {
+    return static_cast<std::int32_t>(feature);
+  }
+  return ctx.fail(fmt::format("feature {} is asked for", feature));
+}
+
 /// Attributes nodes_*, and the votes of attributes <prefix>_* [TreeEnsembleClassifier-1].
 Result<Forest> read_named_forest(const KernelContext& ctx, const std::string& prefix,
                                  std::int64_t targets) {
@@ -113,6 +151,7 @@ Result<Forest> read_named_forest(const KernelContext& ctx, const std::string& pr
       return ctx.fail(fmt::format("node {} of tree {} is there twice", ids[i], trees[i]));
     }
   }
+  if (count > kMostNodes) return ctx.fail("there are too many nodes");
   Forest forest;
   forest.nodes.resize(count);
   forest.votes.resize(count);
@@ -121,13 +160,13 @@ Result<Forest> read_named_forest(const KernelContext& ctx, const std::string& pr
     TreeNode& node = forest.nodes[i];
     ONNXCOMPAT_TRY(node.branch, branch_named(ctx, modes[i]));
     if (node.branch == Branch::leaf) continue;
-    node.feature = features[i];
+    ONNXCOMPAT_TRY(node.feature, feature_number(ctx, features[i]));
     node.value = values[i];
     node.nan_is_true = !missing.empty() && missing[i] != 0;
     for (bool yes : {true, false}) {
       const auto child = places.find({trees[i], yes ? on_true[i] : on_false[i]});
       if (child == places.end()) return ctx.fail("a node has no child of the stated id");
-      (yes ? node.on_true : node.on_false) = child->second;
+      node.next[yes ? 1 : 0] = static_cast<std::int32_t>(child->second);
       is_child[static_cast<std::size_t>(child->second)] = true;
     }
   }
@@ -157,6 +196,7 @@ Result<Forest> read_named_forest(const KernelContext& ctx, const std::string& pr
     }
     forest.votes[static_cast<std::size_t>(place->second)].push_back({vote_targets[i], weights[i]});
   }
+  forest.finish();
   return forest;
 }
 
@@ -186,6 +226,7 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
       (!missing.empty() && missing.size() != count) || weights.size() != leaves) {
     return ctx.fail("attributes nodes_* or leaf_* have different lengths");
   }
+  if (count + leaves > kMostNodes) return ctx.fail("there are too many nodes");
   Forest forest;
   forest.nodes.resize(count + leaves);
   forest.votes.resize(count + leaves);
@@ -195,7 +236,7 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
     const std::int64_t mode = modes.span()[i];
     if (mode < 0 || mode > 6) return ctx.fail(fmt::format("node mode {} is unknown", mode));
     node.branch = static_cast<Branch>(mode);
-    node.feature = features[i];
+    ONNXCOMPAT_TRY(node.feature, feature_number(ctx, features[i]));
     node.value = splits.span()[i];
     node.nan_is_true = !missing.empty() && missing[i] != 0;
     for (bool yes : {true, false}) {
@@ -204,8 +245,8 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
       if (child < 0 || child >= static_cast<std::int64_t>(leaf ? leaves : count)) {
         return ctx.fail(fmt::format("node {} has no child {}", i, child));
       }
-      (yes ? node.on_true : node.on_false) =
-          leaf ? child + static_cast<std::int64_t>(count) : child;
+      node.next[yes ? 1 : 0] =
+          static_cast<std::int32_t>(leaf ? child + static_cast<std::int64_t>(count) : child);
     }
     if (node.branch != Branch::member) continue;
     auto& members_of = forest.members[static_cast<std::int64_t>(i)];
@@ -227,12 +268,13 @@ Result<Forest> read_forest(const KernelContext& ctx, std::int64_t targets) {
     }
   }
   forest.roots = roots;
+  forest.finish();
   return forest;
 }
 
 Status check_features(const KernelContext& ctx, const Forest& forest, const Features& x) {
   for (const TreeNode& node : forest.nodes) {
-    if (node.branch != Branch::leaf && (node.feature < 0 || node.feature >= x.size)) {
+    if (node.feature >= x.size && (node.branch != Branch::leaf || x.size == 0)) {
       return ctx.fail(fmt::format("feature {} of {} is asked for", node.feature, x.size));
     }
   }
@@ -245,30 +287,49 @@ std::unexpected<Error> circle_fault(const KernelContext& ctx) {
   return ctx.fail("a tree leads in a circle");
 }
 
-/// What the leaves say about one example; nullopt if a tree leads in a circle.
-std::optional<std::vector<double>> aggregate(const Forest& forest, std::span<const double> x,
-                                             std::int64_t targets, Aggregate how) {
-  std::vector<double> scores(static_cast<std::size_t>(targets), 0);
-  std::vector<bool> voted(scores.size(), false);
-  for (std::int64_t root : forest.roots) {
-    const std::int64_t leaf = forest.leaf(root, x);
-    if (leaf < 0) return std::nullopt;
-    for (const Vote& vote : forest.votes[static_cast<std::size_t>(leaf)]) {
-      const auto at = static_cast<std::size_t>(vote.target);
-      double& score = scores[at];
-      if (how == Aggregate::min)
-        score = voted[at] ? std::min(score, vote.weight) : vote.weight;
-      else if (how == Aggregate::max)
-        score = voted[at] ? std::max(score, vote.weight) : vote.weight;
-      else
-        score += vote.weight;
-      voted[at] = true;
+/// What the leaves say about some examples, one row of `targets` scores for each. Every score sums
+/// up in the order of the trees. False if a tree leads in a circle.
+bool aggregate(const Forest& forest, const Features& x, std::int64_t first, std::int64_t last,
+               std::int64_t targets, Aggregate how, double* scores) {
+  const auto width = static_cast<std::size_t>(targets);
+  const bool extreme = how == Aggregate::min || how == Aggregate::max;
+  std::fill_n(scores, (last - first) * targets, 0.0);
+  // Trees go round within a block of examples: a tree's nodes stay in the cache, as do the
+  // examples.
+  static constexpr std::int64_t kBlock = 8 * static_cast<std::int64_t>(kLanes);
+  for (std::int64_t block = first; block < last; block += kBlock) {
+    const std::int64_t end = std::min(block + kBlock, last);
+    std::vector<bool> voted(extreme ? static_cast<std::size_t>(end - block) * width : 0, false);
+    for (const std::int64_t root : forest.roots) {
+      for (std::int64_t n = block; n < end; n += static_cast<std::int64_t>(kLanes)) {
+        std::array<std::int32_t, kLanes> places{};
+        const std::span at(places.data(), std::min(kLanes, static_cast<std::size_t>(end - n)));
+        if (!forest.leaves(root, x, n, at)) return false;
+        for (std::size_t i = 0; i < at.size(); ++i) {
+          const std::int64_t example = n + static_cast<std::int64_t>(i);
+          double* own = scores + (example - first) * targets;
+          for (const Vote& vote : forest.votes[static_cast<std::size_t>(at[i])]) {
+            double& score = own[vote.target];
+            if (!extreme) {
+              score += vote.weight;
+              continue;
+            }
+            const std::size_t flag = static_cast<std::size_t>(example - block) * width +
+                                     static_cast<std::size_t>(vote.target);
+            score = !voted[flag]            ? vote.weight
+                    : how == Aggregate::min ? std::min(score, vote.weight)
+                                            : std::max(score, vote.weight);
+            voted[flag] = true;
+          }
+        }
+      }
     }
   }
   if (how == Aggregate::average && !forest.roots.empty()) {
-    for (double& score : scores) score /= static_cast<double>(forest.roots.size());
+    const auto trees = static_cast<double>(forest.roots.size());
+    for (std::int64_t i = 0; i < (last - first) * targets; ++i) scores[i] /= trees;
   }
-  return scores;
+  return true;
 }
 
 Status regress(KernelContext& ctx, const Forest& forest, std::int64_t targets, Aggregate how,
@@ -278,15 +339,17 @@ Status regress(KernelContext& ctx, const Forest& forest, std::int64_t targets, A
   ONNXCOMPAT_TRY(auto y, compute<double>(ctx, type, Dims{x.count, targets}));
   std::atomic<bool> circle = false;
   const auto run = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t n = begin; n < end; ++n) {
-      auto scores = aggregate(forest, x.row(n), targets, how);
-      if (!scores) {
-        circle = true;
-        return;
-      }
-      for (std::size_t t = 0; t < scores->size() && !base.empty(); ++t) (*scores)[t] += base[t];
-      apply_transform(transform, *scores);
-      std::ranges::copy(*scores, y.data() + n * targets);
+    double* rows = y.data() + begin * targets;
+    if (!aggregate(forest, x, begin, end, targets, how, rows)) {
+      circle = true;
+      return;
+    }
+    std::vector<double> scores(static_cast<std::size_t>(targets));
+    for (std::int64_t n = begin; n < end; ++n, rows += targets) {
+      std::copy_n(rows, targets, scores.begin());
+      for (std::size_t t = 0; t < base.size(); ++t) scores[t] += base[t];
+      apply_transform(transform, scores);
+      std::ranges::copy(scores, rows);
     }
   };
   parallel_for(x.count, static_cast<std::int64_t>(forest.roots.size()) * 32, run);
@@ -359,10 +422,12 @@ Status tree_ensemble_classifier(KernelContext& ctx) {
   }
   ONNXCOMPAT_TRY(auto z, compute<double>(ctx, DataType::float32, Dims{x.count, labels}));
   std::vector<std::int64_t> classes;
+  std::vector<double> all(static_cast<std::size_t>(x.count * labels));
+  if (!aggregate(forest, x, 0, x.count, labels, Aggregate::sum, all.data())) {
+    return circle_fault(ctx);
+  }
   for (std::int64_t n = 0; n < x.count; ++n) {
-    auto found = aggregate(forest, x.row(n), labels, Aggregate::sum);
-    if (!found) return circle_fault(ctx);
-    auto scores = *std::move(found);
+    std::vector<double> scores(all.begin() + n * labels, all.begin() + (n + 1) * labels);
     if (single) {
       double score = scores[static_cast<std::size_t>(named.front())];
       if (!base.empty()) score += base.back();

@@ -108,7 +108,8 @@ Status roi_align(KernelContext& ctx) {
       if (!rows || !columns) return ctx.fail(fmt::format("region {} is out of range", r));
       std::vector<Sample> samples;
       for (std::int64_t bin = 0; bin < options.height * options.width; ++bin) {
-        const double top = rows->start + static_cast<double>(bin / options.width) * rows->bin;
+        const std::int64_t row = bin / options.width;
+        const double top = rows->start + static_cast<double>(row) * rows->bin;
         const double left =
             columns->start + static_cast<double>(bin % options.width) * columns->bin;
         samples.clear();

@@ -46,12 +46,12 @@ Status optimise(KernelContext& ctx, int states,
     for (std::int64_t at = 0; at < x.size(); ++at) {
       Element element{inputs[0][at], inputs[1][at], {}};
       for (int s = 0; s < states; ++s) {
-        element.states[s] = inputs[static_cast<std::size_t>(2 + s)][at];
+        element.states[s] = inputs[2 + static_cast<std::size_t>(s)][at];
       }
       update(rate, updates, element);
       outputs[0][at] = element.x;
       for (int s = 0; s < states; ++s) {
-        outputs[static_cast<std::size_t>(1 + s)][at] = element.states[s];
+        outputs[1 + static_cast<std::size_t>(s)][at] = element.states[s];
       }
     }
     for (int output = 0; output <= states; ++output) {

@@ -113,7 +113,7 @@ Status test_floats(KernelContext& c, F&& f) {
       if constexpr (std::is_floating_point_v<decltype(x)>) {
         return f(static_cast<double>(x));
       } else {
-        return f(static_cast<double>(to_float(T::type, x.bits)));
+        return f(static_cast<double>(to_float(decltype(x)::type, x.bits)));
       }
     });
   });

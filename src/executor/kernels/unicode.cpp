@@ -1,7 +1,7 @@
 #include "executor/kernels/unicode.h"
 
-#include <locale.h>
-#include <wctype.h>
+#include <clocale>
+#include <cwctype>
 
 #include "support/utf8.h"
 

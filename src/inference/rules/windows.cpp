@@ -76,7 +76,7 @@ Dim positions(Context& c, const Window& window, std::size_t axis, const Dim& siz
     return {};
   }
   if (!ceil_mode) return symbols.add(symbols.floor_div(room, stride), dim(1));
-  const Dim out = symbols.add(symbols.ceil_div(room, stride), dim(1));
+  Dim out = symbols.add(symbols.ceil_div(room, stride), dim(1));
   if (!out.value || !size.value) return stride == 1 ? out : Dim{};
   // A window that would start in the padding behind the data is ignored [MaxPool-22]. Runtimes do
   // so at every version, though the text says so from 22 on and not for LpPool, whose reference
