@@ -1,5 +1,7 @@
 // Reductions, ArgMax and ArgMin, TopK: axes as an input, indices counted from the end.
 
+#include <algorithm>
+
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -47,7 +49,8 @@ std::optional<WorkType> work_type(NodeEdit& e, const Decomposed& parts) {
   if (e.refused()) return std::nullopt;
   const bool half = type == DataType::float16 || type == DataType::bfloat16;
   const bool real = half || type == DataType::float32 || type == DataType::float64;
-  if (half && (parts.before == "Square" || !parts.after.empty())) {
+  const bool picks = parts.reduction == "ReduceMax" || parts.reduction == "ReduceMin";
+  if (half && !picks) {
     return WorkType{type, DataType::float32};
   }
   if (!real && !parts.after.empty()) return WorkType{type, DataType::float64};
@@ -87,6 +90,11 @@ void dynamic_axes_by_branches(NodeEdit& e) {
   const Decomposed parts = decomposed(e.op());
   const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
   const bool keep = e.int_or("keepdims", 1) != 0;
+  const auto dims = e.shape(0);
+  if (!keep && e.target() < 14 && dims && std::ranges::find(*dims, 0) != dims->end()) {
+    return e.refuse(
+        "it is empty, and a shape computed at run time has no dims of 0 below opset 14");
+  }
   // [rank] 1 where an axis is reduced
   const Value ranks = e.scalar(*rank, "rank");
   const Value wrapped = where(e, binary(e, "Less", e.input(1), e.scalar(0)),

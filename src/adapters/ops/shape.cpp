@@ -152,9 +152,17 @@ void tile_down(NodeEdit& e) {
                  static_cast<std::int64_t>(i));
       continue;
     }
-    const Value tiles = e.number(static_cast<double>((*repeats)[i]), type, "tiles");
-    const Value axis = e.number(static_cast<double>(i), type, "axis");
-    x = e.emit_in({}, 1, "Tile", {x, tiles, axis}, 1, {}).front();
+    // [Tile-1] they are of the input's type, which may be too narrow for them.
+    const double numbers[] = {static_cast<double>((*repeats)[i]), static_cast<double>(i)};
+    const DataType work = type == DataType::boolean ? DataType::float32 : type;
+    const auto literal = TensorLiteral::of(work, {2}, numbers).to_doubles();
+    if (!literal || (*literal)[0] != numbers[0] || (*literal)[1] != numbers[1]) {
+      return e.refuse("how often it repeats is no number of its element type");
+    }
+    const Value tiles = e.number(numbers[0], work, "tiles");
+    const Value axis = e.number(numbers[1], work, "axis");
+    const Value y = e.emit_in({}, 1, "Tile", {cast(e, x, work), tiles, axis}, 1, {}).front();
+    x = cast(e, y, type);
   }
   e.fold_input(1);
   e.replace({x});
