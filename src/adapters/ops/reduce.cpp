@@ -71,12 +71,10 @@ void dynamic_axes_by_sum(NodeEdit& e) {
   const Value x = apply(e, parts.before, to_work(e, *own));
   const Value sum = e.emit_in({}, 13, "ReduceSum", {x, e.input(1)}, 1, attributes).front();
   if (e.op() == "ReduceMean") {
-    const DataType type = e.need_dtype(0);
-    if (e.refused()) return;
     const auto size = [&](const Value& v) { return e.emit_in({}, 1, "Size", {v}, 1, {}).front(); };
     const Value count = binary(e, "Div", size(e.input(0)), size(sum));
     e.rounds();
-    return e.replace({binary(e, "Div", sum, cast(e, count, type))});
+    return e.replace({from_work(e, binary(e, "Div", sum, cast(e, count, own->work)), *own)});
   }
   if (!parts.before.empty() || !parts.after.empty()) e.rounds();
   e.replace({from_work(e, apply(e, parts.after, sum), *own)});
