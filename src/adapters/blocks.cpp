@@ -80,7 +80,16 @@ Value reshape(Emitter& e, const Value& x, const Ints& shape) {
   return reshape(e, x, e.ints(shape, "shape"));
 }
 Value reshape_to(Emitter& e, const Value& x, const Value& shape) {
-  if (e.target() < 14) return reshape(e, x, shape);
+  if (e.target() < 14) {
+    const auto own = e.shape(x);
+    const auto wanted = own_ints(e, shape);
+    const bool empty = (own && std::ranges::find(*own, 0) != own->end()) ||
+                       (wanted && std::ranges::find(*wanted, 0) != wanted->end());
+    const DataType type = e.dtype(x);
+    if (!empty || e.target() < 8 || type == DataType::undefined) return reshape(e, x, shape);
+    // Nothing of that shape.
+    return expand(e, e.constant(TensorLiteral::zeros(type, {}), "nothing"), shape);
+  }
   return at(e, 14, "Reshape", {x, shape}, {{"allowzero", 1}});
 }
 Value transpose(Emitter& e, const Value& x, const Ints& perm) {
@@ -120,6 +129,10 @@ Value expand(Emitter& e, const Value& x, const Value& shape) {
 }
 Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full) {
   if (own == full) return x;
+  if (const DataType type = e.dtype(x);
+      std::ranges::find(full, 0) != full.end() && type != DataType::undefined) {
+    return e.constant(TensorLiteral::zeros(type, full), "nothing");
+  }
   Value wide = x;
   if (own.size() < full.size()) {
     own.insert(own.begin(), full.size() - own.size(), 1);

@@ -54,6 +54,8 @@ struct ConversionStep {
   int to = 0;    ///< and after; 0 if the operator was expanded into older ones
   Authority authority = Authority::derived;
   bool rounding = false;  ///< same real function, but rounding or order of sums may differ
+  /// The type whose last places those are, where it is narrower than the result's.
+  DataType rounding_in = DataType::undefined;
   std::string note;
   int nodes = 1;  ///< how many nodes this row is about
 };

@@ -429,8 +429,17 @@ void NodeEdit::replace(const std::vector<Value>& values) {
 }
 
 void NodeEdit::to_initializer(TensorLiteral literal) {
-  const Value name = output(0);
+  Value name = output(0);
   auto& hoisted = scope_.root().hoisted;
+  // What a subgraph gives is a value of its own.
+  if (const Body& body = scope_.body(); body.outer != nullptr && !in_function()) {
+    for (const ValueInfoView result : body.graph->outputs()) {
+      if (result.name() != name) continue;
+      const Value inner = fresh("value");
+      hoisted.emplace_back(inner, std::move(literal));
+      return replace({inner});
+    }
+  }
   const bool taken = std::ranges::any_of(hoisted, [&](const auto& h) { return h.first == name; });
   if (in_function() || taken) {
     return refuse(taken ? "several subgraphs have a constant of this name"
@@ -559,8 +568,9 @@ void NodeEdit::refuse(std::string reason, std::string hint) {
   if (!refusal_) refusal_.emplace(std::move(reason), std::move(hint));
 }
 
-void NodeEdit::rounds(std::string_view why) {
+void NodeEdit::rounds(std::string_view why, DataType computed) {
   rounds_ = true;
+  if (computed != DataType::undefined) rounds_in_ = computed;
   if (!why.empty()) notes_.emplace_back(why);
 }
 void NodeEdit::note(std::string text) { notes_.push_back(std::move(text)); }

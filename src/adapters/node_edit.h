@@ -215,8 +215,9 @@ class NodeEdit : public Emitter {
   /// Takes the node, a constant, out and puts an initializer of its name into the main graph.
   void to_initializer(TensorLiteral literal);
   void refuse(std::string reason, std::string hint = {});
-  /// Same real function, but rounding or the order of sums may differ.
-  void rounds(std::string_view why = {});
+  /// Same real function, but rounding or the order of sums may differ; `computed` says by which
+  /// type's units, where that is not the result's.
+  void rounds(std::string_view why = {}, DataType computed = DataType::undefined);
   void note(std::string text);
   /// A remark for the report: where text and practice differ, or a loss.
   void remark(std::string text);
@@ -253,6 +254,7 @@ class NodeEdit : public Emitter {
   std::optional<int> becomes_;         ///< opset of the form the node has now
   bool replaced_ = false;
   bool rounds_ = false;
+  DataType rounds_in_ = DataType::undefined;
   std::optional<std::pair<std::string, std::string>> refusal_;
   std::vector<std::string> notes_;
   std::vector<std::string> remarks_;

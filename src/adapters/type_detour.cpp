@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -68,7 +69,9 @@ constexpr std::array kSelect = {"Identity",
                                 "ReverseSequence",
                                 "Trilu",
                                 "CenterCropPad",
-                                "Unique"};
+                                "Unique",
+                                "EyeLike",
+                                "ConstantOfShape"};
 
 /// One correctly rounded operation: computed in float32 and rounded again to 16 bits it gives the
 /// same bits, as 24 >= 2*11+2.
@@ -87,6 +90,7 @@ bool is_small_int(DataType t) {
          t == DataType::uint16;
 }
 bool is_int32(DataType t) { return t == DataType::int32 || t == DataType::uint32; }
+bool is_int(DataType t) { return is_small_int(t) || is_int32(t) || t == DataType::int64; }
 bool is_tiny_float(DataType t) {
   return t == DataType::float8e4m3fn || t == DataType::float8e4m3fnuz ||
          t == DataType::float8e5m2 || t == DataType::float8e5m2fnuz || t == DataType::float4e2m1 ||
@@ -109,6 +113,34 @@ std::vector<DataType> carriers(DataType t) {
     return {DataType::float32, DataType::float64};
   }
   return {};
+}
+
+/// ConstantOfShape of the wider type.
+void widen_value(NodeEdit& e, DataType wide) {
+  const auto value = e.attribute("value");
+  if (!value || value->type() != AttributeType::tensor) {
+    return e.refuse("its value is not known");
+  }
+  const auto literal = TensorLiteral::copy(value->t());
+  const auto numbers = literal ? literal->to_doubles() : std::unexpected(literal.error());
+  if (!numbers) return e.refuse(numbers.error().message);
+  e.set({"value", TensorLiteral::of(wide, literal->dims, *numbers)});
+}
+
+/// What is left of no elements are the ends of the narrow type's range, not of the wide one's
+/// [ReduceMax-12].
+Value within(NodeEdit& e, const Value& x, DataType narrow, DataType wide) {
+  const auto shape = e.shape(0);
+  const bool may_be_empty = !shape || std::ranges::find(*shape, 0) != shape->end();
+  const bool whole = is_small_int(narrow) || narrow == DataType::boolean;
+  if (!may_be_empty || !whole) return x;
+  const bool is_signed = narrow == DataType::int8 || narrow == DataType::int16;
+  const double span = narrow == DataType::boolean ? 2 : std::ldexp(1.0, bits_of(narrow));
+  const bool greatest = e.op() == "ReduceMin";
+  const double low = is_signed ? -span / 2 : 0;
+  const Value end = e.number(greatest ? low + span - 1 : low, wide, "limit");
+  const Value outside = greatest ? binary(e, "Less", end, x) : binary(e, "Less", x, end);
+  return where(e, outside, end, x);
 }
 
 bool cast_knows(int opset, DataType type) {
@@ -207,7 +239,13 @@ void detour(NodeEdit& e, const OpSchema& schema) {
                          name_of(type), e.target()));
   };
   for (int i = 0; i < e.input_count(); ++i) look(e.input(i), schema.input(i));
-  for (int i = 0; i < e.output_count(); ++i) look(e.output(i), schema.output(i));
+  for (int i = 0; i < e.output_count(); ++i) {
+    look(e.output(i), schema.output(i));
+    const ValueType* type = e.output(i).empty() ? nullptr : e.type(e.output(i));
+    if (!e.refused() && type != nullptr && type->kind == TypeView::Kind::sequence) {
+      e.refuse("it gives a sequence, which has no Cast");
+    }
+  }
   if (e.refused()) return;
   if (bound.empty()) return e.refuse("it is not a tensor");
   for (const Bound& b : bound) {
@@ -223,14 +261,27 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     return e.refuse(
         fmt::format("computing it in {} does not give the same results", name_of(b.wide)));
   }
-  const auto wide_of = [&](const FormalParameter* formal, DataType narrow) {
+  // What follows from the type of an input or output is said of the old types.
+  const auto widened = [&](const FormalParameter* formal, const Value& value) {
+    const DataType narrow = e.Emitter::dtype(value);
     for (const Bound& b : bound) {
       if (formal != nullptr && b.variable == formal->type_str && b.narrow == narrow) return b.wide;
     }
-    return DataType::undefined;
+    return narrow;
+  };
+  if (op == "ConstantOfShape") {
+    widen_value(e, widened(schema.output(0), e.output(0)));
+    if (e.refused()) return;
+  } else if (schema.attribute("dtype") != nullptr) {
+    const DataType given = widened(schema.output(0), e.output(0));
+    if (given != DataType::undefined) e.set({"dtype", given});
+  }
+  const auto wide_of = [&](const FormalParameter* formal, const Value& value) {
+    const DataType wide = widened(formal, value);
+    return wide == e.Emitter::dtype(value) ? DataType::undefined : wide;
   };
   for (int i = 0; i < e.input_count(); ++i) {
-    const DataType wide = wide_of(schema.input(i), e.dtype(i));
+    const DataType wide = wide_of(schema.input(i), e.input(i));
     if (e.has_input(i) && wide != DataType::undefined) {
       e.set_input(i, cast(e, e.input(i), wide));
     }
@@ -238,12 +289,15 @@ void detour(NodeEdit& e, const OpSchema& schema) {
   for (int i = 0; i < e.output_count(); ++i) {
     if (!e.has_output(i)) continue;
     const DataType narrow = e.Emitter::dtype(e.output(i));
-    const DataType wide = wide_of(schema.output(i), narrow);
+    const DataType wide = wide_of(schema.output(i), e.output(i));
     if (wide == DataType::undefined) continue;
     const auto rank = e.Emitter::rank(e.output(i));
-    const Value inner = e.detach_output(i);
+    Value inner = e.detach_output(i);
     e.set_type(inner, wide, rank);
-    e.produce(i, cast(e, inner, narrow));
+    // The least integer has no counterpart above zero: its low bits are what the operator gives.
+    if (op == "ReduceMax" || op == "ReduceMin") inner = within(e, inner, narrow, wide);
+    const bool may_wrap = (op == "Abs" || op == "Neg") && is_int(narrow) && !is_int(wide);
+    e.produce(i, cast(e, may_wrap ? cast(e, inner, DataType::int64) : inner, narrow));
   }
   e.note(fmt::format("through {}", name_of(bound.front().wide)));
 }

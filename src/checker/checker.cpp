@@ -1,5 +1,3 @@
-#include "checker/checker.h"
-
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -8,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "checker/examination.h"
 #include "checker/rules.h"
 #include "inference/inference.h"
 #include "support/strings.h"
@@ -285,17 +284,13 @@ Result<void> validate(const CheckOptions& options) {
   return {};
 }
 
-CheckReport run_checks(const Model& model, const CheckOptions& options) {
-  ModelScope scope(model);
-  scope.options = &options;
-  Engine engine(scope, options);
-  std::optional<Inference> inference;
-  if (engine.needs_inference()) {
-    // Before IR 4 every initializer is an input, whether or not anyone means to override it.
-    inference.emplace(Inference::run(model, {.assume_defaults = scope.ir_version < 4}));
-    scope.inference = &*inference;
-  }
+CheckReport Examination::run_checks(const CheckOptions& options) {
+  scope_->options = &options;
+  Engine engine(*scope_, options);
+  // Before IR 4 every initializer is an input, whether or not anyone means to override it.
+  scope_->inference = engine.needs_inference() ? &inference(scope_->ir_version < 4) : nullptr;
   engine.run();
+  scope_->options = nullptr;
 
   auto& entries = engine.sink().entries();
   drop_consequences(entries);
@@ -311,10 +306,6 @@ CheckReport run_checks(const Model& model, const CheckOptions& options) {
   report.findings.reserve(entries.size());
   for (Sink::Entry& entry : entries) report.findings.push_back(std::move(entry.finding));
   return report;
-}
-
-std::vector<Finding> check(const Model& model, const CheckOptions& options) {
-  return run_checks(model, options).findings;
 }
 
 }  // namespace onnxcompat

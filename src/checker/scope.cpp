@@ -84,6 +84,7 @@ bool is_before(const Definition& definition, int node) {
 }
 
 void find_shadowings(BodyScope& scope) {
+  if (scope.outer == nullptr) return;
   for (const auto& [name, definition] : scope.definitions) {
     int owner = owner_in_outer(scope);
     for (const BodyScope* outer = scope.outer; outer != nullptr; outer = outer->outer) {
@@ -268,6 +269,7 @@ ModelScope::ModelScope(const Model& m) : model(m) {
 }
 
 std::optional<FunctionView> ModelScope::function(const NodeView& node) const {
+  if (functions.empty()) return std::nullopt;
   const auto at = functions.find({node.domain(), node.op_type(), node.overload()});
   if (at == functions.end()) return std::nullopt;
   return model.functions()[at->second];

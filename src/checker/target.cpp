@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "checker/examination.h"
 #include "checker/features.h"
 #include "checker/rules.h"
 #include "checker/runtime.h"
@@ -218,31 +219,22 @@ std::vector<DomainVersion> as_list(const std::map<std::string_view, int>& versio
 
 }  // namespace
 
-TargetVerdict check_target(const Model& model, const Target& target, const TargetOptions& options) {
-  return std::move(check_targets(model, {&target, 1}, options).front());
-}
-
-std::vector<TargetVerdict> check_targets(const Model& model, std::span<const Target> targets,
-                                         const TargetOptions& options) {
-  ModelScope scope(model);
-  std::optional<Inference> inference;
+std::vector<TargetVerdict> Examination::check_targets(std::span<const Target> targets,
+                                                      const TargetOptions& options) {
   const auto has_kernels = [](const Target& target) { return target.product == kKernelsKnownOf; };
-  if (std::ranges::any_of(targets, has_kernels)) {
-    inference.emplace(Inference::run(model));
-    scope.inference = &*inference;
-  }
+  scope_->inference = std::ranges::any_of(targets, has_kernels) ? &inference(false) : nullptr;
   std::vector<TargetVerdict> verdicts;
   for (const Target& asked : targets) {
     const Target target = options.allow_unreleased ? unreleased(asked) : asked;
-    verdicts.push_back(TargetCheck(scope, target).run());
+    verdicts.push_back(TargetCheck(*scope_, target).run());
   }
   return verdicts;
 }
 
-ModelNeeds needs_of(const Model& model) {
-  const ModelScope scope(model);
+ModelNeeds Examination::needs() const {
+  const ModelScope& scope = *scope_;
   ModelNeeds needs;
-  needs.stamped_ir = std::max<std::int64_t>(model.ir_version(), 0);
+  needs.stamped_ir = std::max<std::int64_t>(scope.model.ir_version(), 0);
   needs.needed_ir = minimal_ir(scope);
   std::map<std::string_view, int> stamped;
   for (const Import& import : imports_of(scope)) {

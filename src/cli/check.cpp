@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "checker/checker.h"
+#include "checker/examination.h"
 #include "checker/rules.h"
 #include "checker/target.h"
 #include "cli/baseline.h"
@@ -99,10 +100,11 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
   const auto model = load(input);
   if (!model) return unreadable(input.path, model.error());
   ModelReport report = stamp_of(*model);
-  add_findings(report, *model, settings.check);
+  Examination examination(*model);
+  add_findings(report, examination.run_checks(settings.check));
   if (settings.earlier != nullptr) add_signature_breaks(report, *settings.earlier, *model);
   const std::vector<TargetVerdict> verdicts =
-      check_targets(*model, settings.targets, {.allow_unreleased = options.allow_unreleased});
+      examination.check_targets(settings.targets, {.allow_unreleased = options.allow_unreleased});
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     report.targets.push_back(target_report(settings.targets[i], verdicts[i]));
     TargetReport& target = report.targets.back();
@@ -111,7 +113,7 @@ ModelReport check_one(const Input& input, const Settings& settings, const Option
     if (report.verdict == "valid") add_convertibility(target, *model, settings.targets[i]);
     if (options.advise) target.advice = export_advice(*model, settings.targets[i]);
   }
-  report.minimum = minimum_of(*model, table);
+  report.minimum = minimum_of(*model, examination.needs(), table);
   if (const auto same = ModelWriter::verify_unchanged(*model); !same) {
     return unreadable(input.path, same.error());
   }

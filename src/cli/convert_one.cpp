@@ -90,7 +90,7 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
     outcome.errors.push_back(error.message);
     return error.code;
   };
-  add_findings(report, model, {});
+  add_findings(report, run_checks(model));
   auto& conversion = report.conversion.emplace();
   conversion.from = stamp_line(model);
   if (report.verdict != "valid") {

@@ -386,10 +386,15 @@ ProofReport prove_conversion(const Model& source, const Conversion& conversion,
                              const ConversionRequest& request, ProofMode mode,
                              const ProofOptions& given) {
   ProofOptions options = given;
-  const bool rounds = std::any_of(conversion.steps.begin(), conversion.steps.end(),
-                                  [](const ConversionStep& step) { return step.rounding; });
   // Exact rewrites must give the same bits; the others are the same function, rounded otherwise.
-  options.tolerance = rounds ? executor::kRoundingTolerance : executor::kExact;
+  options.tolerance = executor::kExact;
+  for (const ConversionStep& step : conversion.steps) {
+    if (!step.rounding) continue;
+    const auto tolerance = executor::rounding_in(step.rounding_in);
+    if (options.tolerance.ulps == 0 || tolerance.rtol > options.tolerance.rtol) {
+      options.tolerance = tolerance;
+    }
+  }
   ProofReport report;
   if (mode == ProofMode::off) {
     report.mode = "off";

@@ -59,15 +59,13 @@ ModelReport unreadable(const std::string& path, const Error& error) {
   return report;
 }
 
-void add_findings(ModelReport& report, const Model& model, const CheckOptions& options) {
-  CheckReport checked = run_checks(model, options);
+void add_findings(ModelReport& report, const CheckReport& checked) {
   report.findings_left_out = static_cast<int>(checked.omitted);
   report.verdict = "valid";
   for (const Finding& finding : checked.findings) {
     if (finding.severity == Severity::error) report.verdict = "invalid";
   }
-  report.findings.insert(report.findings.end(), std::make_move_iterator(checked.findings.begin()),
-                         std::make_move_iterator(checked.findings.end()));
+  report.findings.insert(report.findings.end(), checked.findings.begin(), checked.findings.end());
 }
 
 TargetReport target_report(const Target& target, TargetVerdict verdict) {
@@ -111,7 +109,7 @@ std::string shell_word(const std::string& word) {
   return out + "'";
 }
 
-MinimumReport minimum_of(const Model& model, const VersionTable& table) {
+MinimumReport minimum_of(const Model& model, const ModelNeeds& needs, const VersionTable& table) {
   std::vector<DomainVersion> stamped;
   for (const OpsetImportView import : model.opset_imports()) {
     stamped.push_back({std::string(import.domain()), static_cast<int>(import.version())});
@@ -128,7 +126,7 @@ MinimumReport minimum_of(const Model& model, const VersionTable& table) {
       !agrees(least.onnxruntime_documented, *least.onnxruntime_measured, table)) {
     report.onnxruntime_measured = least.onnxruntime_measured->version;
   }
-  report.ir_version = needs_of(model).needed_ir;
+  report.ir_version = needs.needed_ir;
   return report;
 }
 

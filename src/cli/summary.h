@@ -23,7 +23,7 @@ ModelReport stamp_of(const Model& model);
 ModelReport unreadable(const std::string& path, const Error& error);
 
 /// Runs the checker and fills in findings and verdict.
-void add_findings(ModelReport& report, const Model& model, const CheckOptions& options);
+void add_findings(ModelReport& report, const CheckReport& checked);
 
 /// Checks one target.
 TargetReport target_report(const Model& model, const Target& target);
@@ -41,7 +41,7 @@ std::string export_advice(const Model& model, const Target& target);
 std::string shell_word(const std::string& word);
 
 /// The smallest releases that take the model as it is stamped.
-MinimumReport minimum_of(const Model& model, const VersionTable& table);
+MinimumReport minimum_of(const Model& model, const ModelNeeds& needs, const VersionTable& table);
 
 /// "ir 7, ai.onnx 11, ai.onnx.ml 2"
 std::string stamp_line(const Model& model);

@@ -75,11 +75,13 @@ class Tally {
       if (std::isfinite(magnitude)) largest = std::max(largest, magnitude);
     }
     constexpr bool small = kSmallFloat<T>;
-    const double ulps =
-        small ? std::min(tolerance_.ulps, tolerance_.small_float_ulps) : tolerance_.ulps;
+    const double ulps = std::is_integral_v<T> ? tolerance_.integer_steps
+                        : small ? std::min(tolerance_.ulps, tolerance_.small_float_ulps)
+                                : tolerance_.ulps;
     const double scaled = (small ? std::min(tolerance_.scaled_ulps, tolerance_.small_float_ulps)
                                  : tolerance_.scaled_ulps) *
-                          epsilon_of<T>() * largest;
+                              epsilon_of<T>() * largest +
+                          tolerance_.scaled_rtol * largest;
     for (std::size_t i = 0; i < a.size(); ++i) {
       // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): bits are what is compared.
       if (std::memcmp(&a[i], &b[i], sizeof(T)) == 0) continue;
@@ -179,6 +181,18 @@ std::string_view kind_of(const Value& value) {
 }
 
 }  // namespace
+
+Tolerance rounding_in(DataType computed) {
+  Tolerance t = kRoundingTolerance;
+  if (computed == DataType::float64 || computed == DataType::undefined) return t;
+  const bool half = computed == DataType::float16 || computed == DataType::bfloat16;
+  const double epsilon = computed == DataType::bfloat16  ? epsilon_of<BFloat16>()
+                         : computed == DataType::float16 ? epsilon_of<Half>()
+                                                         : epsilon_of<float>();
+  t.rtol = (half ? t.small_float_ulps : t.ulps) * epsilon;
+  t.scaled_rtol = (half ? t.small_float_ulps : t.scaled_ulps) * epsilon;
+  return t;
+}
 
 Difference compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance) {
   if (a.type() != b.type() || a.dims() != b.dims()) {

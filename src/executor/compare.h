@@ -18,6 +18,9 @@ struct Tolerance {
   double atol = 0;
   double ulps = 0;
   double scaled_ulps = 0;
+  double scaled_rtol = 0;  ///< likewise, of the largest finite |a| itself
+  /// For integers: how far apart they may be.
+  double integer_steps = 0;
   /// For 16-bit floats, whose epsilon is so large that a few thousand of them allow anything.
   double small_float_ulps = 0;
 };
@@ -26,9 +29,14 @@ struct Tolerance {
 inline constexpr Tolerance kExact{};
 
 /// For rewrites that compute the same real function with other roundings: sums in another order,
-/// an operator spelled out in others.
+/// an operator spelled out in others. An integer made of a rounded number is at most one off.
 inline constexpr Tolerance kRoundingTolerance{
-    .ulps = 64, .scaled_ulps = 1024, .small_float_ulps = 16};
+    .ulps = 64, .scaled_ulps = 1024, .integer_steps = 1, .small_float_ulps = 16};
+
+/// The same for an operator that computes in a narrower type than that of its result, as
+/// `stash_type` says: the units in the last place are those of the narrower type (undefined: of the
+/// result's).
+Tolerance rounding_in(DataType computed);
 
 struct Difference {
   bool equal = true;   ///< every pair passes

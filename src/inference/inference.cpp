@@ -36,8 +36,10 @@ std::string ValueType::str() const {
     case Kind::tensor:
     case Kind::sparse_tensor:
       if (!is_known(elem)) return {};
-      return fmt::format("{}({})", kind == Kind::tensor ? "tensor" : "sparse_tensor",
-                         name_of(elem));
+      // Asked for with every input and output of a model.
+      return std::string(kind == Kind::tensor ? "tensor(" : "sparse_tensor(")
+          .append(name_of(elem))
+          .append(1, ')');
     case Kind::sequence:
       return within.empty() ? within : fmt::format("seq({})", within);
     case Kind::optional:

@@ -172,6 +172,10 @@ void write_conversion(std::string& out, const ModelReport& model, const Paint& p
     if (step.path.empty()) {
       // Nothing to do but the number: of interest to who wants the plan.
       if (!conversion.plan || !conversion.output.empty()) continue;
+      if (step.from == 0 && step.to == 0) {  // of the model, not of an operator
+        out += fmt::format("    model: {}\n", printable(step.note));
+        continue;
+      }
       out += fmt::format("    {} {}-{} -> {}: {}\n", plural(step.nodes, "node"),
                          printable(step.op_type), step.from, step.to, printable(step.note));
       continue;

@@ -4,6 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include <fmt/format.h>
+
+#include "versiontable/value_facts.h"
+
 namespace onnxcompat::properties {
 namespace {
 
@@ -30,8 +34,8 @@ T integer_edge(Random& random) {
 
 }  // namespace
 
-Draft::Draft(Random& random, const OpSchema& schema, int opset, const Limits& limits)
-    : random_(random), schema_(schema), limits_(limits) {
+Draft::Draft(Random& random, const OpSchema& schema, int opset, int lowest, const Limits& limits)
+    : random_(random), schema_(schema), lowest_(lowest), limits_(limits) {
   edge_values_ = limits.edge_values && random.chance(35);
   small_values_ = random.chance(50);
   case_.schema = &schema;
@@ -165,6 +169,14 @@ Tensor Draft::ranged(DataType type, const Dims& dims, double low, double high) {
   return out;
 }
 
+bool Draft::can_be_reshaped(DataType type) const {
+  // Below 5 the dims are an attribute. Other domains stand beside ai.onnx 9 or newer.
+  const OpSchema* reshape = find_schema({}, "Reshape", schema_.domain.empty() ? lowest_ : 9);
+  if (reshape == nullptr || reshape->since_version < 5) return false;
+  const auto allowed = reshape->allowed_types("T");
+  return std::ranges::find(allowed, fmt::format("tensor({})", name_of(type))) != allowed.end();
+}
+
 Argument& Draft::give(Tensor tensor) {
   Argument a;
   if (limits_.supplies) {
@@ -177,6 +189,9 @@ Argument& Draft::give(Tensor tensor) {
                : roll < 94 ? Supply::overridable
                            : Supply::constant;
     if (a.supply == Supply::constant && !constant_of_any_type) a.supply = Supply::initializer;
+    if (a.supply == Supply::unknown_rank && !can_be_reshaped(tensor.type())) {
+      a.supply = Supply::symbolic;
+    }
   }
   a.value = executor::Value{std::move(tensor)};
   case_.inputs.push_back(std::move(a));
@@ -220,8 +235,50 @@ Argument& Draft::parameter(const Ints& list, DataType type, bool scalar) {
   return parameter(std::move(t));
 }
 
+bool Draft::allows(std::string_view name, const AttributeValue& value) const {
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    return allows_value(schema_, name, std::string_view(*text));
+  }
+  const auto* number = std::get_if<std::int64_t>(&value);
+  return number == nullptr || allows_value(schema_, name, *number);
+}
+
+std::vector<std::string> Draft::texts_of(std::string_view name) const {
+  for (const ValueFact* fact : value_facts(schema_)) {
+    if (fact->kind == ValueFact::Kind::values && fact->on_attribute() && fact->name() == name &&
+        !fact->texts.empty()) {
+      return {fact->texts.begin(), fact->texts.end()};
+    }
+  }
+  return {};
+}
+
+void Draft::any(std::string_view name, int percent) {
+  const auto texts = texts_of(name);
+  if (!texts.empty() && random_.chance(percent)) set(name, random_.of(texts));
+}
+
+void Draft::leftover_attributes() {
+  for (const ValueFact* fact : value_facts(schema_)) {
+    const bool closed = fact->kind == ValueFact::Kind::values && fact->on_attribute() &&
+                        fact->unless.empty() && !fact->types;
+    const AttributeSchema* a = closed ? schema_.attribute(fact->name()) : nullptr;
+    // What these are decides how many outputs there are, and of what dims inputs are.
+    if (a == nullptr || case_.has_attribute(a->name) || a->name == "is_test" ||
+        a->name == "training_mode" || a->name == "spatial" || !random_.chance(6)) {
+      continue;
+    }
+    if (a->type == AttributeType::string && !fact->texts.empty()) {
+      set(a->name, std::string(fact->texts[random_.bits() % fact->texts.size()]));
+    } else if (a->type == AttributeType::int_ && !fact->numbers.empty()) {
+      set(a->name, fact->numbers[random_.bits() % fact->numbers.size()]);
+    }
+  }
+}
+
 void Draft::set(std::string_view name, AttributeValue value) {
-  if (has(name)) case_.attributes.emplace_back(std::string(name), std::move(value));
+  if (has(name) && allows(name, value))
+    case_.attributes.emplace_back(std::string(name), std::move(value));
 }
 
 void Draft::maybe(std::string_view name, AttributeValue value, int percent) {

@@ -18,12 +18,14 @@ namespace onnxcompat::properties {
 struct Limits {
   int max_dim = 4;
   bool edge_values = true;
-  bool supplies = true;  ///< constants, initializers, outer scopes, unknown ranks
+  bool hidden_empty = true;  ///< empty tensors of which only the run tells that they are
+  bool supplies = true;      ///< constants, initializers, outer scopes, unknown ranks
 };
 
 class Draft {
  public:
-  Draft(Random& random, const OpSchema& schema, int opset, const Limits& limits);
+  /// `lowest` is the lower one of the opset and the target.
+  Draft(Random& random, const OpSchema& schema, int opset, int lowest, const Limits& limits);
 
   Random& random() { return random_; }
   NodeCase& result() { return case_; }
@@ -61,11 +63,22 @@ class Draft {
   Argument& parameter(const Ints& values, DataType type = DataType::int64, bool scalar = false);
   Argument& parameter(Tensor tensor);
 
-  // Attributes that this version has; others are ignored.
+  // Attributes that this version has, with values that it allows; others are ignored.
   void set(std::string_view name, AttributeValue value);
   void maybe(std::string_view name, AttributeValue value, int percent = 60);
+  /// May the attribute have that value in this version [attribute_values.json]?
+  bool allows(std::string_view name, const AttributeValue& value) const;
+  /// The texts that a STRING attribute may be, where they are a closed set.
+  std::vector<std::string> texts_of(std::string_view name) const;
+  /// Any of those texts.
+  std::string text(std::string_view name) { return random_.of(texts_of(name)); }
+  /// The attribute with any of those texts, now and then.
+  void any(std::string_view name, int percent = 60);
   /// A float attribute, now and then.
   void real(std::string_view name, std::initializer_list<float> choices);
+
+  /// Now and then, a closed set's value for attributes that nothing was said about.
+  void leftover_attributes();
 
   void outputs(std::initializer_list<int> named_percent);
   /// Only finite, moderate values: the operator says nothing about others, or rounding of large
@@ -74,8 +87,12 @@ class Draft {
   bool edge_values() const { return edge_values_; }
 
  private:
+  /// Can the tensor be given as the output of a Reshape, at either end of the way?
+  bool can_be_reshaped(DataType type) const;
+
   Random& random_;
   const OpSchema& schema_;
+  int lowest_;
   Limits limits_;
   bool edge_values_;
   bool small_values_;

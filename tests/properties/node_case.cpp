@@ -16,6 +16,9 @@ bool is_graph_input(const Argument& a) {
 std::string input_name(std::size_t i) { return fmt::format("x{}", i); }
 std::string captured_name(std::size_t i) { return fmt::format("c{}", i); }
 std::string output_name(std::size_t i) { return fmt::format("y{}", i); }
+/// An input of unknown rank is reshaped: its elements and the dims that they get.
+std::string elements_name(const std::string& name) { return name + "_elements"; }
+std::string dims_name(const std::string& name) { return name + "_dims"; }
 
 /// Calls f(name, argument) for everything that the node and its subgraphs are given.
 template <class F>
@@ -113,10 +116,10 @@ std::string type_text(const executor::Value& value, Supply supply, int position)
   std::string dims;
   for (int i = 0; i < t->rank(); ++i) {
     dims += i == 0 ? "" : ",";
-    dims += supply == Supply::symbolic ? fmt::format("D{}_{}", position, i)
-                                       : fmt::format("{}", t->dim(i));
+    dims += supply == Supply::graph_input ? fmt::format("{}", t->dim(i))
+            : position < 0                ? fmt::format("Y{}_{}", -position - 1, i)
+                                          : fmt::format("D{}_{}", position, i);
   }
-  if (supply == Supply::unknown_rank) return fmt::format("{}[]", name_of(t->type()));
   return t->rank() == 0 ? std::string(name_of(t->type()))
                         : fmt::format("{}[{}]", name_of(t->type()), dims);
 }
@@ -124,7 +127,15 @@ std::string type_text(const executor::Value& value, Supply supply, int position)
 executor::NamedValues inputs_of(const NodeCase& c) {
   executor::NamedValues values;
   each_given(c, [&](const std::string& name, const Argument& a) {
-    if (is_graph_input(a)) values[name] = a.value;
+    if (a.supply == Supply::unknown_rank) {
+      const Tensor& t = *a.value.tensor();
+      Tensor dims(DataType::int64, {t.rank()});
+      std::ranges::copy(t.dims(), dims.mutable_data<std::int64_t>().begin());
+      values[elements_name(name)] = a.value;
+      values[dims_name(name)] = executor::Value{std::move(dims)};
+    } else if (is_graph_input(a)) {
+      values[name] = a.value;
+    }
   });
   if (c.nested) values["branch"] = executor::Value{Tensor::scalar<bool>(true)};
   return values;
@@ -141,6 +152,10 @@ Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* re
     ++position;
     if (const Tensor* t = a.value.tensor()) ir = std::max(ir, first_ir_version(t->type()));
     if (!is_graph_input(a)) return;
+    if (a.supply == Supply::unknown_rank) {
+      add_input(type_text(a.value, a.supply, position) + " " + elements_name(name));
+      return add_input(fmt::format("int64[R{}] {}", position, dims_name(name)));
+    }
     add_input((a.type.empty() ? type_text(a.value, a.supply, position) : a.type) + " " + name);
   });
   if (c.nested) add_input("bool branch");
@@ -150,8 +165,8 @@ Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* re
     if (!c.outputs[i]) continue;
     std::string type = "float[]";
     if (results != nullptr) {
-      const auto supply = c.opset % 2 == 0 ? Supply::graph_input : Supply::unknown_rank;
-      type = type_text((*results)[k], supply, 0);
+      type = type_text((*results)[k], c.open_outputs ? Supply::symbolic : Supply::graph_input,
+                       -static_cast<int>(i) - 1);
       if (const Tensor* t = (*results)[k].tensor()) ir = std::max(ir, first_ir_version(t->type()));
     }
     if (i < c.output_types.size() && !c.output_types[i].empty()) type = c.output_types[i];
@@ -194,6 +209,12 @@ Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* re
     if (t == nullptr) return;
     if (a.supply == Supply::initializer) graph.add_initializer(name, literal_of(*t));
     if (a.supply == Supply::overridable) graph.add_initializer(name, overridden(*t));
+    if (a.supply == Supply::unknown_rank) {
+      OwnedNode node({}, "Reshape");
+      node.set_inputs({elements_name(name), dims_name(name)});
+      node.set_outputs({name});
+      nodes.push_back(std::move(node));
+    }
     if (a.supply == Supply::constant) {
       OwnedNode node({}, "Constant");
       node.set("value", literal_of(*t));

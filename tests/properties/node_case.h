@@ -26,7 +26,7 @@ using Floats = std::vector<float>;
 enum class Supply : std::uint8_t {
   graph_input,   ///< all dims declared
   symbolic,      ///< a graph input whose dims are symbols
-  unknown_rank,  ///< a graph input of which only the element type is declared
+  unknown_rank,  ///< a graph input, reshaped to dims that only the run tells
   initializer,
   constant,     ///< a Constant node
   overridable,  ///< an initializer that the caller overrides
@@ -54,9 +54,10 @@ struct NodeCase {
   std::vector<std::pair<std::string, AttributeValue>> attributes;
   std::vector<bool> outputs{true};        ///< which are named
   std::vector<std::string> output_types;  ///< for those that are no tensors
-  bool nested = false;       ///< the node stands in both branches of an If, its inputs outside
-  bool in_function = false;  ///< the node stands in a function of the model
-  bool random = false;       ///< only types and dims of the results can be compared
+  bool nested = false;        ///< the node stands in both branches of an If, its inputs outside
+  bool in_function = false;   ///< the node stands in a function of the model
+  bool open_outputs = false;  ///< the model's outputs are declared with symbols for dims
+  bool random = false;        ///< only types and dims of the results can be compared
 
   bool has_attribute(std::string_view name) const;
   void drop_attribute(std::string_view name);
@@ -68,7 +69,8 @@ executor::NamedValues inputs_of(const NodeCase& c);
 /// The model; output types are declared as those of `results`, where given.
 Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* results);
 
-/// The textual syntax's type of a value: "float[2,3]".
+/// The textual syntax's type of a value: "float[2,3]"; symbols instead of numbers unless `supply`
+/// is graph_input, named by `position` (of an output: below 0).
 std::string type_text(const executor::Value& value, Supply supply, int position);
 
 TensorLiteral literal_of(const Tensor& tensor);

@@ -76,10 +76,7 @@ Tensor distinct(Draft& d, DataType type, const Dims& dims, std::size_t axis, std
   return out;
 }
 
-std::string reduction(Draft& d) {
-  return d.since() >= 18 ? d.random().of({"none", "add", "mul", "max", "min"})
-                         : d.random().of({"none", "add", "mul"});
-}
+std::string reduction(Draft& d) { return d.has("reduction") ? d.text("reduction") : "none"; }
 
 void scatter_elements(Draft& d) {
   Random& r = d.random();

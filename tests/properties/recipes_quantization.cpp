@@ -7,13 +7,18 @@
 namespace onnxcompat::properties {
 namespace {
 
-const std::vector<double> kScales{0.5, 0.25, 1.0, 2.0, 0.1, 0.3};
+/// Scales are not zero: integers are whole, float8e8m0 has powers of two.
+std::vector<double> scales(DataType type) {
+  if (type == DataType::int32) return {1, 2, 3, 5};
+  if (type == DataType::float8e8m0) return {0.5, 0.25, 1, 2, 4};
+  return {0.5, 0.25, 1, 2, 0.1, 0.3};
+}
 
 /// Dims of the scale: one for all, one a slice of an axis, or one a block of an axis.
 Dims scale_dims(Draft& d, const Dims& dims) {
   Random& r = d.random();
   const auto rank = static_cast<std::int64_t>(dims.size());
-  if (!d.has("axis") || rank == 0 || r.chance(40)) return r.chance(80) ? Dims{} : Dims{1};
+  if (!d.has("axis") || rank == 0 || r.chance(40)) return {};
   const std::int64_t axis = d.axis(rank, true);
   const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
   if (axis != 1 || r.chance(50)) d.set("axis", axis);
@@ -25,6 +30,13 @@ Dims scale_dims(Draft& d, const Dims& dims) {
     return own;
   }
   return {dims[at]};
+}
+
+/// Integers of 8 bits more often than the many smaller types, where they are allowed.
+DataType quantized_type(Draft& d, std::string_view type_str) {
+  const DataType common = d.random().of({DataType::int8, DataType::uint8});
+  if (d.random().chance(50) && d.takes(common, type_str)) d.bind(type_str, common);
+  return d.type(type_str);
 }
 
 bool is_float8(DataType t) { return t >= DataType::float8e4m3fn && t <= DataType::float8e5m2fnuz; }
@@ -48,8 +60,8 @@ void quantize(Draft& d) {
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);
   d.data(x, dims);
-  d.give(d.chosen(s, scale, kScales));
-  const DataType y = d.type(schema.inputs[2].type_str);
+  d.give(d.chosen(s, scale, scales(s)));
+  const DataType y = quantized_type(d, schema.inputs[2].type_str);
   if (r.chance(65)) {
     d.give(zero_point(d, y, scale));
   } else if (d.has("output_dtype") && r.chance(60)) {
@@ -67,12 +79,12 @@ void dequantize(Draft& d) {
   Dims dims = d.dims(0, 3);
   for (auto& x : dims) x = std::max<std::int64_t>(x, 1);
   const Dims scale = scale_dims(d, dims);
-  const DataType x = d.type(schema.inputs[0].type_str);
+  const DataType x = quantized_type(d, schema.inputs[0].type_str);
   const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);
   d.data(x, dims);
-  d.give(d.chosen(s, scale, kScales));
+  d.give(d.chosen(s, scale, scales(s)));
   if (r.chance(60)) d.give(zero_point(d, x, scale));
   if (r.chance(30)) {
     d.set("output_dtype", static_cast<std::int64_t>(r.of({DataType::float32, DataType::float16})));
@@ -84,7 +96,8 @@ void q_mat_mul(Draft& d) {
   d.tame();
   const auto& schema = *d.result().schema;
   const std::int64_t m = r.integer(1, 3), k = r.integer(1, 4), n = r.integer(1, 3);
-  const DataType a = d.type("T1"), b = d.type("T2"), y = d.type("T3");
+  const DataType a = quantized_type(d, "T1"), b = quantized_type(d, "T2"),
+                 y = quantized_type(d, "T3");
   const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);

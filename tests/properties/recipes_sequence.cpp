@@ -10,7 +10,7 @@ namespace {
 void recurrent(Draft& d) {
   Random& r = d.random();
   d.tame();
-  const std::string direction = r.of({"forward", "reverse", "bidirectional"});
+  const std::string direction = d.text("direction");
   const std::int64_t directions = direction == "bidirectional" ? 2 : 1;
   const std::int64_t gates = d.op() == "LSTM" ? 4 : d.op() == "GRU" ? 3 : 1;
   const std::int64_t seq = r.integer(1, 3), batch = r.integer(1, 2), in = r.integer(1, 2),

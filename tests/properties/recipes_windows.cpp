@@ -36,7 +36,7 @@ void padding(Draft& d, const Space& s) {
   if (roll < 4) {
     d.set("pads", s.pads);
   } else if (roll < 7) {
-    d.set("auto_pad", std::string(r.of({"SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"})));
+    d.any("auto_pad", 100);
   }
 }
 
@@ -159,11 +159,11 @@ void roi_pool(Draft& d) {
   d.maybe("spatial_scale", r.of({1.0F, 0.5F, 0.25F}));
   if (!align) return d.set("pooled_shape", Ints{r.integer(1, 3), r.integer(1, 3)});
   d.give(d.ranged(DataType::int64, {rois}, 0, static_cast<double>(batch - 1)));
-  d.maybe("mode", std::string(r.of({"avg", "max"})));
+  d.any("mode");
   d.maybe("output_height", r.integer(1, 3));
   d.maybe("output_width", r.integer(1, 3));
   d.maybe("sampling_ratio", r.integer(0, 2));
-  d.maybe("coordinate_transformation_mode", std::string(r.of({"half_pixel", "output_half_pixel"})));
+  d.any("coordinate_transformation_mode");
 }
 
 void max_unpool(Draft& d) {
@@ -186,8 +186,7 @@ void max_unpool(Draft& d) {
 void grid_sample(Draft& d) {
   Random& r = d.random();
   d.tame();
-  const bool old_names = d.since() < 20;
-  const bool volume = !old_names && r.chance(30);
+  const bool volume = d.since() >= 20 && r.chance(30);
   Dims x{1, r.integer(1, 2), r.integer(2, 4), r.integer(2, 4)};
   Dims grid{1, r.integer(1, 3), r.integer(1, 3), 2};
   if (volume) {
@@ -196,11 +195,10 @@ void grid_sample(Draft& d) {
   }
   d.data(d.type("T1"), x);
   d.give(d.ranged(d.type("T2"), grid, -1.2, 1.2));
-  std::string mode =
-      old_names ? r.of({"bilinear", "nearest", "bicubic"}) : r.of({"linear", "nearest", "cubic"});
+  std::string mode = d.text("mode");
   if (volume && mode == "cubic") mode = "linear";
   if (r.chance(70)) d.set("mode", mode);
-  d.maybe("padding_mode", std::string(r.of({"zeros", "border", "reflection"})));
+  d.any("padding_mode");
   d.maybe("align_corners", r.integer(0, 1));
 }
 
@@ -208,8 +206,7 @@ void resize(Draft& d) {
   Random& r = d.random();
   d.tame();
   const bool from_11 = d.since() >= 11;
-  std::string mode = r.of({"nearest", "nearest", "linear", "cubic"});
-  if (!from_11 && mode == "cubic") mode = "linear";
+  const std::string mode = r.chance(30) ? "nearest" : d.text("mode");
   const Dims dims{1, 1, r.integer(2, 4), r.integer(2, 4)};
   const DataType t = d.type(from_11 ? "T1" : "T");
   d.data(t, dims);
@@ -226,21 +223,25 @@ void resize(Draft& d) {
   if (mode != "nearest" || r.chance(50)) d.set("mode", mode);
   if (!from_11) return give_scales(scales);
 
-  std::string coordinates =
-      r.of({"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"});
-  if (d.since() == 11 && r.chance(20) && mode == "nearest") coordinates = "tf_half_pixel_for_nn";
-  if (d.since() >= 19 && r.chance(30)) coordinates = "half_pixel_symmetric";
+  std::string coordinates = d.text("coordinate_transformation_mode");
+  if (coordinates == "tf_half_pixel_for_nn" && mode != "nearest") coordinates = "half_pixel";
+  const bool crops = coordinates == "tf_crop_and_resize";
   if (coordinates != "half_pixel" || r.chance(50)) {
     d.set("coordinate_transformation_mode", coordinates);
   }
-  d.maybe("nearest_mode",
-          std::string(r.of({"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})));
+  d.any("nearest_mode");
   d.maybe("cubic_coeff_a", r.of({-0.5F, -0.75F}), 30);
   d.maybe("exclude_outside", r.integer(0, mode == "cubic" ? 1 : 0), 30);
   if (with_axes) d.set("axes", r.chance(50) ? Ints{2, 3} : Ints{-2, -1});
   if (mode != "nearest") d.maybe("antialias", r.integer(0, 1), 40);
   const bool by_sizes = r.chance(40);
-  if (d.since() == 11) {
+  if (crops) {
+    // Starts and ends along each axis, as shares of its size.
+    const std::int64_t n = with_axes ? 2 : 4;
+    Tensor region = d.ranged(d.type("T2"), {2 * n}, 0, 1);
+    d.parameter(std::move(region));
+    d.maybe("extrapolation_value", 1.5F);
+  } else if (d.since() == 11) {
     d.parameter(Tensor(DataType::float32, {0}));
   } else {
     d.skip();
@@ -253,8 +254,7 @@ void resize(Draft& d) {
   }
   const Ints sizes{r.integer(1, 7), r.integer(1, 7)};
   d.parameter(with_axes ? sizes : Ints{1, 1, sizes[0], sizes[1]});
-  d.maybe("keep_aspect_ratio_policy", std::string(r.of({"stretch", "not_larger", "not_smaller"})),
-          40);
+  d.any("keep_aspect_ratio_policy", 40);
 }
 
 void upsample(Draft& d) {
@@ -264,9 +264,8 @@ void upsample(Draft& d) {
   d.data(d.type("T"), dims);
   const float h = r.of({1.0F, 2.0F, 1.5F, 3.0F});
   const float w = r.of({1.0F, 2.0F, 1.5F});
-  const bool old_names = d.since() == 1;
-  d.maybe("mode", std::string(r.of({"nearest", old_names ? "bilinear" : "linear"})));
-  if (old_names) {
+  d.any("mode");
+  if (d.has("height_scale")) {
     d.set("height_scale", h);
     d.set("width_scale", w);
   } else if (d.has("scales")) {

@@ -26,21 +26,30 @@ enum class Verdict : std::uint8_t {
   failed
 };
 
+/// How a case is tried.
+struct Mode {
+  /// Where text and practice part, the converter follows practice and the executor the text: then
+  /// the values are those of a conversion by the text, and the other one must be valid and run.
+  bool strict_text = false;
+  bool round_trip = false;   ///< to the target and back again
+  bool keep_models = false;  ///< for printing
+};
+
 struct Trial {
   Verdict verdict = Verdict::illegal;
+  bool same_model = false;  ///< a round trip ended in the model that it began with
   std::string reason;
   std::string before;  ///< models in the textual syntax, where it failed
   std::string after;
+  std::string back;  ///< of a round trip
 };
 
-/// A case drawn for the step; nullopt-like (no schema) if there is no recipe.
+/// A case drawn for the step; without a schema if there is no recipe.
 NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& target);
 
-/// Where text and practice part, the converter follows practice and the executor may follow the
-/// text: a case that fails is held against the text as well.
-Trial attempt(const NodeCase& c, int target, bool keep_models);
+Trial attempt(const NodeCase& c, int target, const Mode& mode);
 
 /// The smallest case found that fails as this one does.
-NodeCase shrink(const Step& step, NodeCase c, int& target);
+NodeCase shrink(const Step& step, NodeCase c, int& target, const Mode& mode, bool hidden_empty);
 
 }  // namespace onnxcompat::properties

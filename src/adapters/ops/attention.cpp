@@ -12,8 +12,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-bool is_3d(const NodeEdit& e) { return e.rank(0) == 3; }
-
 /// 0 … n-1 along one of four axes.
 Value positions(Emitter& e, const Value& count, std::int64_t axis) {
   Ints axes;
@@ -56,20 +54,29 @@ void nonpad_down(NodeEdit& e) {
 
 /// [Attention-24] a mask may be shorter than the keys: the rest is masked out.
 void short_mask_down(NodeEdit& e) {
-  if (!e.has_input(3) || !e.rank(0)) return;
-  const auto keys = e.dim(e.input(1), is_3d(e) ? 1 : 2);
-  const auto past = e.has_input(4) ? e.dim(e.input(4), 2) : std::optional<std::int64_t>(0);
+  if (!e.has_input(3)) return;
+  // The sequence is the last axis but one, of three as of four.
+  const auto keys = e.dim(e.input(1), -2);
+  const auto past = e.has_input(4) ? e.dim(e.input(4), -2) : std::optional<std::int64_t>(0);
   const auto own = e.dim(e.input(3), -1);
-  const auto rank = e.rank(3);
-  if (!keys || !past || !own || !rank || *own >= *keys + *past) return;
+  // A dim of 1 is stretched as ever.
+  if (own == 1 || (keys && past && own && *own >= *keys + *past)) return;
   const DataType type = e.need_dtype(3);
   if (e.refused()) return;
-  Ints pads(static_cast<std::size_t>(2 * *rank), 0);
-  pads.back() = *keys + *past - *own;
+  const Value length = dim_of(e, e.input(3), -1);
+  Value total = dim_of(e, e.input(1), -2);
+  if (e.has_input(4)) total = binary(e, "Add", total, dim_of(e, e.input(4), -2));
+  Value missing = binary(e, "Sub", total, length);
+  if (!own) {
+    const Value several = binary(e, "Greater", length, e.ints({1}, "one"));
+    missing = binary(e, "Mul", missing, cast(e, several, DataType::int64));
+  }
+  const Value pads = concat(e, {e.ints({0}, "none"), missing}, 0);
   const Value fill = type == DataType::boolean
                          ? e.constant(TensorLiteral::zeros(type, {}), "masked")
                          : e.number(-kInfinity, type, "masked");
-  e.set_input(3, e.emit_in({}, 13, "Pad", {e.input(3), e.ints(pads, "pads"), fill}, 1, {}).front());
+  e.set_input(
+      3, e.emit_in({}, 18, "Pad", {e.input(3), pads, fill, e.ints({-1}, "axes")}, 1, {}).front());
 }
 
 /// Each head of keys or values repeated for the queries that share it.

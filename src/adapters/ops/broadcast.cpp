@@ -1,6 +1,9 @@
 // Operators that broadcast: the `broadcast` and `axis` attributes before opset 7, NumPy's rule from
 // then on [Broadcasting.md].
 
+#include <algorithm>
+#include <cmath>
+
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -163,15 +166,19 @@ void variadic_down(NodeEdit& e) {
   }
   if (equal) return;
   if (e.op() == "Sum" || e.op() == "Mean") {
-    Value sum = e.input(0);
-    for (int i = 1; i < e.input_count(); ++i) sum = binary(e, "Add", sum, e.input(i));
-    if (e.op() == "Mean") {
-      const DataType type = e.need_dtype(0);
-      if (e.refused()) return;
-      e.rounds();
-      sum = binary(e, "Div", sum, e.number(e.input_count(), type, "count"));
+    const DataType type = e.need_dtype(0);
+    if (e.refused()) return;
+    // 16 bits between two additions lose what one operator keeps.
+    const DataType work = type == DataType::float16 ? DataType::float32 : type;
+    Value sum = cast(e, e.input(0), work);
+    for (int i = 1; i < e.input_count(); ++i) {
+      sum = binary(e, "Add", sum, cast(e, e.input(i), work));
     }
-    return e.replace({sum});
+    if (e.op() == "Mean") {
+      e.rounds();
+      sum = binary(e, "Div", sum, e.number(e.input_count(), work, "count"));
+    }
+    return e.replace({cast(e, sum, type)});
   }
   const auto full = broadcast_shape(e);
   if (!full) {
@@ -187,8 +194,13 @@ void variadic_down(NodeEdit& e) {
 
 /// [PRelu-6] the slope is one element or runs along axis 1; [PRelu-7] it broadcasts to X.
 void prelu_up(NodeEdit& e) {
-  if (const Shape* slope = shape_known(e, 1); slope != nullptr && single_element(*slope)) return;
   const auto rank = e.rank(0);
+  if (const Shape* slope = shape_known(e, 1); slope != nullptr && single_element(*slope)) {
+    // It must not have more dims than X.
+    const bool fits = rank && static_cast<std::size_t>(*rank) >= slope->size();
+    if (!fits && !slope->empty()) e.set_input(1, reshape(e, e.input(1), Ints{}));
+    return;
+  }
   if (rank) {
     Ints trailing;
     for (std::int64_t i = 1; i < *rank - 1; ++i) trailing.push_back(i);
@@ -221,15 +233,32 @@ void prelu_down(NodeEdit& e) {
   if (slope && rank) {
     // [C,1,…,1] aligned with axis 1.
     const auto at = static_cast<std::int64_t>(slope->size()) - (*rank - 1);
-    const bool channel = at >= 0 && at < static_cast<std::int64_t>(slope->size()) &&
+    const bool channel = count() > 0 && at >= 0 && at < static_cast<std::int64_t>(slope->size()) &&
                          (*slope)[static_cast<std::size_t>(at)] == count();
     if (channel) {
       if (slope->size() != 1) e.set_input(1, reshape(e, e.input(1), Ints{count()}));
       return;
     }
   }
+  const auto dims = e.shape(0);
+  const bool empty = dims && std::ranges::find(*dims, 0) != dims->end();
+  if (empty || (slope && count() == 0)) return e.replace({e.input(0)});
+  if (slope && dims) {
+    // Every element as a channel of its own.
+    std::int64_t elements = 1;
+    for (const auto d : *dims) elements *= d;
+    const Value each = reshape(e, tile_to(e, e.input(1), *slope, *dims), Ints{elements});
+    const Value flat = reshape(e, e.input(0), Ints{1, elements});
+    return e.replace({reshape(e, e.emit_in({}, 6, "PRelu", {flat, each}, 1, {}).front(), *dims)});
+  }
+  const auto known = e.constant(1);
+  const auto values = known ? known->doubles() : std::nullopt;
+  if (!values || !std::ranges::all_of(*values, [](double v) { return std::isfinite(v); })) {
+    return e.refuse("its slope is not known, nor are the dimensions of its input",
+                    "declare the shapes of the graph's inputs");
+  }
   // Relu(x) - slope * Relu(-x)
-  e.rounds("zeros may change their sign; an infinite slope gives NaN for positive inputs");
+  e.rounds("zeros may change their sign");
   const Value negative = unary(e, "Relu", unary(e, "Neg", e.input(0)));
   e.replace(
       {binary(e, "Sub", unary(e, "Relu", e.input(0)), binary(e, "Mul", e.input(1), negative))});

@@ -37,11 +37,14 @@ void type_number_to_name(NodeEdit& e) {
 bool is_float8(DataType t) { return t >= DataType::float8e4m3fn && t <= DataType::float8e5m2fnuz; }
 bool is_fnuz(DataType t) { return t == DataType::float8e4m3fnuz || t == DataType::float8e5m2fnuz; }
 
+bool has_infinity(DataType t) {
+  return t == DataType::float16 || t == DataType::bfloat16 || t == DataType::float32 ||
+         t == DataType::float64 || t == DataType::float8e5m2 || t == DataType::string;
+}
+
 DataType target_type(NodeEdit& e) {
   if (e.op() == "Cast") return static_cast<DataType>(e.int_or("to", 0));
-  if (e.op() == "CastLike") return e.dtype(1);
-  if (e.has_input(2)) return e.dtype(2);
-  return static_cast<DataType>(e.int_or("output_dtype", 0));
+  return e.dtype(1);
 }
 
 /// [Cast-24] an infinity becomes the largest FNUZ value under saturate=1, where 23 gave NaN. Every
@@ -55,17 +58,20 @@ void infinity_guard(NodeEdit& e, bool up) {
         "the texts");
   }
   const DataType type = e.need_dtype(0);
-  if (e.refused()) return;
-  const Value x = cast(e, e.input(0), DataType::float32);
-  const Value infinite = e.emit_in({}, 10, "IsInf", {x}, 1, {}).front();
+  if (e.refused() || !has_infinity(type)) return;
+  // Every infinity and every other value stays what it is in the wider type.
+  const bool wide = type == DataType::float64 || type == DataType::string;
+  const DataType work = wide ? DataType::float64 : DataType::float32;
+  const Value x = cast(e, e.input(0), work);
   if (up) {
-    const Value nan = e.number(std::numeric_limits<double>::quiet_NaN(), type, "nan");
-    e.set_input(0, where(e, infinite, nan, e.input(0)));
+    const Value infinite = e.emit_in({}, 10, "IsInf", {x}, 1, {}).front();
+    const Value nan = e.number(std::numeric_limits<double>::quiet_NaN(), work, "nan");
+    e.set_input(0, where(e, infinite, nan, x));
   } else {
     const double limit = target_type(e) == DataType::float8e4m3fnuz ? 240 : 57344;
-    const Value low = e.number(-limit, type, "min");
-    const Value high = e.number(limit, type, "max");
-    e.set_input(0, e.emit_in({}, 13, "Clip", {e.input(0), low, high}, 1, {}).front());
+    const Value low = e.number(-limit, work, "min");
+    const Value high = e.number(limit, work, "max");
+    e.set_input(0, e.emit_in({}, 13, "Clip", {x, low, high}, 1, {}).front());
   }
 }
 
@@ -161,10 +167,6 @@ void register_cast(Registry& t) {
         .down([](NodeEdit& e) { infinity_guard(e, false); })
         .note("an infinity cast to an FNUZ type: NaN before 24 by the text, saturated in practice");
   }
-  // QuantizeLinear saturates by the same table.
-  t.at("QuantizeLinear", 23, 24)
-      .up([](NodeEdit& e) { infinity_guard(e, true); })
-      .down([](NodeEdit& e) { infinity_guard(e, false); });
   t.expand("CastLike", cast_like, "Cast to the type of the second input");
 
   t.at("Constant", 1, 9).down(constant_to_initializer);

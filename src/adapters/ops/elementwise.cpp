@@ -10,6 +10,7 @@ namespace onnxcompat::adapters {
 namespace {
 
 constexpr float kFloatMax = std::numeric_limits<float>::max();
+constexpr float kHalfMax = 65504;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 /// [Clip-1] an absent bound is no bound; [Clip-6] it is the largest float32.
@@ -24,9 +25,8 @@ void clip_up(NodeEdit& e) {
   const DataType type = e.dtype(0);
   const auto move = [&](const char* attribute, int index, float otherwise) {
     // The numeric limits that the absent input of 11 stands for are the old defaults for float32;
-    // double's are wider.
-    const bool needed = e.has(attribute) || type == DataType::float64 ||
-                        (e.options().strict_text && type == DataType::float32);
+    // double's are wider, and float16's narrower.
+    const bool needed = e.has(attribute) || type != DataType::float32;
     if (!needed || e.refused()) return;
     const auto reference = e.reference(attribute);
     if (!reference && type != DataType::undefined) {
@@ -65,7 +65,10 @@ void clip_down(NodeEdit& e) {
   bool as_attributes = true;
   for (int i = 0; i < 2; ++i) {
     if (!e.has_input(i + 1)) {
-      if (type == DataType::float64) bounds[i] = i == 0 ? -kInfinity : kInfinity;
+      // [Clip-11] numeric_limits of the type; [Clip-6] those of float.
+      if (type == DataType::undefined) return static_cast<void>(e.need_dtype(0));
+      if (type == DataType::float16) bounds[i] = i == 0 ? -kHalfMax : kHalfMax;
+      as_attributes = as_attributes && type != DataType::float64;
       continue;
     }
     const auto known = e.constant(i + 1);
@@ -79,16 +82,17 @@ void clip_down(NodeEdit& e) {
     bounds[i] = static_cast<float>(values->front());
   }
   if (!as_attributes) {
-    if (e.target() < 8) {
-      return e.refuse(
-          "a bound is computed at run time or is no float32 value; Clip-6 has "
-          "attributes for bounds");
-    }
+    const auto bound = [&](int i) {
+      if (e.has_input(i)) return e.input(i);
+      const double limit =
+          type == DataType::float64
+              ? std::numeric_limits<double>::max()
+              : static_cast<double>(bounds[i - 1].value_or(i == 1 ? -kFloatMax : kFloatMax));
+      return e.number(i == 1 && type == DataType::float64 ? -limit : limit, type, "bound");
+    };
     // Right for min > max too, where the result is max.
-    Value x = e.input(0);
-    if (e.has_input(1)) x = e.emit_in({}, 8, "Max", {x, e.input(1)}, 1, {}).front();
-    if (e.has_input(2)) x = e.emit_in({}, 8, "Min", {x, e.input(2)}, 1, {}).front();
-    return e.replace({x});
+    const Value raised = e.emit_in({}, 8, "Max", {e.input(0), bound(1)}, 1, {}).front();
+    return e.replace({e.emit_in({}, 8, "Min", {raised, bound(2)}, 1, {}).front()});
   }
   for (int i = 2; i >= 1; --i) {
     e.fold_input(i);
@@ -131,7 +135,8 @@ void pow_down(NodeEdit& e) {
       e.set_input(1, cast(e, e.input(1), base));
       return;
     }
-  } else if (values && values->size() == 1) {
+  } else if (values && values->size() == 1 &&
+             e.rank(0).value_or(0) >= static_cast<int>(known->dims().size())) {
     const double power = values->front();
     if (power == std::floor(power) && power >= 1 && power <= 16) {
       // Integer products wrap just as the integer power does.
@@ -148,13 +153,15 @@ void pow_down(NodeEdit& e) {
   e.replace({cast(e, binary(e, "Pow", x, y), base)});
 }
 
-/// [Erf-13] no longer takes integers.
+/// [Erf-13] no longer takes integers; what is cut towards zero tells double from float, whose
+/// erf(4) is 1.
 void erf_up(NodeEdit& e) {
   const DataType type = e.dtype(0);
   if (type == DataType::undefined || is_float(type)) return;
-  e.set_input(0, cast(e, e.input(0), DataType::float32));
+  const auto rank = e.rank(0);
+  e.set_input(0, cast(e, e.input(0), DataType::float64));
   const Value y = e.detach_output(0);
-  e.set_type(y, DataType::float32, e.rank(0));
+  e.set_type(y, DataType::float64, rank);
   e.produce(0, cast(e, y, type));
 }
 

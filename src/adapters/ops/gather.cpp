@@ -48,7 +48,25 @@ void one_hot_guard(NodeEdit& e, bool up) {
   const auto known = e.constant(0);
   const auto values = known ? known->doubles() : std::nullopt;
   if (values && std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; })) return;
-  if (!e.options().strict_text) {
+  const auto depths = e.constant(1);
+  const auto depth_known = depths ? depths->doubles() : std::nullopt;
+  if (!up && values && depth_known && depth_known->size() == 1) {
+    // What they mean, as numbers that both versions take: those outside are off.
+    std::vector<double> counted;
+    for (const double v : *values) {
+      const double from_end = v + depth_known->front();
+      counted.push_back(v >= 0 ? v : from_end >= 0 ? from_end : depth_known->front());
+    }
+    const auto literal = TensorLiteral::of(known->type(), known->dims(), counted);
+    const auto back = literal.to_doubles();
+    if (back && *back == counted) {
+      e.fold_input(0);
+      e.set_input(0, e.constant(literal, "indices"));
+      return;
+    }
+  }
+  // [OneHot-9] numbers below zero are no indices: known ones do not stay.
+  if (!e.options().strict_text && (up || !values)) {
     if (values) {
       e.remark(
           "negative indices are all off by the text of OneHot-9 and count from the end in "
@@ -58,7 +76,9 @@ void one_hot_guard(NodeEdit& e, bool up) {
   }
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  const Value depth = cast(e, e.input(1), type);
+  // A vector of one element would give a scalar index a dim of its own.
+  const bool scalar = e.rank(1) == 0;
+  const Value depth = cast(e, scalar ? e.input(1) : reshape(e, e.input(1), Ints{}), type);
   const Value negative = binary(e, "Less", e.input(0), e.number(0, type, "zero"));
   if (up) {
     e.set_input(0, where(e, negative, depth, e.input(0)));

@@ -1,5 +1,7 @@
 // BatchNormalization and GroupNormalization.
 
+#include <fmt/format.h>
+
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -39,14 +41,8 @@ void is_test_up(NodeEdit& e) {
   }
 }
 
-void is_test_down(NodeEdit& e) { e.set({"is_test", e.output_count() > 1 ? 0 : 1}); }
-
-/// [BatchNormalization-9] no spatial=0, statistics for each element: spelled out.
-void spatial_up(NodeEdit& e) {
-  const bool spatial = e.int_or("spatial", 1) != 0;
-  if (e.refused()) return;
-  e.drop("spatial");
-  if (spatial) return;
+/// Statistics for each element, spelled out.
+void per_element(NodeEdit& e) {
   if (e.output_count() > 1) return e.refuse("spatial=0 in training mode");
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
@@ -56,6 +52,46 @@ void spatial_up(NodeEdit& e) {
   const Value scaled = binary(e, "Mul", binary(e, "Div", centred, deviation), e.input(1));
   e.rounds();
   e.replace({binary(e, "Add", scaled, e.input(2))});
+}
+
+/// [BatchNormalization-9] has no spatial=0.
+void spatial_up(NodeEdit& e) {
+  const bool spatial = e.int_or("spatial", 1) != 0;
+  if (e.refused()) return;
+  if (!spatial) return per_element(e);
+  e.drop("spatial");
+}
+
+/// [BatchNormalization-6] takes vectors of one element a channel, whatever `spatial` is.
+void is_test_down(NodeEdit& e) {
+  const bool spatial = e.int_or("spatial", 1) != 0;
+  if (e.refused()) return;
+  if (!spatial) return per_element(e);
+  e.set({"is_test", e.output_count() > 1 ? 0 : 1});
+}
+
+/// Everything in the widest of the input's types, which an older form takes one of only.
+void in_one_type(NodeEdit& e) {
+  DataType wide = DataType::undefined;
+  bool mixed = false;
+  for (int i = 0; i <= 4; ++i) {
+    const DataType own = e.dtype(i);
+    if (own == DataType::undefined) return;
+    mixed = mixed || own != e.dtype(0);
+    if (own == DataType::float64 || wide == DataType::undefined) wide = own;
+    if (wide != DataType::float64 && own != wide) wide = DataType::float32;
+  }
+  if (!mixed) return;
+  e.rounds(fmt::format("computed in {}", name_of(wide)));
+  const auto rank = e.rank(0);
+  const DataType types[] = {e.dtype(0), e.dtype(3), e.dtype(3)};
+  for (int i = 0; i <= 4; ++i) e.set_input(i, cast(e, e.input(i), wide));
+  for (int i = 0; i <= 2; ++i) {
+    if (!e.has_output(i) || types[i] == wide) continue;
+    const Value inner = e.detach_output(i);
+    e.set_type(inner, wide, i == 0 ? rank : 1);
+    e.produce(i, cast(e, inner, types[i]));
+  }
 }
 
 /// [BatchNormalization-14] training_mode; the batch's own statistics are no outputs any more.
@@ -79,36 +115,7 @@ void training_mode_down(NodeEdit& e) {
   } else {
     keep_one_output(e);
   }
-  const DataType type = e.dtype(0);
-  for (int i = 3; i <= 4; ++i) {
-    const DataType own = e.dtype(i);
-    if (type == own || type == DataType::undefined || own == DataType::undefined) continue;
-    e.rounds("statistics cast to the type of the input");
-    e.set_input(i, cast(e, e.input(i), type));
-  }
-}
-
-/// [BatchNormalization-15] scale and bias, mean and variance may be of other types than X.
-void mixed_types_down(NodeEdit& e) {
-  const DataType type = e.dtype(0);
-  bool mixed = false;
-  for (int i = 1; i <= 4; ++i) {
-    const DataType own = e.dtype(i);
-    mixed = mixed || (own != type && own != DataType::undefined && type != DataType::undefined);
-  }
-  if (!mixed) return;
-  if (e.output_count() > 1) return e.refuse("mixed element types in training mode");
-  const DataType wide = [&] {
-    for (int i = 0; i <= 4; ++i) {
-      if (e.dtype(i) == DataType::float64) return DataType::float64;
-    }
-    return DataType::float32;
-  }();
-  for (int i = 0; i <= 4; ++i) e.set_input(i, cast(e, e.input(i), wide));
-  e.rounds();
-  const Value y = e.detach_output(0);
-  e.set_type(y, wide, e.rank(0));
-  e.produce(0, cast(e, y, type));
+  if (!e.refused()) in_one_type(e);
 }
 
 /// A value for each group, [G], repeated for its channels, [C].
@@ -155,7 +162,7 @@ void group_spelled_out(NodeEdit& e, bool scale_per_group) {
     return unsqueeze(e, own, {1});
   };
   const Value scaled = binary(e, "Add", binary(e, "Mul", flat, parameter(1)), parameter(2));
-  e.rounds();
+  e.rounds({}, stash);
   e.replace({reshape_to(e, scaled, shape)});
 }
 
@@ -165,7 +172,7 @@ void register_normalization(Registry& t) {
   t.at("BatchNormalization", 6, 7).up(is_test_up).down(is_test_down);
   t.at("BatchNormalization", 7, 9).up(spatial_up);
   t.at("BatchNormalization", 9, 14).up(training_mode_up).down(training_mode_down);
-  t.at("BatchNormalization", 14, 15).down(mixed_types_down);
+  t.at("BatchNormalization", 14, 15).down(in_one_type);
   t.at("GroupNormalization", 18, 21).up(group_up).down([](NodeEdit& e) {
     group_spelled_out(e, false);
   });

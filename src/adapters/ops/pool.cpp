@@ -118,7 +118,7 @@ bool counts_padding(NodeEdit& e) { return is_average(e) && e.int_or("count_inclu
 /// [AveragePool-10] ceil_mode: the end pads grown by what the last window is short of.
 void ceil_mode_down(NodeEdit& e) {
   const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
-  if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
+  if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER" || auto_pad == "VALID") {
     e.drop("ceil_mode");  // the output size does not depend on it
     return;
   }
@@ -165,7 +165,9 @@ void dilations_down(NodeEdit& e) {
                                                      : "";
   if (reduction.empty()) return e.refuse("dilations with a norm other than 1 or 2");
   Window full = *w;
-  if (e.int_or("ceil_mode", 0) != 0) {
+  const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
+  const bool sized_by_pads = auto_pad.empty() || auto_pad == "NOTSET";
+  if (e.int_or("ceil_mode", 0) != 0 && sized_by_pads) {
     for (std::size_t i = 0; i < w->rank(); ++i) full.ends[i] += w->missing(i);
   }
   Value x = padded(e, full, max ? -std::numeric_limits<float>::infinity() : 0.0F);
@@ -245,7 +247,9 @@ bool spatial_dims_known(const NodeEdit& e) {
 /// [MaxPool-22] a window that would start in the padding at the end is dropped; the older texts
 /// keep it, and no runtime does.
 void degenerate_window(NodeEdit& e, bool up) {
-  if (e.int_or("ceil_mode", 0) == 0 || e.refused()) return;
+  const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
+  const bool sized_by_pads = auto_pad.empty() || auto_pad == "NOTSET";
+  if (e.int_or("ceil_mode", 0) == 0 || !sized_by_pads || e.refused()) return;
   const bool strict = e.options().strict_text;
   if (!strict && !spatial_dims_known(e)) return;
   const auto w = window_of(e);

@@ -1,6 +1,7 @@
 // QuantizeLinear, DequantizeLinear: per axis, blocked, narrow types, precision.
 
 #include <algorithm>
+#include <limits>
 
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
@@ -27,6 +28,7 @@ bool per_tensor(const NodeEdit& e) { return one_element(e, 1); }
 /// Scale or zero point of axis `axis`, so shaped that it broadcasts to x.
 std::optional<Value> along_axis(NodeEdit& e, const Value& v, std::int64_t axis) {
   if (per_tensor(e)) return v;
+  if (!e.need_rank(1)) return std::nullopt;
   if (axis == -1) return v;
   if (axis < -kMaxRank || axis > kMaxRank) {
     e.refuse("its axis is out of range");
@@ -67,26 +69,26 @@ std::optional<Value> along_blocks(NodeEdit& e, const Value& v, std::int64_t axis
   return slice(e, joined, e.ints({0}), dim_of(e, e.input(0), a), e.ints({a}));
 }
 
-std::optional<Value> spread_out(NodeEdit& e, int input) {
+/// The value of that input (or a cast of it), as it broadcasts to x.
+std::optional<Value> spread_out(NodeEdit& e, const Value& v) {
   const std::int64_t axis = e.int_or("axis", 1);
   const std::int64_t block = e.int_or("block_size", 0);
   if (e.refused()) return std::nullopt;
-  if (e.to() == 0) return e.input(input);  // below 10 there is one scale for all
-  return block > 0 ? along_blocks(e, e.input(input), axis, block)
-                   : along_axis(e, e.input(input), axis);
+  if (e.to() == 0) return v;  // below 10 there is one scale for all
+  return block > 0 ? along_blocks(e, v, axis, block) : along_axis(e, v, axis);
 }
 
 /// (x - zero_point) * scale: exact for integers of up to 16 bits, which float32 holds.
 void dequantize_spelled_out(NodeEdit& e) {
   const DataType type = e.dtype(1);
-  const auto scale = spread_out(e, 1);
+  const auto scale = spread_out(e, e.input(1));
   if (!scale) return;
   const DataType work = type == DataType::undefined ? DataType::float32 : type;
   Value x = cast(e, e.input(0), DataType::float32);
   if (e.has_input(2)) {
-    const auto zero = spread_out(e, 2);
+    const auto zero = spread_out(e, cast(e, e.input(2), DataType::float32));
     if (!zero) return;
-    x = binary(e, "Sub", x, cast(e, *zero, DataType::float32));
+    x = binary(e, "Sub", x, *zero);
   }
   if (work != DataType::float32) {
     const Value y = binary(e, "Mul", x, cast(e, *scale, DataType::float32));
@@ -116,15 +118,17 @@ void quantize_spelled_out(NodeEdit& e) {
   if (e.refused()) return;
   const auto range = range_of(type);
   if (!range) return e.refuse("its result type has no older form");
-  const auto scale = spread_out(e, 1);
+  // Integers are divided as float32.
+  const bool halves = is_half(e.dtype(1));
+  const DataType work = halves ? e.dtype(1) : DataType::float32;
+  const auto scale = spread_out(e, cast(e, e.input(1), work));
   if (!scale) return;
-  const DataType work = e.dtype(1) == DataType::undefined ? DataType::float32 : e.dtype(1);
   Value q = unary(e, "Round", binary(e, "Div", cast(e, e.input(0), work), *scale));
   q = cast(e, q, DataType::float32);
   if (e.has_input(2)) {
-    const auto zero = spread_out(e, 2);
+    const auto zero = spread_out(e, cast(e, e.input(2), DataType::float32));
     if (!zero) return;
-    q = binary(e, "Add", q, cast(e, *zero, DataType::float32));
+    q = binary(e, "Add", q, *zero);
   }
   const Value low = e.number(range->first, DataType::float32, "min");
   const Value high = e.number(range->second, DataType::float32, "max");
@@ -142,13 +146,14 @@ void axis_down(NodeEdit& e) {
     }
     return;
   }
-  if (!e.shape(1) && !e.rank(1)) return static_cast<void>(e.need_rank(1));
+  if (!e.rank(1)) return static_cast<void>(e.need_rank(1));
   if (!quantize) return dequantize_spelled_out(e);
   if (e.target() < 10) return e.refuse("a scale for each slice of an axis has no older form");
   // Slice by slice along the axis.
   const std::int64_t axis = e.int_or("axis", 1);
   const auto rank = e.need_rank(0);
   if (!rank) return;
+  if (*rank < 1 || axis < -*rank || axis >= *rank) return e.refuse("its axis is out of range");
   Subgraph body = e.subgraph("slice");
   std::vector<Value> inputs;
   for (int i = 0; i < e.input_count(); ++i) {
@@ -170,9 +175,20 @@ void quantize_int32_up(NodeEdit& e) {
   e.set_input(0, cast(e, e.input(0), DataType::float32));
 }
 
+/// Puts ones in place of the scale: x has been divided by it.
+void scale_by_one(NodeEdit& e, DataType type) {
+  e.set_input(
+      1, e.rank(1) == 0 ? e.number(1, type, "one") : filled(e, shape_of(e, e.input(1)), 1, type));
+}
+
 void half_scale_down(NodeEdit& e) {
   e.drop("saturate");
   const DataType scale = e.dtype(1);
+  if (scale == DataType::int32) {
+    // x is of that type as well, and both are divided as float32.
+    for (const int i : {0, 1}) e.set_input(i, cast(e, e.input(i), DataType::float32));
+    return;
+  }
   if (!is_half(scale)) return;
   if (e.op() == "DequantizeLinear") {
     // Rounding twice gives what rounding once gives: 24 bits hold the exact product.
@@ -184,14 +200,47 @@ void half_scale_down(NodeEdit& e) {
     return;
   }
   // The quotient is rounded to the scale's type first.
-  const auto divisor = spread_out(e, 1);
+  const auto divisor = spread_out(e, e.input(1));
   if (!divisor) return;
-  const Value ones = [&] {
-    if (per_tensor(e)) return e.number(1, DataType::float32, "one");
-    return filled(e, shape_of(e, e.input(1)), 1, DataType::float32);
-  }();
   e.set_input(0, cast(e, binary(e, "Div", e.input(0), *divisor), DataType::float32));
-  e.set_input(1, ones);
+  scale_by_one(e, DataType::float32);
+}
+
+/// [QuantizeLinear-24] an infinite quotient becomes the largest FNUZ value under saturate=1, where
+/// 23 gave NaN. Every runtime does as 24 says, in all versions.
+void infinity_guard(NodeEdit& e, bool up) {
+  const DataType type =
+      e.has_input(2) ? e.dtype(2) : static_cast<DataType>(e.int_or("output_dtype", 0));
+  const bool fnuz = type == DataType::float8e4m3fnuz || type == DataType::float8e5m2fnuz;
+  if (!fnuz || e.int_or("saturate", 1) == 0 || e.refused()) return;
+  if (!e.options().strict_text) {
+    return e.remark(
+        "an infinity quantized to an FNUZ type gives NaN before 24 and the largest value from "
+        "then on by the texts, and the largest value in practice; --strict-text follows "
+        "the texts");
+  }
+  const auto precision = static_cast<DataType>(e.int_or("precision", 0));
+  const DataType scale = e.need_dtype(1);
+  if (e.refused()) return;
+  const DataType work = precision != DataType::undefined ? precision
+                        : is_half(scale)                 ? scale
+                                                         : DataType::float32;
+  const auto divisor = spread_out(e, cast(e, e.input(1), work));
+  if (!divisor) return;
+  const Value quotient =
+      cast(e, binary(e, "Div", cast(e, e.input(0), work), *divisor), DataType::float32);
+  if (up) {
+    const Value infinite = e.emit_in({}, 10, "IsInf", {quotient}, 1, {}).front();
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    e.set_input(0, where(e, infinite, e.number(nan, DataType::float32, "nan"), quotient));
+  } else {
+    const double limit = type == DataType::float8e4m3fnuz ? 240 : 57344;
+    const Value low = e.number(-limit, DataType::float32, "min");
+    const Value high = e.number(limit, DataType::float32, "max");
+    e.set_input(0, e.emit_in({}, 13, "Clip", {quotient, low, high}, 1, {}).front());
+  }
+  e.drop("precision");
+  scale_by_one(e, DataType::float32);
 }
 
 /// [DequantizeLinear-21] blocks, 16-bit and 4-bit integers.
@@ -245,7 +294,8 @@ void precision_down(NodeEdit& e) {
   e.drop("precision");
   const DataType x = e.dtype(0);
   const DataType scale = e.dtype(1);
-  const DataType work = wanted == DataType::undefined ? scale : wanted;
+  DataType work = wanted == DataType::undefined ? scale : wanted;
+  if (work == DataType::int32 && x != work) work = DataType::float32;  // no quotient of integers
   if (work == DataType::undefined) return;
   if (x != work && x != DataType::undefined) e.set_input(0, cast(e, e.input(0), work));
   if (scale != work && scale != DataType::undefined) e.set_input(1, cast(e, e.input(1), work));
@@ -273,6 +323,12 @@ void register_quantize(Registry& t) {
   t.at("QuantizeLinear", 19, 21).down(quantize_21_down);
   t.at("DequantizeLinear", 19, 21).down(dequantize_21_down);
   t.at("QuantizeLinear", 21, 23).down(precision_down);
+  t.at("QuantizeLinear", 23, 24)
+      .up([](NodeEdit& e) { infinity_guard(e, true); })
+      .down([](NodeEdit& e) { infinity_guard(e, false); })
+      .note(
+          "an infinity quantized to an FNUZ type: NaN before 24 by the text, saturated in "
+          "practice");
   t.at("DequantizeLinear", 21, 23).down(output_dtype_down);
 }
 

@@ -1,5 +1,7 @@
 // Reductions, ArgMax and ArgMin, TopK: axes as an input, indices counted from the end.
 
+#include <algorithm>
+
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -34,22 +36,48 @@ Value reduced_over_nothing(Emitter& e, std::string_view op, const Value& x) {
   return apply(e, parts.after, apply(e, parts.before, x));
 }
 
+/// The type of the input and the one that a reduction spelled out in several operators is computed
+/// in: roots and logarithms of integers exist in floating point only, and 16 bits between two steps
+/// lose what one operator keeps.
+struct WorkType {
+  DataType input = DataType::undefined;
+  DataType work = DataType::undefined;
+};
+
+std::optional<WorkType> work_type(NodeEdit& e, const Decomposed& parts) {
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return std::nullopt;
+  const bool half = type == DataType::float16 || type == DataType::bfloat16;
+  const bool real = half || type == DataType::float32 || type == DataType::float64;
+  const bool picks = parts.reduction == "ReduceMax" || parts.reduction == "ReduceMin";
+  if (half && !picks) {
+    return WorkType{type, DataType::float32};
+  }
+  if (!real && !parts.after.empty()) return WorkType{type, DataType::float64};
+  return WorkType{type, type};
+}
+
+Value to_work(NodeEdit& e, const WorkType& t) { return cast(e, e.input(0), t.work); }
+Value from_work(NodeEdit& e, const Value& x, const WorkType& t) {
+  return t.input == t.work ? x : cast(e, x, t.input);
+}
+
 /// Axes known at run time only, by ReduceSum-13, which takes them as an input.
 void dynamic_axes_by_sum(NodeEdit& e) {
   const Decomposed parts = decomposed(e.op() == "ReduceMean" ? "ReduceSum" : e.op());
   const Attrs attributes = e.attributes({"keepdims", "noop_with_empty_axes"});
-  const Value x = apply(e, parts.before, e.input(0));
+  const auto own = work_type(e, parts);
+  if (!own) return;
+  const Value x = apply(e, parts.before, to_work(e, *own));
   const Value sum = e.emit_in({}, 13, "ReduceSum", {x, e.input(1)}, 1, attributes).front();
   if (e.op() == "ReduceMean") {
-    const DataType type = e.need_dtype(0);
-    if (e.refused()) return;
     const auto size = [&](const Value& v) { return e.emit_in({}, 1, "Size", {v}, 1, {}).front(); };
     const Value count = binary(e, "Div", size(e.input(0)), size(sum));
     e.rounds();
-    return e.replace({binary(e, "Div", sum, cast(e, count, type))});
+    return e.replace({from_work(e, binary(e, "Div", sum, cast(e, count, own->work)), *own)});
   }
   if (!parts.before.empty() || !parts.after.empty()) e.rounds();
-  e.replace({apply(e, parts.after, sum)});
+  e.replace({from_work(e, apply(e, parts.after, sum), *own)});
 }
 
 /// Axes known at run time only, one axis after the other under an If.
@@ -60,6 +88,11 @@ void dynamic_axes_by_branches(NodeEdit& e) {
   const Decomposed parts = decomposed(e.op());
   const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
   const bool keep = e.int_or("keepdims", 1) != 0;
+  const auto dims = e.shape(0);
+  if (!keep && e.target() < 14 && dims && std::ranges::find(*dims, 0) != dims->end()) {
+    return e.refuse(
+        "it is empty, and a shape computed at run time has no dims of 0 below opset 14");
+  }
   // [rank] 1 where an axis is reduced
   const Value ranks = e.scalar(*rank, "rank");
   const Value wrapped = where(e, binary(e, "Less", e.input(1), e.scalar(0)),
@@ -73,8 +106,10 @@ void dynamic_axes_by_branches(NodeEdit& e) {
     const Value empty = cast(e, binary(e, "Equal", count, e.scalar(0)), DataType::int64);
     mask = e.emit_in({}, 12, "Max", {mask, empty}, 1, {}).front();
   }
-  const DataType type = e.dtype(0);
-  Value x = apply(e, parts.before, e.input(0));
+  const auto own = work_type(e, parts);
+  if (!own) return;
+  Value x = apply(e, parts.before, to_work(e, *own));
+  const DataType type = e.dtype(x);
   for (int axis = 0; axis < *rank; ++axis) {
     const Value flag = squeeze(e, slice(e, mask, Ints{axis}, Ints{axis + 1}, Ints{0}), {0});
     Subgraph yes = e.subgraph("reduce");
@@ -93,7 +128,7 @@ void dynamic_axes_by_branches(NodeEdit& e) {
     x = reshape_to(e, x, shape);
   }
   if (!(parts.reduction == "ReduceMax" || parts.reduction == "ReduceMin")) e.rounds();
-  e.replace({apply(e, parts.after, x)});
+  e.replace({from_work(e, apply(e, parts.after, x), *own)});
 }
 
 void axes_up(NodeEdit& e) {
@@ -109,8 +144,13 @@ void axes_down(NodeEdit& e) {
   if (e.refused()) return;
   if (!e.has_input(1) || (axes && axes->empty())) {
     if (noop != 0) {
-      if (e.op() == "ReduceLogSum") e.rounds();
-      return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+      if (e.op() != "ReduceLogSum") {
+        return e.replace({reduced_over_nothing(e, e.op(), e.input(0))});
+      }
+      const auto own = work_type(e, decomposed(e.op()));
+      if (!own) return;
+      e.rounds();
+      return e.replace({from_work(e, unary(e, "Log", to_work(e, *own)), *own)});
     }
     e.drop("noop_with_empty_axes");
     e.fold_input(1);

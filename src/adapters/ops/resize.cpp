@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "adapters/blocks.h"
 #include "adapters/ops/resize_weights.h"
@@ -76,6 +77,28 @@ std::optional<std::vector<AxisResize>> static_axes(NodeEdit& e) {
   return result;
 }
 
+bool is_float(DataType t) {
+  return t == DataType::float32 || t == DataType::float64 || t == DataType::float16 ||
+         t == DataType::bfloat16;
+}
+
+/// Are sums of integers of that type, by these weights, exact in double? They are where every
+/// weight has few binary digits.
+bool sums_exactly(const Interpolation& how, const std::vector<AxisResize>& axes, DataType type) {
+  constexpr int kDigits = 8;
+  int bits = bits_of(type);
+  for (const AxisResize& a : axes) {
+    if (a.from == a.to && a.scale == 1.0) continue;
+    if (a.from * a.to > std::int64_t{1} << 24) return false;
+    bits += kDigits;
+    const auto few = [](double w) {
+      return std::ldexp(w, kDigits) == std::floor(std::ldexp(w, kDigits));
+    };
+    if (!std::ranges::all_of(interpolation_weights(how, a), few)) return false;
+  }
+  return bits <= std::numeric_limits<double>::digits;
+}
+
 /// The interpolation as index vectors (nearest) or weight matrices, axis by axis: exact for
 /// nearest, rounding otherwise.
 void spelled_out(NodeEdit& e) {
@@ -97,8 +120,15 @@ void spelled_out(NodeEdit& e) {
     return e.refuse("its scales or sizes, or the dimensions of its input, are not known",
                     "declare the shapes of the graph's inputs");
   }
-  Value x = e.input(0);
   const auto rank = static_cast<std::int64_t>(e.rank(0).value_or(0));
+  const DataType type = how.mode == "nearest" ? DataType::undefined : e.need_dtype(0);
+  if (e.refused()) return;
+  const bool whole = type != DataType::undefined && !is_float(type);
+  if (whole && !sums_exactly(how, *axes, type)) {
+    return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");
+  }
+  const DataType work = whole ? DataType::float64 : type;
+  Value x = whole ? cast(e, e.input(0), work) : e.input(0);
   for (const AxisResize& a : *axes) {
     if (a.from == a.to && a.scale == 1.0) continue;
     if (how.mode == "nearest") {
@@ -107,10 +137,8 @@ void spelled_out(NodeEdit& e) {
     }
     if (a.from * a.to > std::int64_t{1} << 24) return e.refuse("its weights would be too many");
     if (antialias && a.scale < 1) return e.refuse("antialias=1 while it scales down");
-    const DataType type = e.need_dtype(0);
-    if (e.refused()) return;
     const auto matrix = interpolation_weights(how, a);
-    const Value weights = e.constant(TensorLiteral::of(type, {a.to, a.from}, matrix), "weights");
+    const Value weights = e.constant(TensorLiteral::of(work, {a.to, a.from}, matrix), "weights");
     if (a.axis == rank - 2) {
       x = e.emit_in({}, 1, "MatMul", {weights, x}, 1, {}).front();
     } else {
@@ -131,8 +159,8 @@ void spelled_out(NodeEdit& e) {
       x = last ? product : transpose(e, product, back);
     }
   }
-  if (how.mode != "nearest") e.rounds();
-  e.replace({x});
+  if (how.mode != "nearest" && !whole) e.rounds();
+  e.replace({whole ? cast(e, x, type) : x});
 }
 
 // ---- 10 and 11

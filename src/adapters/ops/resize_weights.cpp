@@ -13,7 +13,10 @@ double coordinate(const Interpolation& how, const AxisResize& axis, std::int64_t
   const auto to = static_cast<double>(axis.to);
   if (how.coordinates == "asymmetric") return x / axis.scale;
   if (how.coordinates == "align_corners") {
-    return axis.to == 1 ? 0 : x * (from - 1) / (to - 1);
+    // The scaled size before it is cut to a whole number, as the operator's test data have it.
+    const double scaled = from * axis.scale;
+    const double length = std::abs(scaled - to) < 1e-9 * to ? to : scaled;
+    return length > 1 ? x * (from - 1) / (length - 1) : 0;
   }
   if (how.coordinates == "tf_half_pixel_for_nn") return (x + 0.5) / axis.scale;
   if (how.coordinates == "half_pixel_symmetric") {

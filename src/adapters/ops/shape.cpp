@@ -45,7 +45,8 @@ void allowzero_down(NodeEdit& e) {
     return e.replace({empty(e)});
   }
   const Value is_zero = binary(e, "Equal", e.input(1), e.scalar(0));
-  const Value any = reduce(e, "ReduceMax", cast(e, is_zero, DataType::int32), {0}, false);
+  // A sum, which is nothing where the shape is that of a scalar.
+  const Value any = reduce(e, "ReduceSum", cast(e, is_zero, DataType::int32), {0}, false);
   Subgraph yes = e.subgraph("empty");
   yes.output(empty(yes));
   Subgraph no = e.subgraph("reshape");
@@ -151,9 +152,17 @@ void tile_down(NodeEdit& e) {
                  static_cast<std::int64_t>(i));
       continue;
     }
-    const Value tiles = e.number(static_cast<double>((*repeats)[i]), type, "tiles");
-    const Value axis = e.number(static_cast<double>(i), type, "axis");
-    x = e.emit_in({}, 1, "Tile", {x, tiles, axis}, 1, {}).front();
+    // [Tile-1] they are of the input's type, which may be too narrow for them.
+    const double numbers[] = {static_cast<double>((*repeats)[i]), static_cast<double>(i)};
+    const DataType work = type == DataType::boolean ? DataType::float32 : type;
+    const auto literal = TensorLiteral::of(work, {2}, numbers).to_doubles();
+    if (!literal || (*literal)[0] != numbers[0] || (*literal)[1] != numbers[1]) {
+      return e.refuse("how often it repeats is no number of its element type");
+    }
+    const Value tiles = e.number(numbers[0], work, "tiles");
+    const Value axis = e.number(numbers[1], work, "axis");
+    const Value y = e.emit_in({}, 1, "Tile", {cast(e, x, work), tiles, axis}, 1, {}).front();
+    x = cast(e, y, type);
   }
   e.fold_input(1);
   e.replace({x});

@@ -104,7 +104,8 @@ void slice_up(NodeEdit& e) {
 /// Longer index vectors are computed rather than written into the model.
 constexpr std::int64_t kMaxIndices = 1 << 16;
 
-/// The same where all is known.
+/// [Slice-13] the elements of a dim that start, end and step pick: backwards, start is within
+/// [0, dim - 1] and end within [-1, dim - 1].
 Ints known_indices(std::int64_t start, std::int64_t end, std::int64_t step, std::int64_t dim) {
   const auto clamp = [&](std::int64_t v, std::int64_t low, std::int64_t high) {
     if (v < 0) v = v < -dim ? -1 : v + dim;  // what stays negative lies before the first element
@@ -119,7 +120,7 @@ Ints known_indices(std::int64_t start, std::int64_t end, std::int64_t step, std:
     }
   } else {
     const std::int64_t last = clamp(end, -1, dim - 1);
-    for (std::int64_t k = clamp(start, -1, dim - 1); k > last; k += std::max(step, -dim)) {
+    for (std::int64_t k = clamp(start, 0, dim - 1); k > last; k += std::max(step, -dim)) {
       indices.push_back(k);
     }
   }
@@ -139,7 +140,7 @@ Value picked(NodeEdit& e, const Value& start, const Value& end, std::int64_t ste
   };
   const Value last = binary(e, "Sub", dim, e.scalar(1));
   const Value below = e.scalar(-1);
-  const Value from = step > 0 ? clamp(wrap(start), zero, dim) : clamp(wrap(start), below, last);
+  const Value from = step > 0 ? clamp(wrap(start), zero, dim) : clamp(wrap(start), zero, last);
   const Value to = step > 0 ? clamp(wrap(end), zero, dim) : clamp(wrap(end), below, last);
   // ceil((to - from) / step), at least 0
   const Value span = step > 0 ? binary(e, "Sub", to, from) : binary(e, "Sub", from, to);
@@ -248,7 +249,10 @@ void slice_axes_down(NodeEdit& e) {
     if (const auto rank = e.rank(0)) {
       Ints positive = *axes;
       for (auto& axis : positive) axis += axis < 0 ? *rank : 0;
-      e.set_input(3, e.ints(positive, "axes"));
+      // Of one type with the other indices.
+      const std::vector<double> wide(positive.begin(), positive.end());
+      const DataType type = e.dtype(3) == DataType::int32 ? DataType::int32 : DataType::int64;
+      e.set_input(3, e.constant(TensorLiteral::of(type, {std::ssize(positive)}, wide), "axes"));
       return;
     }
   }

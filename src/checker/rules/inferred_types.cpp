@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <map>
-#include <set>
 #include <unordered_map>
 
 #include "checker/rules.h"
@@ -77,48 +76,62 @@ class TypeMatch {
 
   void inputs() {
     const Strings names = n_.node.inputs();
-    for (int i = 0; i < names.size(); ++i)
-      match(names[i], schema_.input(i), n_.input(i), "Input", i);
+    for (int i = 0; i < names.size(); ++i) match(names[i], schema_.input(i), {true, i});
   }
   void outputs() {
     const Strings names = n_.node.outputs();
-    for (int i = 0; i < names.size(); ++i) {
-      match(names[i], schema_.output(i), n_.output(i), "Output", i);
-    }
+    for (int i = 0; i < names.size(); ++i) match(names[i], schema_.output(i), {false, i});
   }
 
  private:
+  struct Slot {
+    bool is_input;
+    int index;
+    std::string str() const { return fmt::format("{} {}", is_input ? "Input" : "Output", index); }
+  };
   struct Bound {
+    std::string_view variable;
     std::string type;
-    std::string who;
+    Slot who;
   };
 
-  void match(const std::string& value, const FormalParameter* formal, const Place& place,
-             std::string_view what, int index) {
+  Place place(Slot slot) const {
+    return slot.is_input ? n_.input(slot.index) : n_.output(slot.index);
+  }
+  bool is_refused(std::string_view variable) const {
+    return std::ranges::find(refused_, variable) != refused_.end();
+  }
+
+  void match(const std::string& value, const FormalParameter* formal, Slot slot) {
     if (formal == nullptr || formal->type_str.empty()) return;
     std::string type = type_str(n_, value);
     if (type.empty()) return;
     const auto allowed = schema_.allowed_types(formal->type_str);
     if (!allowed.empty() && !is_among(type, allowed)) {
-      if (!refused_.insert(std::string(formal->type_str)).second) return;  // one cause, said once
+      if (is_refused(formal->type_str)) return;  // one cause, said once
+      refused_.push_back(formal->type_str);
       // Where a declaration says otherwise, OCN013 has spoken of it.
       const std::string declared = declared_str(n_.body, value);
       if (!declared.empty() && declared != type && is_among(declared, allowed)) return;
-      auto added = out_.add(place, "{} {} ({}) of {} is {}, which is not allowed", what, index,
+      auto added = out_.add(place(slot), "{} ({}) of {} is {}, which is not allowed", slot.str(),
                             formal->name, version_of(schema_), type);
       added.hint("Allowed: {}{}", listing(allowed), later_version(formal->type_str, type));
       // Constant-1 names three types; every reader takes whatever tensor the attribute is.
       if (schema_.name == "Constant") added.as(Severity::info);
       return;
     }
-    if (refused_.contains(std::string(formal->type_str))) return;
+    if (is_refused(formal->type_str)) return;
     if (formal->option == ParameterOption::variadic && !formal->homogeneous) return;
-    const auto [bound, first] = bound_.try_emplace(std::string(formal->type_str),
-                                                   Bound{type, fmt::format("{} {}", what, index)});
-    if (first || bound->second.type == type) return;
-    refused_.insert(std::string(formal->type_str));
-    out_.add(place, "{} {} ({}) of {} is {}, but {} is {}; both are {}", what, index, formal->name,
-             version_of(schema_), type, bound->second.who, bound->second.type, formal->type_str)
+    const auto bound = std::ranges::find(bound_, formal->type_str, &Bound::variable);
+    if (bound == bound_.end()) {
+      bound_.push_back({formal->type_str, std::move(type), slot});
+      return;
+    }
+    if (bound->type == type) return;
+    refused_.push_back(formal->type_str);
+    out_.add(place(slot), "{} ({}) of {} is {}, but {} is {}; both are {}", slot.str(),
+             formal->name, version_of(schema_), type, bound->who.str(), bound->type,
+             formal->type_str)
         .hint("Cast one of the two");
   }
 
@@ -138,8 +151,8 @@ class TypeMatch {
   const NodeAt& n_;
   const OpSchema& schema_;
   Sink& out_;
-  std::map<std::string, Bound> bound_;
-  std::set<std::string> refused_;  ///< type variables of which a fault was said
+  std::vector<Bound> bound_;
+  std::vector<std::string_view> refused_;  ///< type variables of which a fault was said
 };
 
 /// Calls `visit(conflict, place)` for what inference found to contradict.

@@ -210,7 +210,14 @@ Result<std::optional<Accumulator<T>>> clip_bound(const KernelContext& c, std::st
     if (c.since_version() < 6 && !c.has_attribute(name)) return std::nullopt;
     return static_cast<A>(c.float_attr(name));
   }
-  if (!c.has(index)) return std::nullopt;
+  if (!c.has(index)) {
+    // [Clip-11] numeric_limits of the type: infinities come to its ends
+    if (c.input(0).type() == DataType::float16) return static_cast<A>(index == 1 ? -65504 : 65504);
+    if (c.input(0).type() == DataType::bfloat16) {
+      return static_cast<A>(index == 1 ? -0x1.FEp127 : 0x1.FEp127);
+    }
+    return index == 1 ? std::numeric_limits<A>::lowest() : std::numeric_limits<A>::max();
+  }
   const Tensor& bound = c.input(index);
   if (bound.size() != 1) return c.fail(fmt::format("{} must be a scalar", name));
   return static_cast<A>(bound.data<T>()[0]);

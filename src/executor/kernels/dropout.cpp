@@ -56,7 +56,6 @@ Status dropout(KernelContext& ctx) {
     ctx.set(0, x);
   } else {
     std::mt19937_64 engine = ctx.runner().random_engine(ctx);
-    std::uniform_real_distribution<double> uniform(0, 1);
     std::generate(kept.begin(), kept.end(), [&] { return uniform(engine) >= mode.ratio; });
     const auto run = [&]<class A>(std::type_identity<A>) -> Status {
       ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), x.dims()));

@@ -4,6 +4,7 @@
 // float and double; 16-bit floats are widened to float32 and rounded once at the end.
 
 #include <cstdint>
+#include <random>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,6 +30,11 @@ namespace onnxcompat::executor {
 /// The types that have no arithmetic of their own.
 using SmallTypes = Types<Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float8E8M0,
                          Float4E2M1, Int4, UInt4, Int2, UInt2>;
+
+/// In [0, 1), a multiple of 2^-53: the same with every C++ library.
+inline double uniform(std::mt19937_64& engine) {
+  return static_cast<double>(engine() >> 11) * 0x1p-53;
+}
 
 bool is_float(DataType type);    ///< float32, float64, float16, bfloat16
 bool is_integer(DataType type);  ///< signed and unsigned of 8 to 64 bits

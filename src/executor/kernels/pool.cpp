@@ -20,15 +20,16 @@ struct Pooling {
   Dims dims;  ///< of the output
 };
 
-Result<Pooling> resolve_pool(const KernelContext& ctx, const Tensor& x, bool drops_in_end_padding) {
+Result<Pooling> resolve_pool(const KernelContext& ctx, const Tensor& x) {
   if (x.rank() < 3) return ctx.fail(fmt::format("X has rank {}, below 3", x.rank()));
   const auto spatial = std::span(x.dims()).subspan(2);
   if (spatial.size() > kMaxRank) return ctx.fail("more than 8 spatial axes");
   Dims kernel = ctx.ints_attr("kernel_shape");
   if (kernel.empty()) return ctx.fail("kernel_shape is missing");
-  // The text drops such windows from 22 on; runtimes do at every version (docs/exactness.md).
+  // The text drops such windows from 22 on, and of LpPool never; runtimes do at every version
+  // (docs/exactness.md).
   const WindowRules rules{.ceil_mode = ctx.int_attr("ceil_mode", 0) != 0,
-                          .drop_in_end_padding = drops_in_end_padding};
+                          .drop_in_end_padding = true};
   Pooling pool;
   ONNXCOMPAT_TRY(pool.window, resolve_window(ctx, spatial, kernel, rules));
   pool.planes = x.dim(0) * x.dim(1);
@@ -171,7 +172,7 @@ void pool_max(const Pooling& pool, const T* x, T* y, std::int64_t* indices, bool
 Status max_pool(KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_inputs(ctx, 1));
   const Tensor& x = ctx.input(0);
-  ONNXCOMPAT_TRY(const Pooling pool, resolve_pool(ctx, x, true));
+  ONNXCOMPAT_TRY(const Pooling pool, resolve_pool(ctx, x));
   ONNXCOMPAT_TRY(Tensor y, ctx.allocate(x.type(), pool.dims));
   Tensor indices;
   if (ctx.wants(1)) {
@@ -219,7 +220,7 @@ void add_into(const A* x, std::int64_t stride, A* y, std::int64_t count) {
 Status average_pool(KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_inputs(ctx, 1));
   const Tensor& x = ctx.input(0);
-  ONNXCOMPAT_TRY(const Pooling pool, resolve_pool(ctx, x, true));
+  ONNXCOMPAT_TRY(const Pooling pool, resolve_pool(ctx, x));
   const bool with_pads = ctx.int_attr("count_include_pad", 0) != 0;
   const SlidingWindow& window = pool.window;
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {
@@ -290,7 +291,7 @@ double norm_order(const KernelContext& ctx) {
 Status lp_pool(KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_inputs(ctx, 1));
   const Tensor& x = ctx.input(0);
-  ONNXCOMPAT_TRY(const Pooling pool, resolve_pool(ctx, x, false));
+  ONNXCOMPAT_TRY(const Pooling pool, resolve_pool(ctx, x));
   const double p = norm_order(ctx);
   if (!(p > 0)) return ctx.fail("p must be positive");
   return compute_floats(ctx, x.type(), [&]<class A>(std::type_identity<A>) -> Status {

@@ -15,9 +15,6 @@
 namespace onnxcompat::executor {
 namespace {
 
-/// In [0, 1), a multiple of 2^-53.
-double uniform(std::mt19937_64& engine) { return static_cast<double>(engine() >> 11) * 0x1p-53; }
-
 /// Standard normal, by Box and Muller's transform; one number of each pair.
 double normal(std::mt19937_64& engine) {
   const double radius = std::sqrt(-2 * std::log1p(-uniform(engine)));

@@ -79,8 +79,8 @@ Dim positions(Context& c, const Window& window, std::size_t axis, const Dim& siz
   Dim out = symbols.add(symbols.ceil_div(room, stride), dim(1));
   if (!out.value || !size.value) return stride == 1 ? out : Dim{};
   // A window that would start in the padding behind the data is ignored [MaxPool-22]. Runtimes do
-  // so at every version, though the text says so from 22 on and not for LpPool.
-  if (c.op() == "LpPool") return out;
+  // so at every version, though the text says so from 22 on and not for LpPool, whose reference
+  // implementation ignores it too.
   const Dim last = symbols.mul(dim(*out.value - 1), dim(stride));
   const Dim behind = symbols.sub(last, symbols.add(size, dim(begin)));
   if (!behind.value) return {};
