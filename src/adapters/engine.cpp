@@ -364,6 +364,7 @@ void Engine::advance(Added added, Scope& scope, const Place& place, std::vector<
     }
     break;
   }
+  // NOLINTNEXTLINE(bugprone-use-after-move): what was kept has come back from its edit.
   if (kept) out.push_back(std::move(node));
   for (auto& list : std::views::reverse(after)) {
     for (Added& next : list) advance(std::move(next), scope, place, out, depth + 1);
@@ -386,6 +387,7 @@ void Engine::advance_mapped(const DomainMap& map, Added added, Scope& scope, con
   }
   int version = added.opset;
   while (kept && version != target) {
+    // NOLINTNEXTLINE(bugprone-use-after-move): what was kept has come back from its edit.
     const auto* change = map.next(node.view().op_type(), version, target);
     if (change == nullptr) break;
     const bool up = target > version;
@@ -411,9 +413,10 @@ void Engine::advance_mapped(const DomainMap& map, Added added, Scope& scope, con
     kept = settle(edit, Authority::declared, {}, scope, place, out, after, depth);
     if (kept) node = std::move(edit.node_);
   }
+  // NOLINTNEXTLINE(bugprone-use-after-move): what was kept has come back from its edit.
   if (kept) out.push_back(std::move(node));
-  for (auto list = after.rbegin(); list != after.rend(); ++list) {
-    for (Added& next : *list) advance(std::move(next), scope, place, out, depth + 1);
+  for (auto& list : std::views::reverse(after)) {
+    for (Added& next : list) advance(std::move(next), scope, place, out, depth + 1);
   }
 }
 
