@@ -3,7 +3,7 @@
 #include <map>
 
 #include <fmt/format.h>
-#include <stdlib.h>
+#include <cstdlib>
 
 #include "cli/batch.h"
 #include "cli/command.h"
