@@ -1,9 +1,9 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 
 #include <fmt/format.h>
-#include <cstdlib>
 
 #include "cli/batch.h"
 #include "cli/command.h"
