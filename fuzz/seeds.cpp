@@ -20,8 +20,9 @@ int main(int argc, char** argv) {
     if (!model) continue;
     const auto bytes = model->serialize();
     if (!bytes || bytes->size() > most) continue;
-    std::ofstream out(std::filesystem::path(argv[1]) / (std::to_string(std::hash<std::string>{}(*bytes))),
-                      std::ios::binary);
+    std::ofstream out(
+        std::filesystem::path(argv[1]) / (std::to_string(std::hash<std::string>{}(*bytes))),
+        std::ios::binary);
     out << *bytes;
     ++written;
   }

@@ -20,8 +20,8 @@ Value unary(Emitter& e, std::string_view op, const Value& x);
 Value reshape(Emitter& e, const Value& x, const Value& shape);
 Value reshape(Emitter& e, const Value& x, const Ints& shape);
 /// To a computed shape without -1, in which a 0 means an empty dimension. Exact for empty tensors
-/// from opset 14 on, and of those known to be empty from 8 on; else a 0 copies the input's dimension
-/// at that place.
+/// from opset 14 on, and of those known to be empty from 8 on; else a 0 copies the input's
+/// dimension at that place.
 Value reshape_to(Emitter& e, const Value& x, const Value& shape);
 Value transpose(Emitter& e, const Value& x, const Ints& perm);
 Value squeeze(Emitter& e, const Value& x, const Ints& axes);

@@ -21,8 +21,8 @@ using adapters::Root;
 Result<void> check_request(const ConversionRequest& request) {
   for (const DomainVersion& wanted : request.opsets) {
     const std::string_view domain = canonical_domain(wanted.domain);
-    const bool mapped = std::ranges::any_of(
-        request.maps, [&](const auto& map) { return map->domain() == domain; });
+    const bool mapped =
+        std::ranges::any_of(request.maps, [&](const auto& map) { return map->domain() == domain; });
     if (mapped && wanted.version >= 1) continue;
     const auto newest = newest_opset(domain);
     if (!newest) {

@@ -18,8 +18,8 @@ namespace onnxcompat {
 /// flushed to the disk, then put in place. Without commit() nothing remains. A target that is there
 /// keeps its permissions; a symbolic link keeps pointing to the file, which is replaced. Errors
 /// name the target: ExitCode::limit for a full disk, quota or file size limit;
-/// ExitCode::unreadable where bytes of a mapped file are gone; else ExitCode::usage (no such folder,
-/// no permission, target not a regular file).
+/// ExitCode::unreadable where bytes of a mapped file are gone; else ExitCode::usage (no such
+/// folder, no permission, target not a regular file).
 class AtomicFile {
  public:
   enum class Existing : std::uint8_t {

@@ -279,13 +279,18 @@ bool parse(const std::vector<std::string>& words, Options& options) {
     const std::string& word = words[i];
     if (word == "--long") {
       options.cases = 10'000;
-    } else if (word == "--round-trip") {
+      continue;
+    }
+    if (word == "--round-trip") {
       options.round_trip = true;
-    } else if (word == "--verbose") {
+      continue;
+    }
+    if (word == "--verbose") {
       options.verbose = true;
-    } else if (i + 1 == words.size()) {
-      return false;
-    } else if (word == "--cases") {
+      continue;
+    }
+    if (i + 1 == words.size()) return false;
+    if (word == "--cases") {
       if (!parse(words[++i], options.cases) || options.cases < 1) return false;
     } else if (word == "--seed") {
       if (!parse(words[++i], options.seed)) return false;

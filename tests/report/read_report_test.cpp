@@ -86,7 +86,7 @@ TEST_CASE("lines that are no models are named") {
     std::string line;
     std::string said;
   };
-  const auto changed = [](std::string from, const std::string& to) {
+  const auto changed = [](const std::string& from, const std::string& to) {
     std::string line = kModel;
     return line.replace(line.find(from), from.size(), to);
   };
