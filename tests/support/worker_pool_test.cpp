@@ -30,7 +30,10 @@ namespace {
 /// Runs the plan; how each job ended.
 std::map<std::size_t, JobEnd> ends_of(WorkerPlan plan) {
   std::map<std::size_t, JobEnd> ends;
-  plan.done = [&](std::size_t job, JobEnd end) { CHECK(ends.emplace(job, std::move(end)).second); };
+  plan.done = [&](std::size_t job, JobEnd end) {
+    const bool first = ends.emplace(job, std::move(end)).second;
+    CHECK(first);
+  };
   REQUIRE(run_in_workers(plan));
   CHECK(ends.size() == plan.jobs);
   return ends;
@@ -151,7 +154,7 @@ TEST_CASE("workers that cannot begin are an error, not a loop") {
   plan.workers = 2;
   plan.prepare = []() -> std::string { throw std::runtime_error("no"); };
   plan.work = [](std::size_t) { return std::string(); };
-  plan.done = [](std::size_t, JobEnd) { FAIL("no job can end"); };
+  plan.done = [](std::size_t, const JobEnd&) { FAIL("no job can end"); };
   const auto ran = run_in_workers(plan);
   REQUIRE(!ran);
   CHECK(ran.error().code == ExitCode::limit);
