@@ -1,4 +1,5 @@
-// The text parser; what it reads is printed, and the print is a fixed point.
+// The text parser; what it reads is printed, and the print is a fixed point. What it refuses goes
+// to the readers of the two other texts.
 
 #include "support.h"
 
@@ -6,7 +7,13 @@ using namespace onnxcompat;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto model = fuzz::model_of(data, size, ModelFormat::text);
-  if (!model) return 0;
+  if (!model) {
+    for (const ModelFormat format : {ModelFormat::textproto, ModelFormat::json}) {
+      const auto other = fuzz::model_of(data, size, format);
+      if (other) fuzz::require(other->serialize().has_value(), "what is read has a wire form");
+    }
+    return 0;
+  }
   const auto wire = model->serialize();
   fuzz::require(wire.has_value(), "what the parser reads has a wire form");
   const auto loaded = Model::parse(*wire, "fuzz.onnx");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -20,6 +22,25 @@ constexpr std::string_view kFileName = "onnxcompat.toml";
 Error at(const fs::path& file, const toml::source_region& where, std::string_view what) {
   return {ExitCode::usage,
           fmt::format("{}:{}:{}: {}", file.string(), where.begin.line, where.begin.column, what)};
+}
+
+/// "2027-01-31".
+bool is_date(std::string_view text) {
+  constexpr std::string_view kForm = "dddd-dd-dd";
+  if (text.size() != kForm.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_digit = text[i] >= '0' && text[i] <= '9';
+    if (kForm[i] == 'd' ? !is_digit : text[i] != kForm[i]) return false;
+  }
+  const auto number = [&](std::size_t from, std::size_t count) {
+    int value = 0;
+    for (const char c : text.substr(from, count)) value = 10 * value + (c - '0');
+    return value;
+  };
+  return std::chrono::year_month_day(std::chrono::year(number(0, 4)),
+                                     std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                     std::chrono::day(static_cast<unsigned>(number(8, 2))))
+      .ok();
 }
 
 /// Reads one table key by key and complains about the first thing that is wrong.
@@ -82,7 +103,7 @@ class Reader {
       return fmt::format("{:04}-{:02}-{:02}", value->year, value->month, value->day);
     }
     const auto value = node->value_exact<std::string>();
-    if (value && value->size() == 10 && (*value)[4] == '-' && (*value)[7] == '-') return *value;
+    if (value && is_date(*value)) return *value;
     wrong(node->source(), fmt::format("'{}' is not a date (2027-01-31)", key));
     return {};
   }
@@ -163,6 +184,10 @@ bool matches(const Suppression& one, const Finding& finding, const std::string& 
 std::string toml_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
+    if (const auto code = static_cast<unsigned char>(c); code < 0x20 || code == 0x7f) {
+      out += fmt::format("\\u{:04X}", code);
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
@@ -201,7 +226,16 @@ bool matches_pattern(std::string_view pattern, std::string_view text) {
 }
 
 Result<Config> read_config(const fs::path& file) {
-  toml::parse_result parsed = toml::parse_file(file.string());
+  std::ifstream in(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in.is_open() || in.bad()) {
+    return fail(ExitCode::usage, fmt::format("{}: cannot be read", file.string()));
+  }
+  return parse_config(text, file);
+}
+
+Result<Config> parse_config(std::string_view text, const fs::path& file) {
+  const toml::parse_result parsed = toml::parse(text, file.string());
   if (!parsed) {
     return std::unexpected(at(file, parsed.error().source(), parsed.error().description()));
   }
