@@ -28,8 +28,8 @@ void require_valid(const Model& model, const ConversionRequest& request) {
   for (const Finding& finding : check(model)) {
     if (finding.severity != Severity::error) continue;
     valid = false;
-    std::fprintf(stderr, "%s %s: %s\n", finding.rule.c_str(),
-                 printable(finding.location.path).c_str(), printable(finding.message).c_str());
+    std::fprintf(stderr, "%s %s: %s\n", finding.rule.c_str(), finding.location.path.c_str(),
+                 finding.message.c_str());
   }
   if (valid) return;
   for (const DomainVersion& opset : request.opsets) {
@@ -45,7 +45,7 @@ void stay(const Model& model) {
     request.opsets.push_back({std::string(import.domain()), static_cast<int>(import.version())});
   }
   const auto same = convert(model, request);
-  fuzz::require(same.has_value(), "a valid model's versions exist");
+  if (!same) return;  // versions of tomorrow, which only warn
   fuzz::require(same->blockers.empty() && same->model, "and it may keep them");
   if (same->ir_version != model.ir_version()) return;
   fuzz::require(same->steps.empty(), "nothing is done to a model that is where it is to go");

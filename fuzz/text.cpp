@@ -22,6 +22,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!text) return 0;
   const auto again = Model::parse(*text, "fuzz.onnx", ModelFormat::text);
   fuzz::require(again.has_value(), "what is printed is read");
+  const auto same_text = again->serialize(ModelFormat::text);
+  fuzz::require(same_text && *same_text == *text, "and printed the same");
+  // The print does not tell typed fields from raw_data (docs/text-format.md).
+  const std::string_view source(reinterpret_cast<const char*>(data), size);
+  if (source.find("raw_data") != std::string_view::npos) return 0;
   const auto same = again->serialize();
   fuzz::require(same && *same == *wire, "and is the same model");
   return 0;
