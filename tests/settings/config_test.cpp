@@ -66,6 +66,23 @@ TEST_CASE("a date is one") {
   }
 }
 
+TEST_CASE("characters that are no white space are no settings") {
+  // But for the last two, toml++ 3.3 by itself has undefined behaviour.
+  for (const char* character : {"\u00ef", "\u0100", "\u3042", "\ufe7f", "\u2010", "\U0001f600"}) {
+    INFO(character);
+    for (const std::string& text :
+         {std::string(character), "a = " + std::string(character),
+          "targets = [" + std::string(character), "targets" + std::string(character) + " = 'x'"}) {
+      CHECK(refusal(text).starts_with("onnxcompat.toml:1:"));
+    }
+    const auto text = "fail-on = 'info' # " + std::string(character) + "\nignore = [\"\"\"a\\\n  " +
+                      character + "\"\"\"]";
+    const auto config = parse_config(text, "onnxcompat.toml");
+    REQUIRE(config);
+    CHECK(config->ignore == std::vector<std::string>{"a" + std::string(character)});
+  }
+}
+
 TEST_CASE("settings that are nested deeply are refused") {
   const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
   CHECK(refusal("targets = " + deep).starts_with("onnxcompat.toml:1:"));
