@@ -1,6 +1,7 @@
 #include "checker/features.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include <fmt/format.h>
@@ -14,8 +15,11 @@ class Uses {
   explicit Uses(const ModelScope& model) : model_(model) {}
 
   void add(std::string_view feature, int since_ir, const Place& place, bool own_rule = false) {
-    const auto [at, inserted] = index_.try_emplace(std::string(feature), uses_.size());
-    if (inserted) uses_.push_back({std::string(feature), since_ir, 0, place, own_rule});
+    auto at = index_.find(feature);
+    if (at == index_.end()) {
+      at = index_.emplace(feature, uses_.size()).first;
+      uses_.push_back({std::string(feature), since_ir, 0, place, own_rule});
+    }
     ++uses_[at->second].count;
   }
 
@@ -175,7 +179,7 @@ class Uses {
 
   const ModelScope& model_;
   std::vector<FeatureUse> uses_;
-  std::map<std::string, std::size_t> index_;
+  std::map<std::string, std::size_t, std::less<>> index_;
 };
 
 }  // namespace

@@ -62,8 +62,12 @@ Location Place::location() const {
       where = locate_attribute(body->body, node, view.name());
     }
   }
+  if (body != nullptr && node < 0) {
+    const std::string own = part(section, index, name);
+    if (!own.empty()) where.path += "/" + own;
+  }
   if (!step.empty()) where.path += "/" + step;
-  where.value = value;
+  where.value = value.empty() ? name : value;
   return where;
 }
 
@@ -102,8 +106,7 @@ Place in_body(const BodyScope& body, Section section, int index, std::string_vie
   place.body = &body;
   place.section = section;
   place.index = index;
-  place.step = part(section, index, value);
-  place.value = value;
+  place.name = value;
   return place;
 }
 

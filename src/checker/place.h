@@ -36,8 +36,9 @@ struct Place {
   int attribute_index = -1;
   Section section = Section::header;  ///< within the body (or the model) when there is no node
   int index = -1;
-  std::string step;   ///< appended to the path: `input[1] "x"`
-  std::string value;  ///< a value's name
+  std::string_view name;  ///< of a part of a body, in the model: `initializer[3] "w"`
+  std::string step;       ///< appended to the path: `input[1]`
+  std::string value;      ///< a value's name
 
   Location location() const;
   /// Compares lexicographically in the order in which a reader meets the places in the model, each

@@ -5,6 +5,7 @@ namespace onnxcompat {
 Finding make_finding(const Rule& rule, const Place& place, std::string message, std::string hint) {
   Finding finding;
   finding.rule = rule.id;
+  finding.upstream = rule.upstream;
   finding.name = rule.name;
   finding.severity = rule.severity;
   finding.message = std::move(message);

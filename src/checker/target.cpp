@@ -24,9 +24,10 @@ struct Use {
   int since;
 };
 
-/// Every node of every body that is an operator of the tables, not a call of a function.
-std::vector<Use> operator_uses(const ModelScope& scope) {
-  std::vector<Use> uses;
+/// Calls `visit(use)` for every node of every body that is an operator of the tables, not a call of
+/// a function.
+template <class Visit>
+void each_use(const ModelScope& scope, Visit visit) {
   for (const auto& body : scope.bodies) {
     const auto nodes = body->body.nodes();
     for (int i = 0; i < nodes.size(); ++i) {
@@ -38,10 +39,9 @@ std::vector<Use> operator_uses(const ModelScope& scope) {
       }
       const OpSchema* schema = find_schema(node.domain(), node.op_type(), opset);
       if (schema == nullptr) continue;
-      uses.push_back({body.get(), i, schema->domain, schema->name, schema->since_version});
+      visit(Use{body.get(), i, schema->domain, schema->name, schema->since_version});
     }
   }
-  return uses;
 }
 
 struct Import {
@@ -49,19 +49,23 @@ struct Import {
   std::string_view domain;
   int version;
   std::string_view whose;  ///< "the model", or the function's name
+  bool of_function = false;
 };
 
 /// Imports of the model and of each function, highest of a domain first within each.
 std::vector<Import> imports_of(const ModelScope& scope) {
   std::vector<Import> imports;
-  const auto add = [&](const OpsetImports& of, const Place& place, std::string_view whose) {
+  const auto add = [&](const OpsetImports& of, const Place& place, std::string_view whose,
+                       bool of_function) {
     std::map<std::string_view, int> sorted(of.begin(), of.end());
-    for (const auto& [domain, version] : sorted) imports.push_back({place, domain, version, whose});
+    for (const auto& [domain, version] : sorted) {
+      imports.push_back({place, domain, version, whose, of_function});
+    }
   };
-  add(scope.opsets, in_model(Section::opset_import), "the model");
+  add(scope.opsets, in_model(Section::opset_import), "the model", false);
   for (const BodyScope* root : scope.roots) {
     if (root->body.function) {
-      add(*root->imports, in_body(*root, Section::opset_import), root->body.name());
+      add(*root->imports, in_body(*root, Section::opset_import), root->body.name(), true);
     }
   }
   return imports;
@@ -111,8 +115,8 @@ Target unreleased(const Target& target) {
 
 class TargetCheck {
  public:
-  TargetCheck(const ModelScope& scope, const Target& target)
-      : scope_(scope), target_(target), uses_(operator_uses(scope)) {}
+  TargetCheck(const ModelScope& scope, const Target& target, const std::vector<Use>& uses)
+      : scope_(scope), target_(target), uses_(uses) {}
 
   TargetVerdict run() {
     ir_version();
@@ -157,7 +161,9 @@ class TargetCheck {
   }
 
   void opsets() {
+    const bool functions_too = reads_function_imports();
     for (const Import& import : imports_of(scope_)) {
+      if (import.of_function && !functions_too) continue;
       const auto ceiling = target_.ceilings.opset(import.domain);
       if (ceiling && import.version > *ceiling) {
         const std::string who = who_needs(uses_, import.domain, *ceiling);
@@ -177,6 +183,12 @@ class TargetCheck {
             fmt::format("Convert the model up to ai.onnx {}", floor));
       }
     }
+  }
+
+  bool reads_function_imports() const {
+    if (target_.product != kKernelsKnownOf) return true;
+    const auto kernels = KernelTable::of(version_of(target_));
+    return !kernels || kernels->reads_function_imports();
   }
 
   void newer_operators() {
@@ -207,7 +219,7 @@ class TargetCheck {
 
   const ModelScope& scope_;
   const Target& target_;
-  const std::vector<Use> uses_;
+  const std::vector<Use>& uses_;
   TargetVerdict verdict_;
 };
 
@@ -223,10 +235,12 @@ std::vector<TargetVerdict> Examination::check_targets(std::span<const Target> ta
                                                       const TargetOptions& options) {
   const auto has_kernels = [](const Target& target) { return target.product == kKernelsKnownOf; };
   scope_->inference = std::ranges::any_of(targets, has_kernels) ? &inference(false) : nullptr;
+  std::vector<Use> uses;
+  if (!targets.empty()) each_use(*scope_, [&](const Use& use) { uses.push_back(use); });
   std::vector<TargetVerdict> verdicts;
   for (const Target& asked : targets) {
     const Target target = options.allow_unreleased ? unreleased(asked) : asked;
-    verdicts.push_back(TargetCheck(*scope_, target).run());
+    verdicts.push_back(TargetCheck(*scope_, target, uses).run());
   }
   return verdicts;
 }
@@ -246,10 +260,10 @@ ModelNeeds Examination::needs() const {
     // Of a domain without tables nothing is known but what the file says.
     needed[domain] = is_standard_domain(domain) ? 1 : version;
   }
-  for (const Use& use : operator_uses(scope)) {
+  each_use(scope, [&](const Use& use) {
     int& version = needed[use.domain];
     version = std::max(version, use.since);
-  }
+  });
   needs.stamped_opsets = as_list(stamped);
   needs.needed_opsets = as_list(needed);
   return needs;

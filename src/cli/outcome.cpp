@@ -142,10 +142,10 @@ void fields(auto& a, Like<Location> auto& x) {
   a(x.path, x.graph, x.node_index, x.node_name, x.op_type, x.attribute, x.value);
 }
 void fields(auto& a, Like<Finding> auto& x) {
-  a(x.rule, word(x.name), x.severity, x.message, x.location, x.hint);
+  a(x.rule, word(x.name), x.severity, x.message, x.location, x.hint, x.upstream);
 }
 void fields(auto& a, Like<TargetFinding> auto& x) {
-  a(x.rule, word(x.name), x.severity, x.message, x.location, x.hint, word(x.evidence));
+  a(x.rule, word(x.name), x.severity, x.message, x.location, x.hint, x.upstream, word(x.evidence));
 }
 void fields(auto& a, Like<TargetReport> auto& x) {
   a(x.target, word(x.evidence), x.compatible, x.blockers, x.convertible, x.convert_note,

@@ -33,7 +33,8 @@ struct Finding {
   Severity severity = Severity::error;
   std::string message;  ///< one sentence without a full stop
   Location location;
-  std::string hint;  ///< what would help; may be empty
+  std::string hint;           ///< what would help; may be empty
+  std::string upstream = {};  ///< the code of the nearest onnx-doctor rule; may be empty
 };
 
 }  // namespace onnxcompat

@@ -1,6 +1,8 @@
 #include "inference/engine.h"
 
 #include <algorithm>
+#include <array>
+#include <memory_resource>
 
 #include <fmt/format.h>
 
@@ -208,6 +210,9 @@ void Engine::add_inputs(Frame& frame, std::span<const Actual> inputs) {
 
 std::vector<Actual> Engine::run_graph(Frame& frame, std::span<const Actual> inputs) {
   const GraphView graph = *frame.body.graph;
+  frame.facts.reserve(static_cast<std::size_t>(graph.nodes().size()) +
+                      static_cast<std::size_t>(graph.initializers().size()) +
+                      static_cast<std::size_t>(graph.inputs().size()));
   declare(frame, graph.value_infos(), true);
   declare(frame, graph.outputs(), true);
   declare(frame, graph.inputs(), true);
@@ -319,8 +324,11 @@ bool Engine::run_node(Frame& frame, int index, const NodeView& node, bool wait) 
   const Plan& plan = plan_of(frame, node);
   const Strings inputs = node.inputs();
   const Strings outputs = node.outputs();
-  std::vector<Fact*> facts(static_cast<std::size_t>(inputs.size()));
-  std::vector<const ValueType*> types(facts.size());
+  // Most nodes are small: what is about one is kept on the stack.
+  std::array<std::byte, 1024> small;
+  std::pmr::monotonic_buffer_resource memory(small.data(), small.size());
+  std::pmr::vector<Fact*> facts(static_cast<std::size_t>(inputs.size()), &memory);
+  std::pmr::vector<const ValueType*> types(facts.size(), &memory);
   static const ValueType unknown;
   for (int i = 0; i < inputs.size(); ++i) {
     if (inputs[i].empty()) continue;
@@ -334,8 +342,8 @@ bool Engine::run_node(Frame& frame, int index, const NodeView& node, bool wait) 
     }
   }
   ++steps_;
-  std::vector<ValueType> results(static_cast<std::size_t>(outputs.size()));
-  std::vector<DataPtr> data(results.size());
+  std::pmr::vector<ValueType> results(static_cast<std::size_t>(outputs.size()), &memory);
+  std::pmr::vector<DataPtr> data(results.size(), &memory);
   NodeHost host(*this, frame, node, index, facts);
   if (plan.function) {
     call_function(frame, node, *plan.function, results, data);
@@ -485,7 +493,7 @@ void Engine::apply_generic(const Plan& plan, std::span<const ValueType* const> i
           formals[static_cast<std::size_t>(source)].option == ParameterOption::variadic;
       const std::size_t begin = static_cast<std::size_t>(source);
       const std::size_t end = variadic ? inputs.size() : std::min(begin + 1, inputs.size());
-      for (std::size_t k = begin; k < end && outputs[i].str().empty(); ++k) {
+      for (std::size_t k = begin; k < end && !outputs[i].is_known(); ++k) {
         if (inputs[k] != nullptr) outputs[i] = without_shapes(*inputs[k]);
       }
     }

@@ -1,5 +1,7 @@
 #include "inference/inference.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "inference/engine.h"
@@ -30,25 +32,57 @@ std::optional<std::vector<std::int64_t>> ValueType::static_shape() const {
   return out;
 }
 
-std::string ValueType::str() const {
-  const std::string within = inner ? inner->str() : std::string{};
+namespace {
+
+/// "tensor(float)" by element type: asked for with every input and output of a model.
+const std::string& tensor_spelling(DataType elem) {
+  static const auto spellings = [] {
+    std::array<std::string, kDataTypeCount> all;
+    for (int i = 0; i < kDataTypeCount; ++i) {
+      const auto type = static_cast<DataType>(i);
+      if (is_known(type))
+        all[static_cast<std::size_t>(i)] = fmt::format("tensor({})", name_of(type));
+    }
+    return all;
+  }();
+  return spellings[static_cast<std::size_t>(elem)];
+}
+
+}  // namespace
+
+bool ValueType::is_known() const {
   switch (kind) {
     case Kind::tensor:
     case Kind::sparse_tensor:
-      if (!is_known(elem)) return {};
-      // Asked for with every input and output of a model.
-      return std::string(kind == Kind::tensor ? "tensor(" : "sparse_tensor(")
-          .append(name_of(elem))
-          .append(1, ')');
-    case Kind::sequence:
-      return within.empty() ? within : fmt::format("seq({})", within);
-    case Kind::optional:
-      return within.empty() ? within : fmt::format("optional({})", within);
+      return onnxcompat::is_known(elem);
     case Kind::map:
-      if (within.empty() || !is_known(key)) return {};
+      return onnxcompat::is_known(key) && inner && inner->is_known();
+    case Kind::sequence:
+    case Kind::optional:
+      return inner && inner->is_known();
+    case Kind::opaque:
+    case Kind::none:
+      break;
+  }
+  return false;
+}
+
+std::string ValueType::str() const {
+  if (!is_known()) return {};
+  if (kind == Kind::tensor) return tensor_spelling(elem);
+  if (kind == Kind::sparse_tensor) return fmt::format("sparse_tensor({})", name_of(elem));
+  const std::string within = inner->str();
+  switch (kind) {
+    case Kind::sequence:
+      return fmt::format("seq({})", within);
+    case Kind::optional:
+      return fmt::format("optional({})", within);
+    case Kind::map:
       // Schemas leave out "tensor()" here.
       return fmt::format("map({}, {})", name_of(key),
                          inner->kind == Kind::tensor ? name_of(inner->elem) : within);
+    case Kind::tensor:
+    case Kind::sparse_tensor:
     case Kind::opaque:
     case Kind::none:
       break;

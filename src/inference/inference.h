@@ -38,6 +38,8 @@ struct ValueType {
   std::optional<int> rank() const;
   /// All dims known: the static shape.
   std::optional<std::vector<std::int64_t>> static_shape() const;
+  /// str() is not empty.
+  bool is_known() const;
   /// As schemas spell it ("tensor(float)"); "" where unknown.
   std::string str() const;
 };

@@ -5,6 +5,8 @@
 #include <string>
 #include <variant>
 
+#include <google/protobuf/arena.h>
+
 #include "model/external_data.h"
 #include "model/model.h"
 #include "model/payload.h"
@@ -33,8 +35,26 @@ class Source {
 };
 
 struct Model::Impl {
+  Impl() : proto(*google::protobuf::Arena::CreateMessage<pb::ModelProto>(&arena_)) {}
+  /// A copy is made to be changed: outside of the arena, where nodes change hands for nothing.
+  Impl(const Impl& other)
+      : own_(std::make_unique<pb::ModelProto>(other.proto)),
+        path(other.path),
+        proto(*own_),
+        payloads(other.payloads),
+        payload_source(other.payload_source),
+        external_files(other.external_files),
+        unmodified(other.unmodified),
+        format(other.format) {}
+  Impl& operator=(const Impl&) = delete;
+
+ private:
+  google::protobuf::Arena arena_;  ///< of what was read: one block to fill, one to give back
+  std::unique_ptr<pb::ModelProto> own_;
+
+ public:
   std::filesystem::path path;
-  pb::ModelProto proto;
+  pb::ModelProto& proto;
   std::shared_ptr<const Payloads> payloads = std::make_shared<Payloads>();
   std::shared_ptr<const Source> payload_source;  ///< what the payloads point into
 

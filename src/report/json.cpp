@@ -30,6 +30,7 @@ Json json_of(const Finding& finding, const std::string& evidence) {
   Json out;
   out["rule"] = printable(finding.rule);
   out["name"] = finding.name;
+  if (!finding.upstream.empty()) out["upstream"] = printable(finding.upstream);
   out["severity"] = name_of(finding.severity);
   out["message"] = printable(finding.message);
   out["location"] = json_of(finding.location);

@@ -94,6 +94,7 @@ Finding read_finding(const Json& json) {
   out.severity = severity_of(json);
   out.message = text(json, "message");
   out.hint = text(json, "hint");
+  if (json.contains("upstream")) out.upstream = text(json, "upstream");
   const Json& where = member(json, "location");
   out.location = {.path = text(where, "path"),
                   .graph = text(where, "graph"),

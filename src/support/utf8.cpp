@@ -1,5 +1,8 @@
 #include "support/utf8.h"
 
+#include <cstdint>
+#include <cstring>
+
 namespace onnxcompat {
 
 // [RFC 3629, section 4]
@@ -24,6 +27,15 @@ std::size_t utf8_length(std::string_view text) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
+    // Names are ASCII for the most part.
+    std::uint64_t eight = 0;
+    if (text.size() >= sizeof eight) {
+      std::memcpy(&eight, text.data(), sizeof eight);
+      if ((eight & 0x8080808080808080U) == 0) {
+        text.remove_prefix(sizeof eight);
+        continue;
+      }
+    }
     const std::size_t length = utf8_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);

@@ -132,6 +132,9 @@ bool KernelTable::knows_element(std::string_view element) const {
   return !any_types;
 }
 
+bool KernelTable::reads_function_imports() const {
+  return series_ >= tables::function_imports_from;
+}
 bool KernelTable::has_model_functions() const { return series_ >= tables::model_functions_from; }
 
 std::vector<const RuntimeFault*> KernelTable::faults() const {

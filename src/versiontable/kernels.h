@@ -147,6 +147,8 @@ class KernelTable {
 
   /// Does the release run functions that a model defines?
   bool has_model_functions() const;
+  /// Does it hold what those functions import against its ceilings, as it does with the model?
+  bool reads_function_imports() const;
 
   std::vector<const RuntimeFault*> faults() const;
 

@@ -1,8 +1,10 @@
 #include "versiontable/schema.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <iterator>
-#include <tuple>
+#include <vector>
 
 #include "versiontable/tables.h"
 
@@ -16,6 +18,41 @@ const FormalParameter* parameter_at(std::span<const FormalParameter> parameters,
   const FormalParameter& last = parameters.back();
   return last.option == ParameterOption::variadic ? &last : nullptr;
 }
+
+/// Where the versions of each operator stand in the table: looked up for every node of a model.
+class OperatorIndex {
+ public:
+  OperatorIndex() : slots_(std::bit_ceil(2 * tables::schemas.size())) {
+    const std::span<const OpSchema> all = tables::schemas;
+    for (std::size_t first = 0; first < all.size();) {
+      std::size_t last = first + 1;
+      while (last < all.size() && is(all[last], all[first].domain, all[first].name)) ++last;
+      std::size_t at = slot_of(all[first].domain, all[first].name);
+      while (!slots_[at].empty()) at = (at + 1) & (slots_.size() - 1);
+      slots_[at] = all.subspan(first, last - first);
+      first = last;
+    }
+  }
+
+  std::span<const OpSchema> find(std::string_view domain, std::string_view op) const {
+    std::size_t at = slot_of(domain, op);
+    while (!slots_[at].empty() && !is(slots_[at].front(), domain, op)) {
+      at = (at + 1) & (slots_.size() - 1);
+    }
+    return slots_[at];
+  }
+
+ private:
+  static bool is(const OpSchema& schema, std::string_view domain, std::string_view op) {
+    return schema.name == op && schema.domain == domain;
+  }
+  std::size_t slot_of(std::string_view domain, std::string_view op) const {
+    const std::size_t hash = std::hash<std::string_view>{}(op) + 31 * domain.size();
+    return hash & (slots_.size() - 1);
+  }
+
+  std::vector<std::span<const OpSchema>> slots_;
+};
 
 }  // namespace
 
@@ -42,9 +79,8 @@ std::span<const std::string_view> OpSchema::allowed_types(std::string_view type_
 std::span<const OpSchema> all_schemas() { return tables::schemas; }
 
 std::span<const OpSchema> op_history(std::string_view domain, std::string_view op) {
-  const auto key = [](const OpSchema& schema) { return std::tuple(schema.domain, schema.name); };
-  const auto versions = std::ranges::equal_range(tables::schemas, std::tuple(domain, op), {}, key);
-  return {versions.begin(), versions.end()};
+  static const OperatorIndex index;
+  return index.find(domain, op);
 }
 
 const OpSchema* find_schema(std::string_view domain, std::string_view op, int opset) {

@@ -77,6 +77,7 @@ extern const std::span<const UnreleasedRow> unreleased_opsets;
 extern const std::span<const RuntimeFault> runtime_faults;
 extern const ReleaseSeries kernels_approximate_from;
 extern const ReleaseSeries model_functions_from;
+extern const ReleaseSeries function_imports_from;
 
 /// Sorted by (domain, name, since_version).
 extern const std::span<const ContributedSchema> contributed;

@@ -1,5 +1,7 @@
 #include "checker/target.h"
 
+#include <fmt/format.h>
+
 #include "support/text_model.h"
 
 using namespace onnxcompat;
@@ -132,4 +134,21 @@ TEST_CASE("nested loops that hang a release are told") {
   };
   CHECK(faults(3) == 0);
   CHECK(faults(30) == 1);
+}
+
+TEST_CASE("releases before 1.12 do not look at what functions import") {
+  // As such a model, with a function of one Relu, was measured to load.
+  const Model model = model_of(R"(
+    <ir_version: 8, opset_import: ["" : 15, "com.acme" : 1]>
+    g (float[1] x) => (float[1] y) { y = com.acme.F (x) }
+    <domain: "com.acme", opset_import: ["" : 27]>
+    F (a) => (b) { b = Relu (a) })");
+  for (const char* release : {"1.9.0", "1.10.0", "1.11.0"}) {
+    INFO(release);
+    CHECK(check_target(model, target_of(fmt::format("onnxruntime={}", release))).compatible);
+  }
+  for (const char* release : {"1.12.1", "1.14.0", "1.20.1"}) {
+    INFO(release);
+    CHECK_FALSE(check_target(model, target_of(fmt::format("onnxruntime={}", release))).compatible);
+  }
 }

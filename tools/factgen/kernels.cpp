@@ -91,7 +91,9 @@ class Generator {
            fault_span + ";\nconstinit const ReleaseSeries kernels_approximate_from = " +
            series(data_.at("approximate_from")) +
            ";\nconstinit const ReleaseSeries model_functions_from = " +
-           series(data_.at("functions_from")) + ";\n\n}  // namespace onnxcompat::tables\n";
+           series(data_.at("functions_from")) +
+           ";\nconstinit const ReleaseSeries function_imports_from = " +
+           series(data_.at("function_imports_from")) + ";\n\n}  // namespace onnxcompat::tables\n";
   }
 
  private:

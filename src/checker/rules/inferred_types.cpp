@@ -52,10 +52,18 @@ std::string declared_str(const BodyScope& b, std::string_view value) {
   return {};
 }
 
+const ValueType* type_of(const NodeAt& n, std::string_view value) {
+  return value.empty() ? nullptr : n.model().inference->type_of(n.body.body, value);
+}
+
+bool is_typed(const NodeAt& n, std::string_view value) {
+  const ValueType* type = type_of(n, value);
+  return type != nullptr && type->is_known();
+}
+
 /// The type of a value as schemas spell it; empty where it is not known.
 std::string type_str(const NodeAt& n, std::string_view value) {
-  const ValueType* type =
-      value.empty() ? nullptr : n.model().inference->type_of(n.body.body, value);
+  const ValueType* type = type_of(n, value);
   return type != nullptr ? type->str() : std::string{};
 }
 
@@ -327,11 +335,11 @@ const Rule value_untyped{
       // One cause, one finding: the value before it, or the operator, has one of its own.
       if (n.schema == nullptr && !n.function) return;
       for (const std::string& input : n.node.inputs()) {
-        if (!input.empty() && type_str(n, input).empty()) return;
+        if (!input.empty() && !is_typed(n, input)) return;
       }
       const Strings outputs = n.node.outputs();
       for (int i = 0; i < outputs.size(); ++i) {
-        if (outputs[i].empty() || !type_str(n, outputs[i]).empty()) continue;
+        if (outputs[i].empty() || is_typed(n, outputs[i])) continue;
         out.add(n.output(i), "Nothing is known of the type of \"{}\"", outputs[i]);
       }
     })};

@@ -1,4 +1,4 @@
-#include <map>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "checker/rules.h"
@@ -151,8 +151,9 @@ const Rule node_name_duplicate{
     .good = "g (float[1] x) => (float[1] y) { [n1] a = Abs(x) [n2] y = Neg(a) }",
     .fix = "Rename one of the nodes; nothing refers to node names",
     .check = each_body([](const BodyScope& b, Sink& out) {
-      std::map<std::string_view, int> first;
       const auto nodes = b.body.nodes();
+      std::unordered_map<std::string_view, int> first;
+      first.reserve(static_cast<std::size_t>(nodes.size()));
       for (int i = 0; i < nodes.size(); ++i) {
         if (nodes[i].name().empty()) continue;
         const auto [at, inserted] = first.try_emplace(nodes[i].name(), i);
