@@ -16,9 +16,9 @@
 #include "cli/config.h"
 #include "cli/convertibility.h"
 #include "cli/inputs.h"
-#include "cli/journal.h"
 #include "cli/model_diff.h"
 #include "cli/output.h"
+#include "cli/resumption.h"
 #include "cli/settler.h"
 #include "cli/summary.h"
 #include "cli/verdicts.h"
@@ -31,12 +31,11 @@ struct Options {
   std::vector<std::string> paths;
   std::vector<std::string> targets;
   std::string versions_file;
-  std::optional<std::string> fail_on;
   std::vector<std::string> select;
   std::vector<std::string> ignore;
   std::vector<std::string> also;  ///< rules beside those that are on
   std::optional<int> max_findings;
-  bool exit_zero = false;
+  FailOptions fail;
   bool advise = false;
   bool allow_unreleased = false;
   BatchOptions batch;
@@ -69,7 +68,7 @@ Result<Settings> settings_for(const Options& options, const Config& config,
   settings.check.also = options.also;
   if (config.max_findings) settings.check.max_findings = *config.max_findings;
   if (options.max_findings) settings.check.max_findings = *options.max_findings;
-  settings.fail_on = severity_named(options.fail_on.value_or(config.fail_on.value_or("error")));
+  settings.fail_on = options.fail.threshold(config.fail_on);
   const auto targets = parse_targets(
       table, !options.targets.empty() ? options.targets
                                       : config.targets.value_or(std::vector<std::string>()));
@@ -78,6 +77,36 @@ Result<Settings> settings_for(const Options& options, const Config& config,
   if (const auto valid = validate(settings.check); !valid) return std::unexpected(valid.error());
   return settings;
 }
+
+/// The settings of many models: one for each configuration file.
+class AllSettings {
+ public:
+  explicit AllSettings(const Options& options) : configs_(options.config_file, options.isolated) {}
+
+  Result<void> gather(const std::vector<Input>& inputs, const Options& options,
+                      const VersionTable& table, const Model* earlier) {
+    for (const Input& input : inputs) {
+      const auto config = configs_.of(input.path);
+      if (!config) return std::unexpected(config.error());
+      auto known = of_config_.find(*config);
+      if (known == of_config_.end()) {
+        auto own = settings_for(options, **config, table);
+        if (!own) return std::unexpected(own.error());
+        own->earlier = earlier;
+        known = of_config_.emplace(*config, *std::move(own)).first;
+      }
+      of_input_.push_back(&known->second);
+    }
+    return {};
+  }
+
+  const std::vector<const Settings*>& of_input() const { return of_input_; }
+
+ private:
+  Configs configs_;
+  std::map<const Config*, Settings> of_config_;
+  std::vector<const Settings*> of_input_;
+};
 
 /// Breaking changes since an earlier version of the model that its model_version does not tell.
 void add_signature_breaks(ModelReport& report, const Model& earlier, const Model& model) {
@@ -138,6 +167,15 @@ std::string content_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// What the files say that all models are held against.
+std::string side_files(const Options& options) {
+  std::string files = content_of(options.baseline) + content_of(options.versions_file);
+  if (const auto earlier = stamp_of_file(options.baseline_model, "")) {
+    files += fmt::format("{} {} {}", options.baseline_model, earlier->size, earlier->modified);
+  }
+  return files;
+}
+
 /// A hash of all that a report depends on beside the model: for --resume.
 std::string hash_of_settings(const Options& options, const Settings& settings,
                              const std::string& files) {
@@ -152,61 +190,6 @@ std::string hash_of_settings(const Options& options, const Settings& settings,
     text += !one.expires.empty() && one.expires < today ? "x" : ".";
   }
   return short_hash(text);
-}
-
-/// Where the models' reports go as they come.
-struct Collector {
-  const std::vector<Input>& inputs;
-  const std::vector<const Settings*>& settings;
-  Settler& settler;
-  std::optional<Journal>& journal;
-  std::vector<std::optional<FileStamp>> stamps;
-  std::vector<ModelReport> reports;
-  std::optional<Error> trouble;  ///< of the journal
-
-  void add(std::size_t i, ModelReport report) {
-    reports[i] = std::move(report);
-    settler.settle(reports[i], *settings[i]->config);
-    if (!journal) return;
-    reports[i].file = stamps[i];
-    const auto added = journal->append(reports[i]);
-    if (!added && !trouble) trouble = added.error();
-  }
-};
-
-/// Takes from the journal what it knows; the rest is wanted.
-Result<std::vector<std::size_t>> resume(Collector& collector, const Options& options,
-                                        Report header) {
-  std::vector<std::size_t> wanted;
-  std::string files = content_of(options.baseline) + content_of(options.versions_file);
-  if (const auto earlier = stamp_of_file(options.baseline_model, "")) {
-    files += fmt::format("{} {} {}", options.baseline_model, earlier->size, earlier->modified);
-  }
-  for (std::size_t i = 0; i < collector.inputs.size(); ++i) {
-    const ModelReport* known = nullptr;
-    if (collector.journal) {
-      const std::string& path = collector.inputs[i].path;
-      collector.stamps[i] =
-          stamp_of_file(path, hash_of_settings(options, *collector.settings[i], files));
-      known = collector.journal->known(path, collector.stamps[i]);
-    }
-    if (known == nullptr) {
-      wanted.push_back(i);
-      continue;
-    }
-    collector.reports[i] = *known;
-    header.models.push_back(*known);
-  }
-  if (!collector.journal) return wanted;
-  if (options.batch.verbose) {
-    fmt::print(stderr, "onnxcompat: note: {} of {} are in {} already\n", header.models.size(),
-               plural(static_cast<int>(collector.inputs.size()), "model"),
-               printable(options.batch.resume));
-  }
-  if (const auto begun = collector.journal->begin(header); !begun) {
-    return std::unexpected(begun.error());
-  }
-  return wanted;
 }
 
 /// What workers read besides the models.
@@ -242,58 +225,49 @@ ExitCode run_check(const Options& options) {
     earlier = *std::move(loaded);
   }
 
-  Configs configs(options.config_file, options.isolated);
-  std::map<const Config*, Settings> of_config;
-  std::vector<const Settings*> settings;
-  for (const Input& input : inputs) {
-    const auto config = configs.of(input.path);
-    if (!config) return complain(config.error());
-    auto known = of_config.find(*config);
-    if (known == of_config.end()) {
-      auto own = settings_for(options, **config, *table);
-      if (!own) return complain(own.error());
-      if (earlier) own->earlier = &*earlier;
-      known = of_config.emplace(*config, *std::move(own)).first;
-    }
-    settings.push_back(&known->second);
+  AllSettings all(options);
+  if (const auto gathered = all.gather(inputs, options, *table, earlier ? &*earlier : nullptr);
+      !gathered) {
+    return complain(gathered.error());
   }
+  const std::vector<const Settings*>& settings = all.of_input();
   if (options.show_config) return run_show_config(inputs, settings);
 
   auto settler = Settler::create(options.baseline, options.update_baseline);
   if (!settler) return complain(settler.error());
-  std::optional<Journal> journal;
-  if (!options.batch.resume.empty()) {
-    auto opened = Journal::open(options.batch.resume, "check");
-    if (!opened) return complain(opened.error());
-    journal.emplace(*std::move(opened));
-  }
   Report report{.command = "check",
                 .tool_version = std::string(tool_version()),
                 .models = {},
                 .shard = options.batch.shard};
-  Collector collector{.inputs = inputs,
-                      .settings = settings,
-                      .settler = *settler,
-                      .journal = journal,
-                      .stamps = std::vector<std::optional<FileStamp>>(inputs.size()),
-                      .reports = std::vector<ModelReport>(inputs.size()),
-                      .trouble = {}};
-  auto wanted = resume(collector, options, report);
-  if (!wanted) return complain(wanted.error());
+  std::vector<ModelReport> reports(inputs.size());
+  auto resumption = Resumption::begin(
+      options.batch, report, inputs,
+      [&, files = side_files(options)](std::size_t i) {
+        return hash_of_settings(options, *settings[i], files);
+      },
+      [&](std::size_t i, const ModelReport& known) {
+        reports[i] = known;
+        return true;
+      });
+  if (!resumption) return complain(resumption.error());
   const Batch batch{
       .inputs = inputs,
-      .wanted = *std::move(wanted),
+      .wanted = resumption->wanted(),
       .work =
           [&](std::size_t i) {
             return Outcome{.report = check_one(inputs[i], *settings[i], options, *table)};
           },
-      .done = [&](std::size_t i, Outcome one) { collector.add(i, std::move(one.report)); },
+      .done =
+          [&](std::size_t i, Outcome one) {
+            reports[i] = std::move(one.report);
+            settler->settle(reports[i], *settings[i]->config);
+            resumption->add(i, reports[i]);
+          },
       .places = places_of(options)};
   auto isolation = run_batch(batch, options.batch);
   if (!isolation) return complain(isolation.error());
-  if (collector.trouble) return complain(*collector.trouble);
   report.isolation = *std::move(isolation);
-  report.models = std::move(collector.reports);
+  report.models = std::move(reports);
   if (const auto settled = settler->finish(report.models); !settled) {
     return complain(settled.error());
   }
@@ -301,11 +275,10 @@ ExitCode run_check(const Options& options) {
   for (std::size_t i = 0; i < report.models.size(); ++i) {
     const ModelReport& model = report.models[i];
     if (!is_judged(model)) complain({ExitCode::unreadable, model.error});
-    const ExitCode own = code_of_check(model, settings[i]->fail_on);
-    if (own != ExitCode::findings || !options.exit_zero) code = graver(code, own);
+    code = options.fail.with(code, code_of_check(model, settings[i]->fail_on));
   }
-  if (journal) {
-    if (const auto finished = journal->finish(report); !finished) return complain(finished.error());
+  if (const auto finished = resumption->finish(report); !finished) {
+    return complain(finished.error());
   }
   describe_rules(report);
   report.next_command = next_command(report, options.advise);
@@ -357,13 +330,7 @@ Exit status: 0 nothing at or above --fail-on and every target met; 1 otherwise;
       app.add_flag("--advise", options->advise,
                    "Say for each target that is not met which command converts the model, or why "
                    "none can");
-      app.add_option("--fail-on", options->fail_on,
-                     "Least severity that fails: error, warning or info")
-          ->check(CLI::IsMember(std::vector<std::string>{"error", "warning", "info"}))
-          ->type_name("SEVERITY")
-          ->default_str("error");
-      app.add_flag("--exit-zero", options->exit_zero,
-                   "End with 0 whatever is found in the models that can be read");
+      options->fail.add_to(app);
       app.add_option("--select", options->select,
                      "Only these rules: an id, a name, a group (OCG) or 'all'")
           ->type_name("RULE")

@@ -9,8 +9,8 @@
 #include "cli/command.h"
 #include "cli/convert_one.h"
 #include "cli/inputs.h"
-#include "cli/journal.h"
 #include "cli/output.h"
+#include "cli/resumption.h"
 #include "cli/summary.h"
 #include "cli/verdicts.h"
 #include "executor/blas.h"
@@ -183,48 +183,24 @@ ExitCode run_convert(Options options) {
                 .tool_version = std::string(tool_version()),
                 .models = {},
                 .shard = options.batch.shard};
-  std::optional<Journal> journal;
-  if (!options.batch.resume.empty()) {
-    auto opened = Journal::open(options.batch.resume, "convert");
-    if (!opened) return complain(opened.error());
-    journal.emplace(*std::move(opened));
-  }
   std::vector<Outcome> outcomes(inputs.size());
-  std::vector<std::optional<FileStamp>> stamps(inputs.size());
-  std::vector<std::size_t> wanted;
-  Report carried = report;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const ModelReport* known = nullptr;
-    if (journal) {
-      stamps[i] = stamp_of_file(inputs[i].path, hash_of_settings(options));
-      known = journal->known(inputs[i].path, stamps[i]);
-    }
-    if (known == nullptr || !is_done(*known, (*places)[i])) {
-      wanted.push_back(i);
-      continue;
-    }
-    outcomes[i] = {.report = *known, .code = code_of_conversion(*known)};
-    carried.models.push_back(*known);
-  }
-  if (journal) {
-    if (const auto begun = journal->begin(carried); !begun) return complain(begun.error());
-    if (options.batch.verbose) {
-      fmt::print(stderr, "onnxcompat: note: {} of {} are in {} already\n", carried.models.size(),
-                 plural(static_cast<int>(inputs.size()), "model"), printable(options.batch.resume));
-    }
-  }
-  std::optional<Error> trouble;
+  auto resumption = Resumption::begin(
+      options.batch, report, inputs,
+      [settings = hash_of_settings(options)](std::size_t) { return settings; },
+      [&](std::size_t i, const ModelReport& known) {
+        if (!is_done(known, (*places)[i])) return false;
+        outcomes[i] = {.report = known, .code = code_of_conversion(known)};
+        return true;
+      });
+  if (!resumption) return complain(resumption.error());
   const Batch batch{
       .inputs = inputs,
-      .wanted = std::move(wanted),
+      .wanted = resumption->wanted(),
       .work = [&](std::size_t i) { return convert_one(options, *table, inputs[i], (*places)[i]); },
       .done =
           [&](std::size_t i, Outcome one) {
             outcomes[i] = std::move(one);
-            if (!journal) return;
-            outcomes[i].report.file = stamps[i];
-            const auto added = journal->append(outcomes[i].report);
-            if (!added && !trouble) trouble = added.error();
+            resumption->add(i, outcomes[i].report);
           },
       .places = sandbox_of(options, inputs, *places),
       .warm_up =
@@ -236,7 +212,6 @@ ExitCode run_convert(Options options) {
           }};
   auto isolation = run_batch(batch, options.batch);
   if (!isolation) return complain(isolation.error());
-  if (trouble) return complain(*trouble);
   report.isolation = *std::move(isolation);
   ExitCode code = ExitCode::ok;
   for (Outcome& outcome : outcomes) {
@@ -244,8 +219,8 @@ ExitCode run_convert(Options options) {
     code = graver(code, outcome.code);
     report.models.push_back(std::move(outcome.report));
   }
-  if (journal) {
-    if (const auto finished = journal->finish(report); !finished) return complain(finished.error());
+  if (const auto finished = resumption->finish(report); !finished) {
+    return complain(finished.error());
   }
   tell_isolation(report, options.batch);
   return emit(report, options.output, code);

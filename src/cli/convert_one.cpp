@@ -121,6 +121,7 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
       }
       request->conversion = *nearest;
       *converted = *std::move(part);
+      if (converted->model) arrival->verdicts = check_targets(*converted->model, request->targets);
       stopped_short = true;
     }
   }
@@ -147,8 +148,8 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
                           report.path)});
     return ExitCode::internal_error;
   }
-  for (const Target& target : request->targets) {
-    TargetReport reached = target_report(result, target);
+  for (std::size_t i = 0; i < request->targets.size(); ++i) {
+    TargetReport reached = target_report(request->targets[i], std::move(arrival->verdicts[i]));
     if (!reached.compatible && !stopped_short) {
       conversion.blockers.insert(conversion.blockers.end(), reached.blockers.begin(),
                                  reached.blockers.end());

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "checker/rules.h"
-#include "checker/target.h"
 #include "cli/destination.h"
 #include "cli/summary.h"
 
@@ -107,7 +106,7 @@ void add_convertibility(TargetReport& report, const Model& model, const Target& 
     }
     return;
   }
-  const TargetVerdict after = check_target(*conversion.model, target);
+  const TargetVerdict& after = arrival->verdicts.front();
   report.convertible = after.compatible;
   if (!after.compatible) {
     report.convert_note = fmt::format("what remains: {}", after.findings.front().message);

@@ -6,19 +6,26 @@
 
 #include <fmt/format.h>
 
-#include "checker/target.h"
 #include "versiontable/schema.h"
 #include "versiontable/version_table.h"
 
 namespace onnxcompat::cli {
 namespace {
 
-/// What the first target that does not take the model has against it.
-std::optional<TargetVerdict> objection(const Model& model, const std::vector<Target>& targets) {
-  for (TargetVerdict& verdict : check_targets(model, targets)) {
-    if (!verdict.compatible) return std::move(verdict);
+/// What the first target that does not take the model has against it; nullptr if all do.
+const TargetVerdict* objection(const std::vector<TargetVerdict>& verdicts) {
+  const auto found = std::ranges::find(verdicts, false, &TargetVerdict::compatible);
+  return found == verdicts.end() ? nullptr : &*found;
+}
+
+Result<Arrival> arrive(const Model& model, Request request) {
+  auto converted = convert(model, request.conversion);
+  if (!converted) return std::unexpected(converted.error());
+  Arrival arrival{std::move(request), *std::move(converted), {}};
+  if (arrival.conversion.model) {
+    arrival.verdicts = check_targets(*arrival.conversion.model, arrival.request.targets);
   }
-  return std::nullopt;
+  return arrival;
 }
 
 bool has_exact_opset(const Request& request) {
@@ -82,21 +89,18 @@ Finding remark(int asked, int taken, const TargetVerdict& verdict) {
 }  // namespace
 
 Result<Arrival> convert_for_targets(const Model& model, const Request& request) {
-  auto converted = convert(model, request.conversion);
-  if (!converted) return std::unexpected(converted.error());
-  Arrival arrival{request, *std::move(converted)};
+  auto arrival = arrive(model, request);
+  if (!arrival || !arrival->conversion.model) return arrival;
   const bool may_choose = std::ranges::any_of(
       request.targets, [](const Target& target) { return !target.product.empty(); });
-  if (!arrival.conversion.model || !may_choose || has_exact_opset(request)) return arrival;
-  const auto against = objection(*arrival.conversion.model, request.targets);
-  if (!against) return arrival;
-  const int asked = arrival.conversion.model->opset("");
+  const TargetVerdict* against = objection(arrival->verdicts);
+  if (against == nullptr || !may_choose || has_exact_opset(request)) return arrival;
+  const int asked = arrival->conversion.model->opset("");
   for (const int opset : candidates(*against, asked, allowed(request.targets))) {
-    Request other = at_opset(request, opset);
-    auto attempt = convert(model, other.conversion);
-    if (!attempt || !attempt->model || objection(*attempt->model, request.targets)) continue;
-    attempt->notes.push_back(remark(asked, opset, *against));
-    return Arrival{std::move(other), *std::move(attempt)};
+    auto attempt = arrive(model, at_opset(request, opset));
+    if (!attempt || !attempt->conversion.model || objection(attempt->verdicts) != nullptr) continue;
+    attempt->conversion.notes.push_back(remark(asked, opset, *against));
+    return attempt;
   }
   return arrival;
 }

@@ -3,7 +3,10 @@
 // Which opset version of ai.onnx a conversion for a release ends at. A release's ceilings allow a
 // range; within it, the release may lack the kernels for some versions of an operator.
 
+#include <vector>
+
 #include "adapters/convert.h"
+#include "checker/target.h"
 #include "cli/request.h"
 #include "model/model.h"
 #include "support/error.h"
@@ -13,6 +16,8 @@ namespace onnxcompat::cli {
 struct Arrival {
   Request request;  ///< what was asked for, or the neighbouring version that was taken
   Conversion conversion;
+  /// What the request's targets say of the result, in their order; empty where there is none.
+  std::vector<TargetVerdict> verdicts;
 };
 
 /// Converts as asked. Where the result is within every ceiling but a target still does not run it,

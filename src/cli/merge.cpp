@@ -19,8 +19,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> reports;
-  std::string fail_on = "error";
-  bool exit_zero = false;
+  FailOptions fail;
   OutputOptions output;
 };
 
@@ -159,12 +158,12 @@ ExitCode run_merge(const Options& options) {
     whole = false;
   }
   merged.models = merge.take();
-  const Severity fail_on = severity_named(options.fail_on);
+  const Severity fail_on = options.fail.threshold();
   ExitCode code = ExitCode::ok;
   for (const ModelReport& model : merged.models) {
     const ExitCode own =
         merged.command == "convert" ? code_of_conversion(model) : code_of_check(model, fail_on);
-    if (own != ExitCode::findings || !options.exit_zero) code = graver(code, own);
+    code = options.fail.with(code, own);
   }
   if (!whole) code = graver(code, ExitCode::unreadable);
   describe_rules(merged);
@@ -193,13 +192,7 @@ Exit status: that of the gravest model, as of 'check' and 'convert'; 3 also wher
     [](CLI::App& app) -> std::function<ExitCode()> {
       auto options = std::make_shared<Options>();
       app.add_option("REPORT", options->reports, "Reports as JSON lines or JSON")->required();
-      app.add_option("--fail-on", options->fail_on,
-                     "Least severity that fails: error, warning or info")
-          ->check(CLI::IsMember(std::vector<std::string>{"error", "warning", "info"}))
-          ->type_name("SEVERITY")
-          ->default_str("error");
-      app.add_flag("--exit-zero", options->exit_zero,
-                   "End with 0 whatever is found in models that were judged");
+      options->fail.add_to(app);
       options->output.add_to(app);
       return [options] { return run_merge(*options); };
     }};

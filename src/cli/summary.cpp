@@ -84,10 +84,6 @@ void add_source(TargetReport& report, const Target& target, const VersionTable& 
   report.note = row->note;
 }
 
-TargetReport target_report(const Model& model, const Target& target) {
-  return target_report(target, check_target(model, target));
-}
-
 std::string export_advice(const Model& model, const Target& target) {
   const auto ceiling = target.ceilings.opset("");
   const int stamped = model.opset("");

@@ -25,9 +25,7 @@ ModelReport unreadable(const std::string& path, const Error& error);
 /// Runs the checker and fills in findings and verdict.
 void add_findings(ModelReport& report, const CheckReport& checked);
 
-/// Checks one target.
-TargetReport target_report(const Model& model, const Target& target);
-/// The report of a verdict that is there already.
+/// The report of a verdict.
 TargetReport target_report(const Target& target, TargetVerdict verdict);
 
 /// Adds what the table says of the row that decides: confidence, source and note.

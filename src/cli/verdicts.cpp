@@ -6,12 +6,27 @@
 
 #include "checker/checker.h"
 #include "checker/rules.h"
+#include "cli/outcome.h"
 #include "cli/summary.h"
 
 namespace onnxcompat::cli {
 
-Severity severity_named(std::string_view name) {
+void FailOptions::add_to(CLI::App& app) {
+  app.add_option("--fail-on", fail_on, "Least severity that fails: error, warning or info")
+      ->check(CLI::IsMember(std::vector<std::string>{"error", "warning", "info"}))
+      ->type_name("SEVERITY")
+      ->default_str("error");
+  app.add_flag("--exit-zero", exit_zero,
+               "End with 0 whatever is found in the models that can be read");
+}
+
+Severity FailOptions::threshold(const std::optional<std::string>& otherwise) const {
+  const std::string name = fail_on.value_or(otherwise.value_or("error"));
   return name == "info" ? Severity::info : name == "warning" ? Severity::warning : Severity::error;
+}
+
+ExitCode FailOptions::with(ExitCode code, ExitCode own) const {
+  return own == ExitCode::findings && exit_zero ? code : graver(code, own);
 }
 
 ExitCode code_of_unjudged(const ModelReport& model) {

@@ -3,13 +3,30 @@
 // What follows from the reports of many models: the exit status, the rules in question, what to do
 // next.
 
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
 #include "report/report.h"
 #include "support/error.h"
 
 namespace onnxcompat::cli {
 
-/// "error", "warning" or "info".
-Severity severity_named(std::string_view name);
+/// What a run fails for.
+struct FailOptions {
+  std::optional<std::string> fail_on;  ///< "error", "warning" or "info"
+  bool exit_zero = false;
+
+  /// Adds --fail-on and --exit-zero.
+  void add_to(CLI::App& app);
+
+  /// The least severity that fails: as said, else `otherwise` ("error").
+  Severity threshold(const std::optional<std::string>& otherwise = {}) const;
+
+  /// `code` of the models so far, with one more that ends with `own`.
+  ExitCode with(ExitCode code, ExitCode own) const;
+};
 
 /// What `check` ends with for a model: findings at or above `fail_on` and targets that are not met
 /// are ExitCode::findings.

@@ -41,7 +41,6 @@ struct Options {
 /// What the file of exceptions says, by step.
 struct Exceptions {
   std::map<std::string, std::string> no_start;  ///< no legal model holds the version at its start
-  std::map<std::string, std::string> refused;   ///< every case is refused
   std::map<std::string, std::string> text;      ///< held against the released text
   std::map<std::string, std::string> empty;     ///< without empty tensors of unknown dims
 };
@@ -65,11 +64,10 @@ bool read(const std::string& path, const std::set<std::string>& steps, Exception
     }
     const std::string step = line.substr(0, first);
     const std::string treatment = line.substr(first + 2, second - first - 2);
-    auto* list = treatment == "no-start"  ? &out.no_start
-                 : treatment == "refused" ? &out.refused
-                 : treatment == "text"    ? &out.text
-                 : treatment == "empty"   ? &out.empty
-                                          : nullptr;
+    auto* list = treatment == "no-start" ? &out.no_start
+                 : treatment == "text"   ? &out.text
+                 : treatment == "empty"  ? &out.empty
+                                         : nullptr;
     if (list == nullptr || !steps.contains(step)) {
       std::cerr << fmt::format("{}:{}: no such treatment or step\n", path, number);
       return false;
@@ -167,7 +165,7 @@ Tally try_step(const Step& step, const Options& options, bool strict_text, bool 
 }
 
 /// Why a step does not pass; empty if it does.
-std::string fault_of(const Tally& t, const Options& options, bool all_refused) {
+std::string fault_of(const Tally& t, const Options& options) {
   const auto most = [&] {
     const auto it = std::ranges::max_element(t.faults, {}, [](const auto& f) { return f.second; });
     return it == t.faults.end() ? std::string{} : ", most often: " + it->first;
@@ -177,9 +175,7 @@ std::string fault_of(const Tally& t, const Options& options, bool all_refused) {
     return fmt::format("only {} of {} drawn cases are legal{}", t.cases(), t.cases() + t.illegal,
                        most());
   }
-  if (all_refused && t.proven() > 0) return "cases are proven that the exceptions call refused";
-  if (!all_refused && t.proven() == 0) return "no case is proven";
-  return {};
+  return t.proven() == 0 ? "no case is proven" : std::string{};
 }
 
 /// A step's line of the table.
@@ -250,7 +246,7 @@ int run(const Options& options) {
       for (const auto& [reason, count] : t.faults)
         fmt::print("    illegal {:>5} {}\n", count, reason);
     }
-    const std::string fault = fault_of(t, options, exceptions.refused.contains(name));
+    const std::string fault = fault_of(t, options);
     if (fault.empty()) {
       ++passed;
     } else {
