@@ -24,7 +24,7 @@ void* SharedLibrary::symbol(const char* name) {
 }
 
 Result<void> SharedLibrary::status() const {
-  if (!fault_.empty()) return fail(ExitCode::unreadable, fault_);
+  if (!fault_.empty()) return fail(ExitCode::refused, fault_);
   return {};
 }
 

@@ -35,7 +35,7 @@ Status image_decoder(KernelContext& ctx) {
   const auto decoded = decode_image(file.raw(), canvas);
   if (!decoded) {
     if (decoded.error().code == ExitCode::limit) return std::unexpected(decoded.error());
-    return ctx.fail(decoded.error().message);
+    return fail(decoded.error().code, "ImageDecoder: " + decoded.error().message);
   }
   if (!decoded->fault.empty()) {
     ONNXCOMPAT_TRY(Tensor empty, ctx.allocate(DataType::uint8, {0, 0, grey ? 1 : 3}));
