@@ -35,9 +35,30 @@ FAULTS = [
      "effect": "loading hangs: 30 nested loops took longer than 15 seconds"},
     {"operator": "CenterCropPad", "domain": "ai.onnx", "releases": "1.14-1.14", "negative": "axes",
      "effect": "loading crashes: CenterCropPad with negative axes"},
+    {"operator": "Pad", "domain": "ai.onnx", "releases": "1.14-1.14", "negative": "axes",
+     "effect": "running crashes: Pad with negative axes"},
+    *({"operator": name, "domain": "ai.onnx", "releases": "1.14-1.16", "body_from": 18,
+       "effect": f"the function body of {name} gives ReduceMax its axes as opset 13 has them"}
+      for name in ("LogSoftmax", "Softmax")),
     {"value": "optional", "releases": "1.9-1.14",
      "effect": "no model with a value of an optional type loads"},
+    *({"operator": "Constant", "domain": "ai.onnx", "releases": "1.9-1.11", "longer": attribute,
+       "effect": f"{attribute} of more than one element is taken for a tensor of one"}
+      for attribute in ("value_floats", "value_ints", "value_strings")),
+    *({"operator": "LabelEncoder", "domain": "ai.onnx.ml", "releases": "1.9-1.14", "alike": type_,
+       "effect": f"no kernel of LabelEncoder has keys and values of {type_}"}
+      for type_ in ("float", "string")),
+    {"function": "subgraph", "releases": "1.9-1.11",
+     "effect": "no function with a subgraph in its body loads"},
+    {"function": "unused input", "releases": "1.9-1.14",
+     "effect": "no function with an input that its body leaves alone loads"},
+    {"function": "renamed reference", "releases": "1.12-1.12",
+     "effect": "an attribute of a function's node must refer to one of its own name"},
 ]
+
+# What the function body of an operator applies to the very inputs of the operator: where the
+# operator has no kernel for their types, this one needs it.
+BODY_OPERATORS = {"GreaterOrEqual": "Greater", "LessOrEqual": "Less"}
 
 
 def number(release):
@@ -212,6 +233,7 @@ def kernels(folder):
         "function_imports_from": "1.12.0",
         # What made a release crash, hang or refuse, beyond kernels: see docs/decisions.
         "faults": FAULTS,
+        "body_operators": BODY_OPERATORS,
         "type_lists": lists,
         "operators": operators,
     }

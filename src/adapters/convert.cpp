@@ -18,7 +18,16 @@ using adapters::Context;
 using adapters::Engine;
 using adapters::Root;
 
-Result<void> check_request(const ConversionRequest& request) {
+/// An import that no node needs may say any version.
+bool is_idle_import(const Model& model, std::string_view domain) {
+  bool used = model.opset(domain) == 0;
+  each_body(model, [&](const Body& body) {
+    for (const NodeView node : body.nodes()) used = used || node.domain() == domain;
+  });
+  return !used;
+}
+
+Result<void> check_request(const Model& model, const ConversionRequest& request) {
   for (const DomainVersion& wanted : request.opsets) {
     const std::string_view domain = canonical_domain(wanted.domain);
     const bool mapped =
@@ -26,6 +35,7 @@ Result<void> check_request(const ConversionRequest& request) {
     if (mapped && wanted.version >= 1) continue;
     const auto newest = newest_opset(domain);
     if (!newest) {
+      if (wanted.version >= 1 && is_idle_import(model, domain)) continue;
       return fail(ExitCode::usage,
                   fmt::format("the versions of domain {} are not known", display_domain(domain)));
     }
@@ -137,7 +147,8 @@ bool function_refused(const Conversion& conversion) {
 }  // namespace
 
 Result<Conversion> convert(const Model& model, const ConversionRequest& request) {
-  if (auto checked = check_request(request); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_request(model, request); !checked)
+    return std::unexpected(checked.error());
   Conversion conversion = run(model, request);
   if (conversion.model || !function_refused(conversion)) return conversion;
   // Each call for itself may go where the function cannot.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "checker/rules.h"
+#include "checker/runtime_faults.h"
 #include "inference/inference.h"
 
 namespace onnxcompat {
@@ -21,15 +22,6 @@ constexpr std::string_view kInternalLayoutDomain = "com.ms.internal.nhwc";
 constexpr std::string_view kKernelTable = "kernel table";
 constexpr std::string_view kMeasuredLoad = "measured load";
 constexpr std::string_view kDocumented = "documented";
-
-/// An input or output that is there, and the formal parameter that it binds to.
-struct Actual {
-  bool is_input = true;
-  int slot = 0;
-  std::string type;  ///< as kernels spell it: "float", "seq(tensor(float))"; empty if unknown
-  std::string_view type_str;
-  std::string_view formal;
-};
 
 /// "tensor(float)" -> "float"; other types stay as they are.
 std::string kernel_spelling(const ValueType* type) {
@@ -96,7 +88,7 @@ std::string qualified(std::string_view domain, std::string_view op) {
 class RuntimeCheck {
  public:
   RuntimeCheck(const ModelScope& scope, const Target& target, const KernelTable& kernels)
-      : scope_(scope), target_(target), kernels_(kernels) {}
+      : scope_(scope), target_(target), kernels_(kernels), faults_(kernels.faults()) {}
 
   std::vector<TargetFinding> run() {
     if (scope_.model.opset_imports().empty()) {
@@ -110,7 +102,7 @@ class RuntimeCheck {
       const auto nodes = body->body.nodes();
       for (int i = 0; i < nodes.size(); ++i) judge(*body, i, nodes[i]);
     }
-    nested_faults();
+    faults_of_bodies();
     return std::move(findings_);
   }
 
@@ -221,16 +213,23 @@ class RuntimeCheck {
     return entry->second;
   }
 
+  /// Where there is no float16 kernel the runtime casts to float and back, unless there is a
+  /// function body to run.
+  enum class Float16 { cast, as_is };
+
   /// The first value whose type a kernel does not take; null if it takes all that are known.
-  /// Where there is no float16 kernel the runtime casts to float and back.
-  static const Actual* misfit(const Kernel& kernel, const std::vector<Actual>& values) {
+  static const Actual* misfit(const Kernel& kernel, const std::vector<Actual>& values,
+                              Float16 half) {
     for (const KernelTypes& allowed : kernel.types) {
       for (const Actual& value : values) {
         if (value.type.empty() ||
             (value.type_str != allowed.param && value.formal != allowed.param))
           continue;
         if (std::ranges::count(allowed.types, value.type)) continue;
-        if (value.type == "float16" && std::ranges::count(allowed.types, "float")) continue;
+        if (half == Float16::cast && value.type == "float16" &&
+            std::ranges::count(allowed.types, "float")) {
+          continue;
+        }
         return &value;
       }
     }
@@ -243,10 +242,11 @@ class RuntimeCheck {
     const Actual* wrong = nullptr;  ///< null where there is no kernel at all
   };
 
-  static Fit fit(const std::vector<const Kernel*>& kernels, const std::vector<Actual>& values) {
+  static Fit fit(const std::vector<const Kernel*>& kernels, const std::vector<Actual>& values,
+                 Float16 half = Float16::cast) {
     Fit result;
     for (const Kernel* kernel : kernels) {
-      result.wrong = misfit(*kernel, values);
+      result.wrong = misfit(*kernel, values, half);
       if (result.wrong == nullptr) return {.fits = true};
     }
     return result;
@@ -281,10 +281,7 @@ class RuntimeCheck {
       return;
     }
     const std::vector<Actual> values = actuals(body, node, schema);
-    if (has_unknown_type(body, index, node, values) || has_faulty_value(place, values) ||
-        has_faulty_attribute(place, node)) {
-      return;
-    }
+    if (has_unknown_type(body, index, node, values) || is_faulty(place, node, values)) return;
     if (schema.domain.empty() && schema.name == kTakenAtLoad) return;
     const auto kernels = kernels_.kernels(schema.domain, schema.name, schema.since_version);
     const bool has_body = schema.has_function_body || schema.context_dependent_function;
@@ -317,12 +314,32 @@ class RuntimeCheck {
   /// Without a kernel the runtime writes the operator out as its function body.
   void fallback(const Place& place, const OpSchema& schema,
                 const std::vector<const Kernel*>& kernels, const std::vector<Actual>& values) {
-    const Fit found = fit(kernels, values);
+    const Fit found = fit(kernels, values, Float16::as_is);
     if (found.fits) return;
+    if (const OpSchema* inner = body_operator(place, schema)) {
+      const auto inner_kernels = kernels_.kernels("", inner->name, inner->since_version);
+      if (const Fit need = fit(inner_kernels, values); !need.fits) {
+        add(rules::kernel_type_unsupported, place,
+            fmt::format("{}, which the function body of {} needs",
+                        no_kernel_text(std::string(inner->name), inner->since_version, need.wrong),
+                        schema.name),
+            kernel_evidence());
+        return;
+      }
+    }
+    if (const RuntimeFault* fault = fault_of_fallback(faults_, *place.body, schema)) {
+      return add_fault(place, *fault);
+    }
     add(rules::function_fallback, place,
         no_kernel_text(std::string(schema.name), schema.since_version, found.wrong) +
             " and runs its function body",
         kernel_evidence());
+  }
+
+  const OpSchema* body_operator(const Place& place, const OpSchema& schema) const {
+    const std::string_view inner = KernelTable::body_operator(schema.name);
+    if (inner.empty() || !schema.domain.empty()) return nullptr;
+    return find_schema("", inner, place.body->opset(""));
   }
 
   static std::string inputs_text(const std::vector<Actual>& values) {
@@ -340,36 +357,6 @@ class RuntimeCheck {
     const std::string inputs = inputs_text(values);
     if (inputs.empty()) return LoadEvidence::not_measured;
     return kernels_.measured(schema.domain, schema.name, schema.since_version, inputs);
-  }
-
-  bool has_faulty_value(const Place& place, const std::vector<Actual>& values) {
-    for (const RuntimeFault* fault : kernels_.faults()) {
-      if (fault->value_kind.empty()) continue;
-      for (const Actual& value : values) {
-        if (!value.type.starts_with(fmt::format("{}(", fault->value_kind))) continue;
-        add(rules::runtime_fault, place, fmt::format("{}: {}", target_.spec, fault->effect),
-            kMeasuredLoad);
-        return true;
-      }
-    }
-    return false;
-  }
-
-  bool has_faulty_attribute(const Place& place, const NodeView& node) {
-    for (const RuntimeFault* fault : kernels_.faults()) {
-      if (fault->negative.empty() || node.op_type() != fault->op ||
-          node.domain() != fault->domain) {
-        continue;
-      }
-      const auto attribute = node.attribute(fault->negative);
-      if (!attribute || std::ranges::none_of(attribute->ints(), [](auto i) { return i < 0; })) {
-        continue;
-      }
-      add(rules::runtime_fault, place, fmt::format("{}: {}", target_.spec, fault->effect),
-          kMeasuredLoad);
-      return true;
-    }
-    return false;
   }
 
   void contributed(const BodyScope& body, int index, const NodeView& node,
@@ -485,32 +472,32 @@ class RuntimeCheck {
     return false;
   }
 
-  /// Nodes of one operator nested deeper than a release survives.
-  void nested_faults() {
-    for (const RuntimeFault* fault : kernels_.faults()) {
-      if (fault->nested == 0) continue;
+  bool is_faulty(const Place& place, const NodeView& node, const std::vector<Actual>& values) {
+    const RuntimeFault* fault = fault_of_node(faults_, *place.body, node, values);
+    if (fault != nullptr) add_fault(place, *fault);
+    return fault != nullptr;
+  }
+
+  void faults_of_bodies() {
+    for (const RuntimeFault* fault : faults_) {
       for (const auto& body : scope_.bodies) {
-        if (depth_of(*body, *fault) != fault->nested) continue;
-        add(rules::runtime_fault, in_body(*body),
-            fmt::format("{}: {}", target_.spec, fault->effect), kMeasuredLoad);
+        if (body->body.outermost().function && !is_called(*body)) continue;
+        if (!is_fault_of_body(*fault, *body)) continue;
+        add_fault(in_body(*body), *fault);
         break;
       }
     }
   }
 
-  /// How many nodes of the operator a body is inside of.
-  static int depth_of(const BodyScope& body, const RuntimeFault& fault) {
-    int depth = 0;
-    for (const Body* at = &body.body; at != nullptr; at = at->outer) {
-      if (!at->owner) break;
-      depth += at->owner->op_type() == fault.op && at->owner->domain() == fault.domain;
-    }
-    return depth;
+  void add_fault(const Place& place, const RuntimeFault& fault) {
+    add(rules::runtime_fault, place, fmt::format("{}: {}", target_.spec, fault.effect),
+        kMeasuredLoad);
   }
 
   const ModelScope& scope_;
   const Target& target_;
   const KernelTable& kernels_;
+  const std::vector<const RuntimeFault*> faults_;
   std::set<std::pair<std::string_view, std::string_view>> called_;
   std::map<std::string, bool> elements_;
   std::vector<TargetFinding> findings_;

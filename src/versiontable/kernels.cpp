@@ -145,6 +145,11 @@ std::vector<const RuntimeFault*> KernelTable::faults() const {
   return found;
 }
 
+std::string_view KernelTable::body_operator(std::string_view op) {
+  const auto row = std::ranges::find(tables::body_operators, op, &tables::BodyOperatorRow::op);
+  return row == tables::body_operators.end() ? std::string_view() : row->inner;
+}
+
 std::optional<int> unreleased_opset(std::string_view version) {
   for (const tables::UnreleasedRow& row : tables::unreleased_opsets) {
     if (row.version == version) return row.opset;

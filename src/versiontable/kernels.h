@@ -56,7 +56,12 @@ struct RuntimeFault {
   std::string_view op;          ///< empty: any
   std::string_view value_kind;  ///< "optional": a value of that kind is enough
   int nested;                   ///< that many nested in each other; 0: one is enough
-  std::string_view negative;    ///< an attribute with a negative number among its values
+  std::string_view negative;    ///< an attribute or known input with a negative number in it
+  std::string_view longer;      ///< a list attribute of more than one element
+  std::string_view alike;       ///< an element type that all inputs and outputs are of
+  std::string_view function;    ///< what a model's function has: "subgraph", "unused input" or
+                                ///< "renamed reference" (to a parameter, by an attribute so named)
+  int body_from;                ///< run as its function body, from this opset on; 0: does not apply
   ReleaseSeries from;
   ReleaseSeries until;
   std::string_view effect;
@@ -151,6 +156,9 @@ class KernelTable {
   bool reads_function_imports() const;
 
   std::vector<const RuntimeFault*> faults() const;
+  /// The operator of ai.onnx that the function body of another applies to its very inputs; empty if
+  /// none is known.
+  static std::string_view body_operator(std::string_view op);
 
  private:
   explicit KernelTable(ReleaseSeries series, int measured_index)

@@ -75,6 +75,11 @@ extern const std::span<const ReleaseSeries> kernel_series;
 extern const std::span<const std::string_view> measured_releases;  ///< oldest first
 extern const std::span<const UnreleasedRow> unreleased_opsets;
 extern const std::span<const RuntimeFault> runtime_faults;
+struct BodyOperatorRow {
+  std::string_view op;
+  std::string_view inner;
+};
+extern const std::span<const BodyOperatorRow> body_operators;
 extern const ReleaseSeries kernels_approximate_from;
 extern const ReleaseSeries model_functions_from;
 extern const ReleaseSeries function_imports_from;

@@ -62,6 +62,19 @@ TEST_CASE("versions that do not exist are refused as usage") {
   CHECK_FALSE(convert(model, request));
 }
 
+TEST_CASE("imports of unknown domains that no node needs go to any version") {
+  const std::string head = R"(<ir_version: 8, opset_import: ["" : 17, "com.acme" : 3]>
+    g (float[2] x) => (float[2] y) )";
+  ConversionRequest request;
+  request.opsets = {{"com.acme", 2}};
+  const Conversion c = converted(model_of(head + "{ y = Relu (x) }"), request);
+  REQUIRE(c.model);
+  CHECK(c.model->opset("com.acme") == 2);
+  const auto needed = convert(model_of(head + "{ y = com.acme.Thing (x) }"), request);
+  REQUIRE_FALSE(needed);
+  CHECK(needed.error().code == ExitCode::usage);
+}
+
 TEST_CASE("domains that the model does not import are left alone") {
   const Model model = model_of(R"(<ir_version: 8, opset_import: ["" : 17, "com.acme" : 3]>
     g (float[2] x) => (float[2] y) { z = com.acme.Thing (x) y = Relu (z) })");

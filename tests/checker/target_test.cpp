@@ -136,6 +136,94 @@ TEST_CASE("nested loops that hang a release are told") {
   CHECK(faults(30) == 1);
 }
 
+TEST_CASE("what releases were measured not to load") {
+  using Releases = std::vector<std::string>;
+  struct Measured {
+    std::string text;
+    Releases load, refuse;
+  };
+  const std::string head = R"(<ir_version: 8, opset_import: ["" : 13, "d" : 1]> )";
+  const std::string function = R"( <domain: "d", opset_import: ["" : 13]> )";
+  const std::vector<Measured> models = {
+      {R"(<ir_version: 7, opset_import: ["" : 13]> g () => (int64[2] y) {
+               y = Constant <value_ints = [1, 2]> () })",
+       {"1.12.1", "1.14.0"},
+       {"1.9.0", "1.10.0", "1.11.0"}},
+      {R"(<ir_version: 7, opset_import: ["" : 13]> g () => (int64[1] y) {
+               y = Constant <value_ints = [1]> () })",
+       {"1.9.0", "1.10.0", "1.11.0", "1.12.1"},
+       {}},
+      {R"(<ir_version: 6, opset_import: ["" : 11, "ai.onnx.ml" : 2]>
+              g (string[N] x) => (string[N] y) { y = ai.onnx.ml.LabelEncoder
+                <keys_strings = ["a"], values_strings = ["b"]> (x) })",
+       {"1.15.1", "1.16.3"},
+       {"1.10.0", "1.12.1", "1.14.0"}},
+      {R"(<ir_version: 6, opset_import: ["" : 11, "ai.onnx.ml" : 2]>
+              g (int64[N] x) => (int64[N] y) { y = ai.onnx.ml.LabelEncoder
+                <keys_int64s = [1], values_int64s = [2]> (x) })",
+       {"1.10.0", "1.14.0", "1.16.3"},
+       {}},
+      {head + "g (bool c) => (float y) { y = d.f (c) }" + function + R"(f (c) => (y) {
+             y = If (c) <then_branch = t () => (a) { k = Constant <value = float {1.0}> ()
+               a = Neg (k) }, else_branch = e () => (b) { j = Constant <value = float {1.0}> ()
+               b = Abs (j) }> })",
+       {"1.12.1", "1.14.0"},
+       {"1.9.0", "1.10.0", "1.11.0"}},
+      {head + "g (float[4] x, bool c) => (float[4] y) { y = d.f (x, c) }" + function +
+           "f (x, c) => (y) { y = Neg (x) }",
+       {"1.15.1", "1.16.3"},
+       {"1.10.0", "1.11.0", "1.12.1", "1.13.1", "1.14.0"}},
+      {head + "g (float[4] x, bool c) => (float[4] y) { y = d.f (x, c) }" + function +
+           R"(f (x, c) => (y) { y = If (c) <then_branch = t () => (a) { a = Neg (x) },
+                    else_branch = e () => (b) { b = Abs (x) }> })",
+       {"1.12.1", "1.13.1", "1.14.0"},
+       {"1.10.0", "1.11.0"}},
+      {head + "g (float[4,4] x) => (float[1,1] y) { y = d.f <k = 1> (x) }" + function +
+           "f <k> (x) => (y) { y = ReduceMin <keepdims : int = @k> (x) }",
+       {"1.10.0", "1.11.0", "1.13.1", "1.14.0"},
+       {"1.12.1"}},
+      {R"(<ir_version: 7, opset_import: ["" : 12]>
+              g (int16[4] a, int16[4] b) => (bool[4] y) { y = GreaterOrEqual (a, b) })",
+       {"1.22.0", "1.30.0"},
+       {"1.10.0", "1.16.3", "1.18.0"}},
+      {R"(<ir_version: 7, opset_import: ["" : 12]>
+              g (float[4] a, float[4] b) => (bool[4] y) { y = GreaterOrEqual (a, b) })",
+       {"1.10.0", "1.16.3", "1.18.0", "1.30.0"},
+       {}},
+      {R"(<ir_version: 8, opset_import: ["" : 18]> g (float[2,3] x) => (float[2,5] y)
+           <int64[2] p = {1, 1}, int64[1] axes = {-1}> { y = Pad (x, p, , axes) })",
+       {"1.15.1", "1.16.3"},
+       {"1.14.0"}},
+      {R"(<ir_version: 8, opset_import: ["" : 18]> g (float[2,3] x) => (float[2,5] y)
+           <int64[2] p = {1, 1}, int64[1] axes = {1}> { y = Pad (x, p, , axes) })",
+       {"1.14.0", "1.15.1"},
+       {}},
+      {R"(<ir_version: 8, opset_import: ["" : 18]>
+          g (float16[2,3] x) => (float16[2,3] y) { y = Softmax (x) })",
+       {"1.17.3", "1.18.0"},
+       {"1.14.0", "1.15.1", "1.16.3"}},
+      {R"(<ir_version: 8, opset_import: ["" : 17]>
+          g (float16[2,3] x) => (float16[2,3] y) { y = Softmax (x) })",
+       {"1.13.1", "1.14.0"},
+       {}},
+  };
+  for (const auto& [text, load, refuse] : models) {
+    INFO(text);
+    const Model model = model_of(text);
+    const auto is_taken = [&](const std::string& release) {
+      return check_target(model, target_of("onnxruntime=" + release)).compatible;
+    };
+    for (const std::string& release : load) {
+      INFO(release);
+      CHECK(is_taken(release));
+    }
+    for (const std::string& release : refuse) {
+      INFO(release);
+      CHECK_FALSE(is_taken(release));
+    }
+  }
+}
+
 TEST_CASE("releases before 1.12 do not look at what functions import") {
   // As such a model, with a function of one Relu, was measured to load.
   const Model model = model_of(R"(

@@ -45,7 +45,6 @@ constexpr Exempt kExempt[] = {
     {"GridSample", "=tensor(string)", "texts cannot be interpolated"},
     {"GridSample", "=tensor(complex", "left out: no runtime interpolates complex numbers"},
     {"Gradient", "", "differentiates the graph it stands in: refused by name"},
-    {"ImageDecoder", "", "needs codecs of eight image formats: refused by name"},
     {"TreeEnsembleClassifier-5", "", "deprecated: the schema takes no node"},
     {"TreeEnsembleRegressor-5", "", "deprecated: the schema takes no node"},
     {"Upsample-10", "", "deprecated: the schema takes no node"},

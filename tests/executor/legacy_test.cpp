@@ -152,3 +152,25 @@ TEST_CASE("EmbedLayerNormalization looks up, adds and normalises") {
   require_near(y[0], {1, 2, 2}, {-1, 1, -1, 1});  // of 0,4 and 6,12
   require_near(y[1], {1}, {1});
 }
+
+TEST_CASE("FusedGemm applies its activation after Gemm") {
+  const NamedValues inputs = {{"a", floats({1, 2}, {1, 2})},
+                              {"b", floats({3, 2}, {1, 0, 0, -1, -1, 1})},
+                              {"c", floats({3}, {0, 2, 4})}};
+  const auto graph = [](const std::string& attributes) {
+    return "g (float[] a, float[] b, float[] c) => (float[] y) { y = com.microsoft.FusedGemm<" +
+           attributes + "transB = 1, alpha = 2.0, beta = 0.5>(a, b, c) }";
+  };
+  const auto y = [&](const std::string& attributes) {
+    return run(kMicrosoft, graph(attributes), inputs)[0];
+  };
+  // 2·(1, -2, 1) + (0, 1, 2)
+  require_near(y(""), {1, 3}, {2, -3, 4});
+  require_near(y("activation = \"Relu\", "), {1, 3}, {2, 0, 4});
+  require_near(y("activation = \"LeakyRelu\", activation_alpha = 0.5, "), {1, 3}, {2, -1.5, 4});
+  require_near(y("activation = \"HardSigmoid\", activation_alpha = 0.1, activation_beta = 0.6, "),
+               {1, 3}, {0.8, 0.3, 1});
+  require_near(y("activation = \"Tanh\", "), {1, 3}, {std::tanh(2), std::tanh(-3), std::tanh(4)});
+  CHECK(refusal(kMicrosoft, graph("activation = \"Swish\", "), inputs).find("Swish") !=
+        std::string::npos);
+}

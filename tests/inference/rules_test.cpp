@@ -441,7 +441,8 @@ TEST_CASE("ai.onnx.ml and training") {
 TEST_CASE("operators without a schema that real models use") {
   const Inferred m(R"(<ir_version: 8, opset_import: ["": 13, "com.microsoft": 1]>
     g (float[B,S,8] x, float[8] scale, int32[B,S] ids, float[100,16] words, int8[2,3] q, float s,
-       float[4,B,2,3] a, float[4,B,5,3] b) => () <float[8,24] w, float[24] bias> {
+       float[4,B,2,3] a, float[4,B,5,3] b, float[B,S,6] v, float[B,2,L,4] kh, float[B,2,L,3] vh,
+       float[B,S,2,3,4] qkv) => () <float[8,24] w, float[24] bias> {
       g = com.microsoft.FastGelu (x)
       l = LayerNormalization (x, scale)
       d = com.microsoft.DequantizeLinear (q, s)
@@ -449,6 +450,9 @@ TEST_CASE("operators without a schema that real models use") {
       f = com.microsoft.FusedMatMul <transB = 1> (a, b)
       t = com.microsoft.Attention <num_heads = 2> (x, w, bias)
       e, i = com.microsoft.EmbedLayerNormalization (ids, , words)
+      m = com.microsoft.MultiHeadAttention <num_heads = 2> (x, x, v)
+      c = com.microsoft.MultiHeadAttention <num_heads = 2> (x, kh, vh)
+      p = com.microsoft.MultiHeadAttention <num_heads = 2> (qkv)
     })");
   CHECK(m.type("g") == "tensor(float)[B,S,8]");
   CHECK(m.type("l") == "tensor(float)[B,S,8]");
@@ -458,4 +462,7 @@ TEST_CASE("operators without a schema that real models use") {
   CHECK(m.type("t") == "tensor(float)[B,S,8]");
   CHECK(m.type("e") == "tensor(float)[B,S,16]");
   CHECK(m.type("i") == "tensor(int32)[B]");
+  CHECK(m.type("m") == "tensor(float)[B,S,6]");
+  CHECK(m.type("c") == "tensor(float)[B,S,6]");
+  CHECK(m.type("p") == "tensor(float)[B,S,8]");
 }

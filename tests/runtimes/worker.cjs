@@ -2,6 +2,7 @@
 // RUNTIME: a folder with an onnxruntime-node in node_modules. LIST: lines NAME<TAB>MODEL<TAB>CASE.
 // MODE draw: loads MODEL, draws inputs from its declared types, runs it, writes inputs and outputs to
 // CASE. MODE check: loads MODEL, runs it on the inputs of CASE, compares with the outputs there.
+// MODE beside: as check, with the outputs of ORIGINAL (LIST: a fourth column) in this same runtime.
 // One JSON line a model in OUT: {name, verdict, why}; names that are there already are left out.
 'use strict';
 const fs = require('fs');
@@ -114,23 +115,60 @@ async function drawn(session, file) {
   return {verdict: 'rejects', why};
 }
 
-async function checked(session, file) {
-  const kept = JSON.parse(fs.readFileSync(file, 'utf8'));
+// Bindings before 1.19 neither take nor give float16, whatever the runtime below them computes.
+function isUnfed(kept, error) {
+  const used = Object.values(kept.inputs).concat(kept.outputs);
+  return used.some(value => value.type === 'float16') &&
+    /float16|Error in native callback|Invalid argument/.test(String(error.message));
+}
+
+async function outputsOf(session, kept) {
   const inputs = {};
   for (const name of session.inputNames) {
     if (kept.inputs[name]) inputs[name] = unpacked(kept.inputs[name]);
   }
-  let outputs;
-  try {
-    outputs = await session.run(inputs);
-  } catch (error) {
-    return {verdict: 'fails', why: String(error.message).slice(0, 200)};
-  }
-  for (let i = 0; i < session.outputNames.length; ++i) {
-    const why = difference(unpacked(kept.outputs[i]), outputs[session.outputNames[i]]);
+  const outputs = await session.run(inputs);
+  return session.outputNames.map(name => outputs[name]);
+}
+
+function compared(expected, got) {
+  for (let i = 0; i < got.length; ++i) {
+    const why = difference(expected[i], got[i]);
     if (why) return {verdict: 'differs', why: `output ${i}: ${why}`};
   }
   return {verdict: 'agrees', why: ''};
+}
+
+async function checked(session, file) {
+  const kept = JSON.parse(fs.readFileSync(file, 'utf8'));
+  try {
+    const got = await outputsOf(session, kept);
+    return compared(kept.outputs.map(unpacked), got);
+  } catch (error) {
+    return {verdict: isUnfed(kept, error) ? 'unfed' : 'fails',
+            why: String(error.message).slice(0, 200)};
+  }
+}
+
+async function beside(session, file, original) {
+  const kept = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const theirs = await ort.InferenceSession.create(original, options);
+  let expected = null;
+  let why = '';
+  try {
+    expected = await outputsOf(theirs, kept);
+  } catch (error) {
+    why = String(error.message).slice(0, 200);
+  }
+  let got;
+  try {
+    got = await outputsOf(session, kept);
+  } catch (error) {
+    return expected === null ? {verdict: 'agrees', why: `both fail: ${why}`}
+                             : {verdict: 'fails', why: String(error.message).slice(0, 200)};
+  }
+  if (expected === null) return {verdict: 'differs', why: `the original fails: ${why}`};
+  return compared(expected, got);
 }
 
 async function main() {
@@ -141,7 +179,7 @@ async function main() {
     }
   }
   for (const line of fs.readFileSync(list, 'utf8').split('\n')) {
-    const [name, model, file] = line.split('\t');
+    const [name, model, file, original] = line.split('\t');
     if (!model || done.has(name)) continue;
     // If the runtime crashes, this line is what stays.
     fs.writeFileSync(out + '.current', name);
@@ -149,7 +187,9 @@ async function main() {
     try {
       const session = await ort.InferenceSession.create(model, options);
       try {
-        result = mode === 'draw' ? await drawn(session, file) : await checked(session, file);
+        if (mode === 'draw') result = await drawn(session, file);
+        else if (mode === 'beside') result = await beside(session, file, original);
+        else result = await checked(session, file);
       } catch (error) {
         result = {verdict: 'rejects', why: String(error.message).slice(0, 200)};
       }

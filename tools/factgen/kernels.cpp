@@ -68,27 +68,35 @@ class Generator {
     }
     std::vector<std::string> faults;
     for (const Json& fault : data_.at("faults")) faults.push_back(fault_row(fault));
+    std::vector<std::string> bodies;
+    for (const auto& [op, inner] : data_.at("body_operators").items()) {
+      bodies.push_back("{" + literal(op) + ", " + literal(inner.get<std::string>()) + "}");
+    }
     Pool series_pool("ReleaseSeries", "kSeries");
     Pool unreleased_pool("UnreleasedRow", "kUnreleased");
     Pool fault_pool("RuntimeFault", "kFaults");
+    Pool body_pool("BodyOperatorRow", "kBodyOperators");
     const std::string series_span = series_pool.span(releases);
     const std::string tried_span = texts_.span(tried);
     const std::string unreleased_span = unreleased_pool.span(unreleased);
     const std::string fault_span = fault_pool.span(faults);
+    const std::string body_span = body_pool.span(bodies);
     return "// Made from data/kernels.json by tools/factgen.\n"
            "#include \"versiontable/tables.h\"\n\n"
            "namespace onnxcompat::tables {\nnamespace {\n\n"
            "using namespace std::string_view_literals;\n\n" +
            texts_.definition() + types_.definition() + kernels_.definition() +
            measured_.definition() + series_pool.definition() + unreleased_pool.definition() +
-           fault_pool.definition() + "constexpr KernelOperatorRow kOperators[] = {\n" + rows +
+           fault_pool.definition() + body_pool.definition() +
+           "constexpr KernelOperatorRow kOperators[] = {\n" + rows +
            "};\n\n}  // namespace\n\n"
            "constinit const std::span<const KernelOperatorRow> kernel_operators = kOperators;\n"
            "constinit const std::span<const ReleaseSeries> kernel_series" +
            series_span + ";\nconstinit const std::span<const std::string_view> measured_releases" +
            tried_span + ";\nconstinit const std::span<const UnreleasedRow> unreleased_opsets" +
            unreleased_span + ";\nconstinit const std::span<const RuntimeFault> runtime_faults" +
-           fault_span + ";\nconstinit const ReleaseSeries kernels_approximate_from = " +
+           fault_span + ";\nconstinit const std::span<const BodyOperatorRow> body_operators" +
+           body_span + ";\nconstinit const ReleaseSeries kernels_approximate_from = " +
            series(data_.at("approximate_from")) +
            ";\nconstinit const ReleaseSeries model_functions_from = " +
            series(data_.at("functions_from")) +
@@ -141,8 +149,10 @@ class Generator {
     const auto text = [&](const char* key) { return fault.value(key, std::string()); };
     return "{" + literal(stored_domain(text("domain"))) + ", " + literal(text("operator")) + ", " +
            literal(text("value")) + ", " + std::to_string(fault.value("nested", 0)) + ", " +
-           literal(text("negative")) + ", " + series_range(text("releases")) + ", " +
-           literal(text("effect")) + "}";
+           literal(text("negative")) + ", " + literal(text("longer")) + ", " +
+           literal(text("alike")) + ", " + literal(text("function")) + ", " +
+           std::to_string(fault.value("body_from", 0)) + ", " + series_range(text("releases")) +
+           ", " + literal(text("effect")) + "}";
   }
 
   const Json& data_;

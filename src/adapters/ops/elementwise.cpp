@@ -49,6 +49,22 @@ void clip_up(NodeEdit& e) {
   move("max", 2, kFloatMax);
 }
 
+/// What an absent bound of [Clip-11] is; nothing for integers, which it does not change.
+std::optional<double> greatest_finite(DataType type) {
+  switch (type) {
+    case DataType::float16:
+      return kHalfMax;
+    case DataType::bfloat16:
+      return 0x1.FEp127;
+    case DataType::float32:
+      return kFloatMax;
+    case DataType::float64:
+      return std::numeric_limits<double>::max();
+    default:
+      return std::nullopt;
+  }
+}
+
 /// Bounds of 64-bit integers, which no floating-point attribute holds [Where-9].
 void clip_integers(NodeEdit& e) {
   if (e.target() < 9) return e.refuse("64-bit integers: Clip-6 takes floating-point numbers");
@@ -61,6 +77,7 @@ void clip_integers(NodeEdit& e) {
 void clip_down(NodeEdit& e) {
   const DataType type = e.dtype(0);
   if (type == DataType::int64 || type == DataType::uint64) return clip_integers(e);
+  const std::optional<double> greatest = greatest_finite(type);
   std::optional<float> bounds[2];
   bool as_attributes = true;
   for (int i = 0; i < 2; ++i) {
@@ -68,7 +85,7 @@ void clip_down(NodeEdit& e) {
       // [Clip-11] numeric_limits of the type; [Clip-6] those of float.
       if (type == DataType::undefined) return static_cast<void>(e.need_dtype(0));
       if (type == DataType::float16) bounds[i] = i == 0 ? -kHalfMax : kHalfMax;
-      as_attributes = as_attributes && type != DataType::float64;
+      as_attributes = as_attributes && type != DataType::float64 && type != DataType::bfloat16;
       continue;
     }
     const auto known = e.constant(i + 1);
@@ -82,17 +99,15 @@ void clip_down(NodeEdit& e) {
     bounds[i] = static_cast<float>(values->front());
   }
   if (!as_attributes) {
-    const auto bound = [&](int i) {
-      if (e.has_input(i)) return e.input(i);
-      const double limit =
-          type == DataType::float64
-              ? std::numeric_limits<double>::max()
-              : static_cast<double>(bounds[i - 1].value_or(i == 1 ? -kFloatMax : kFloatMax));
-      return e.number(i == 1 && type == DataType::float64 ? -limit : limit, type, "bound");
-    };
     // Right for min > max too, where the result is max.
-    const Value raised = e.emit_in({}, 8, "Max", {e.input(0), bound(1)}, 1, {}).front();
-    return e.replace({e.emit_in({}, 8, "Min", {raised, bound(2)}, 1, {}).front()});
+    Value x = e.input(0);
+    for (int i = 1; i <= 2; ++i) {
+      if (!e.has_input(i) && !greatest) continue;
+      const Value bound =
+          e.has_input(i) ? e.input(i) : e.number(i == 1 ? -*greatest : *greatest, type, "bound");
+      x = e.emit_in({}, 8, i == 1 ? "Max" : "Min", {x, bound}, 1, {}).front();
+    }
+    return e.replace({x});
   }
   for (int i = 2; i >= 1; --i) {
     e.fold_input(i);

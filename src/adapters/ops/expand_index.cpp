@@ -143,7 +143,11 @@ void range(NodeEdit& e) {
       e.emit_in({}, 8, "Max", {unary(e, "Ceil", span), e.number(0, DataType::float64, "none")}, 1,
                 {})
           .front();
-  const Value places = cast(e, arange(e, cast(e, steps, DataType::int64)), type);
+  Value count = cast(e, steps, DataType::int64);
+  // Runtimes take vectors of one for bounds.
+  const bool scalars = e.rank(0) == 0 && e.rank(1) == 0 && e.rank(2) == 0;
+  if (!scalars) count = reshape(e, count, Ints{});
+  const Value places = cast(e, arange(e, count), type);
   if (is_float) e.rounds();
   e.replace({binary(e, "Add", e.input(0), binary(e, "Mul", places, e.input(2)))});
 }

@@ -8,6 +8,7 @@
 
 #include "executor/kernels/matmul.h"
 #include "executor/kernels/numeric.h"
+#include "executor/kernels/rnn.h"
 
 namespace onnxcompat::executor {
 namespace {
@@ -115,6 +116,21 @@ Status fused_matmul(KernelContext& ctx) {
     ctx.set(0, y.finish());
     return {};
   });
+}
+
+// [com.microsoft.FusedGemm-1] Gemm as of version 11, and an activation function after it.
+Status fused_gemm(KernelContext& ctx) {
+  const std::string name = ctx.string_attr("activation");
+  if (name.empty()) return gemm_of_version(ctx, 11, nullptr);
+  auto activation = find_activation(name);
+  if (!activation) return ctx.fail(fmt::format("activation \"{}\" is not served", name));
+  if (ctx.has_attribute("activation_alpha")) {
+    activation->alpha = static_cast<double>(ctx.float_attr("activation_alpha"));
+  }
+  if (ctx.has_attribute("activation_beta")) {
+    activation->beta = static_cast<double>(ctx.float_attr("activation_beta"));
+  }
+  return gemm_of_version(ctx, 11, &*activation);
 }
 
 struct Normalized {
@@ -282,6 +298,7 @@ std::span<const KernelRow> contrib_kernels() {
       {kDomain, "BiasGelu", 0, 0, gelu},
       {kDomain, "EmbedLayerNormalization", 0, 0, embed_layer_normalization},
       {kDomain, "FastGelu", 0, 0, fast_gelu},
+      {kDomain, "FusedGemm", 0, 0, fused_gemm},
       {kDomain, "FusedMatMul", 0, 0, fused_matmul},
       {kDomain, "Gelu", 0, 0, gelu},
       {kDomain, "QuickGelu", 0, 0, quick_gelu},

@@ -1,9 +1,6 @@
-#include <algorithm>
-#include <cmath>
-#include <limits>
+#include "executor/kernels/contrib_attention.h"
 
-#include "executor/blas.h"
-#include "executor/kernels/numeric.h"
+#include <limits>
 
 namespace onnxcompat::executor {
 namespace {
@@ -57,58 +54,6 @@ Result<Shape> resolve_shape(const KernelContext& ctx) {
   return shape;
 }
 
-/// What masks add to the score of a key: 0, mask_filter_value, or the least number for keys after
-/// the query when attention is unidirectional.
-class Mask {
- public:
-  static Result<Mask> read(const KernelContext& ctx, const Shape& shape) {
-    Mask mask;
-    mask.shape_ = shape;
-    mask.filter_ = static_cast<double>(ctx.float_attr("mask_filter_value", -10000));
-    mask.causal_ = ctx.int_attr("unidirectional") != 0;
-    if (!ctx.has(kMask)) return mask;
-    const Dims& dims = ctx.input(kMask).dims();
-    const std::int64_t total = shape.total();
-    // A mask of one column stands for none.
-    if (total != 1 && (dims == Dims{1, 1} || dims == Dims{shape.batch, 1})) return mask;
-    const bool ends = dims == Dims{shape.batch} || dims == Dims{2 * shape.batch};
-    if (!ends && dims != Dims{shape.batch, total} &&
-        dims != Dims{shape.batch, shape.length, total}) {
-      return ctx.fail(fmt::format("a mask_index of shape {} is not served", to_string(dims)));
-    }
-    auto values = ctx.ints_input(kMask);
-    if (!values) return std::unexpected(std::move(values).error());
-    if (*values) mask.values_ = std::move(**values);
-    mask.rank_ = static_cast<int>(dims.size());
-    return mask;
-  }
-
-  double operator()(std::int64_t b, std::int64_t i, std::int64_t j) const {
-    if (causal_ && j > shape_.past + i) return std::numeric_limits<float>::lowest();
-    const auto at = [&](std::int64_t k) { return values_[static_cast<std::size_t>(k)]; };
-    switch (rank_) {
-      case 1: {  // one past the last key, and the first one if there are two lists
-        const bool starts = static_cast<std::int64_t>(values_.size()) == 2 * shape_.batch;
-        const std::int64_t first = starts ? at(shape_.batch + b) : 0;
-        return j >= at(b) || j < first ? filter_ : 0;
-      }
-      case 2:
-        return at(b * shape_.total() + j) != 0 ? 0 : filter_;
-      case 3:
-        return at((b * shape_.length + i) * shape_.total() + j) != 0 ? 0 : filter_;
-      default:
-        return 0;
-    }
-  }
-
- private:
-  Shape shape_{};
-  double filter_ = 0;
-  bool causal_ = false;
-  int rank_ = 0;
-  std::vector<std::int64_t> values_;
-};
-
 template <class A>
 void softmax(A* row, std::int64_t count) {
   const A top = *std::max_element(row, row + count);
@@ -120,22 +65,105 @@ void softmax(A* row, std::int64_t count) {
   for (std::int64_t j = 0; j < count; ++j) row[j] /= static_cast<A>(sum);
 }
 
+}  // namespace
+
+Result<HeadMask> HeadMask::read(const KernelContext& ctx, int input, const HeadSizes& sizes) {
+  HeadMask mask;
+  mask.sizes_ = sizes;
+  mask.filter_ = static_cast<double>(ctx.float_attr("mask_filter_value", -10000));
+  mask.causal_ = ctx.int_attr("unidirectional") != 0;
+  if (!ctx.has(input)) return mask;
+  const Dims& dims = ctx.input(input).dims();
+  const bool ends = dims == Dims{sizes.batch} || dims == Dims{2 * sizes.batch};
+  if (!ends && dims != Dims{sizes.batch, sizes.total} &&
+      dims != Dims{sizes.batch, sizes.length, sizes.total}) {
+    return ctx.fail(fmt::format("a mask of shape {} is not served", to_string(dims)));
+  }
+  auto values = ctx.ints_input(input);
+  if (!values) return std::unexpected(std::move(values).error());
+  if (*values) mask.values_ = std::move(**values);
+  mask.rank_ = static_cast<int>(dims.size());
+  return mask;
+}
+
+double HeadMask::operator()(std::int64_t b, std::int64_t i, std::int64_t j) const {
+  if (causal_ && j > sizes_.past + i) return std::numeric_limits<float>::lowest();
+  const auto at = [&](std::int64_t k) { return values_[static_cast<std::size_t>(k)]; };
+  switch (rank_) {
+    case 1: {
+      const bool starts = static_cast<std::int64_t>(values_.size()) == 2 * sizes_.batch;
+      const std::int64_t first = starts ? at(sizes_.batch + b) : 0;
+      return j >= at(b) || j < first ? filter_ : 0;
+    }
+    case 2:
+      return at(b * sizes_.total + j) != 0 ? 0 : filter_;
+    case 3:
+      return at((b * sizes_.length + i) * sizes_.total + j) != 0 ? 0 : filter_;
+    default:
+      return 0;
+  }
+}
+
+template <class A>
+Result<HeadAttention<A>> HeadAttention<A>::read(KernelContext& ctx, const HeadSizes& sizes,
+                                                int mask_input, int bias_input) {
+  HeadAttention attention;
+  attention.sizes_ = sizes;
+  const double scale = static_cast<double>(ctx.float_attr("scale", 0));
+  attention.scale_ =
+      static_cast<A>(scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(sizes.size)));
+  ONNXCOMPAT_TRY(attention.mask_, HeadMask::read(ctx, mask_input, sizes));
+  if (!ctx.has(bias_input)) return attention;
+  const Tensor& bias = ctx.input(bias_input);
+  const Dims target = {sizes.batch, sizes.heads, sizes.length, sizes.total};
+  const Dims shapes[] = {bias.dims(), target};
+  if (const auto joint = broadcast_dims(shapes); !joint || *joint != target) {
+    return ctx.fail(fmt::format("attention_bias {} does not fit {}", to_string(bias.dims()),
+                                to_string(target)));
+  }
+  attention.bias_ = Operand<A>(bias);
+  attention.bias_strides_ = broadcast_strides(bias.dims(), target);
+  return attention;
+}
+
+template <class A>
+void HeadAttention<A>::run(std::int64_t b, std::int64_t h, const Head<A>& head, A* scores,
+                           A* raw) const {
+  const std::int64_t length = sizes_.length, total = sizes_.total;
+  multiply<A>(length, total, sizes_.size, {head.queries, head.query_stride},
+              {head.keys, sizes_.size, true}, scores, total);
+  for (std::int64_t i = 0; i < length; ++i) {
+    A* row = scores + i * total;
+    for (std::int64_t j = 0; j < total; ++j) {
+      row[j] = row[j] * scale_ + static_cast<A>(mask_(b, i, j));
+      if (bias_.size() > 0) {
+        row[j] += bias_[b * bias_strides_[0] + h * bias_strides_[1] + i * bias_strides_[2] +
+                        j * bias_strides_[3]];
+      }
+    }
+    if (raw != nullptr) std::copy(row, row + total, raw + i * total);
+    softmax(row, total);
+  }
+  multiply<A>(length, sizes_.v_size, total, {scores, total}, {head.values, sizes_.v_size}, head.y,
+              head.y_stride);
+}
+
+template class HeadAttention<float>;
+template class HeadAttention<double>;
+
+namespace {
+
 template <class A>
 Status run(KernelContext& ctx, const Shape& shape) {
   const Tensor& x = ctx.input(kX);
   const std::int64_t total = shape.total(), rows = shape.batch * shape.length;
-  ONNXCOMPAT_TRY(const Mask mask, Mask::read(ctx, shape));
-  Operand<A> added;
-  Dims added_strides;
-  if (ctx.has(kScores)) {
-    const Dims target = {shape.batch, shape.heads, shape.length, total};
-    const Dims shapes[] = {ctx.input(kScores).dims(), target};
-    if (const auto joint = broadcast_dims(shapes); !joint || *joint != target) {
-      return ctx.fail("attention_bias does not fit");
-    }
-    added = Operand<A>(ctx.input(kScores));
-    added_strides = broadcast_strides(ctx.input(kScores).dims(), target);
-  }
+  const HeadSizes sizes{shape.batch, shape.heads,  shape.length,  total,
+                        shape.past,  shape.size(), shape.v_size()};
+  // A mask of one column stands for none.
+  const Dims& mask = ctx.input(kMask).dims();
+  const bool none = total != 1 && (mask == Dims{1, 1} || mask == Dims{shape.batch, 1});
+  ONNXCOMPAT_TRY(const auto attention,
+                 HeadAttention<A>::read(ctx, sizes, none ? ctx.input_count() : kMask, kScores));
   ONNXCOMPAT_TRY(auto qkv, compute<A>(ctx, kDataType<A>, Dims{rows, shape.width()}));
   multiply<A>(rows, shape.width(), shape.input, {Operand<A>(x).data(), shape.input},
               {Operand<A>(ctx.input(kWeights)).data(), shape.width()}, qkv.data(), shape.width());
@@ -151,9 +179,6 @@ Status run(KernelContext& ctx, const Shape& shape) {
       compute<A>(ctx, x.type(),
                  ctx.wants(1) ? Dims{2, shape.batch, shape.heads, total, shape.size()} : Dims{0}));
   ONNXCOMPAT_TRY(auto scratch, compute<A>(ctx, kDataType<A>, Dims{shape.length, total}));
-  const double stated = static_cast<double>(ctx.float_attr("scale", 0));
-  const A scale =
-      static_cast<A>(stated != 0 ? stated : 1 / std::sqrt(static_cast<double>(shape.size())));
   A* scores = scratch.data();
   for (std::int64_t bh = 0; bh < shape.batch * shape.heads && total > 0; ++bh) {
     const std::int64_t b = bh / shape.heads, h = bh % shape.heads;
@@ -175,23 +200,12 @@ Status run(KernelContext& ctx, const Shape& shape) {
     if (ctx.wants(1) && shape.size() != shape.v_size()) return ctx.fail("present needs one size");
     const std::vector<A> keys = gather(0, shape.size(), shape.hidden);
     const std::vector<A> values = gather(1, shape.v_size(), 2 * shape.hidden);
-    multiply<A>(shape.length, total, shape.size(),
-                {qkv.data() + b * shape.length * shape.width() + h * shape.size(), shape.width()},
-                {keys.data(), shape.size(), true}, scores, total);
-    for (std::int64_t i = 0; i < shape.length; ++i) {
-      for (std::int64_t j = 0; j < total; ++j) {
-        A& score = scores[i * total + j];
-        score = score * scale + static_cast<A>(mask(b, i, j));
-        if (added.size() > 0) {
-          score += added[b * added_strides[0] + h * added_strides[1] + i * added_strides[2] +
-                         j * added_strides[3]];
-        }
-      }
-      softmax(scores + i * total, total);
-    }
-    multiply<A>(shape.length, shape.v_size(), total, {scores, total},
-                {values.data(), shape.v_size()},
-                y.data() + b * shape.length * shape.v_hidden + h * shape.v_size(), shape.v_hidden);
+    const std::int64_t rows_before = b * shape.length;
+    attention.run(b, h,
+                  {qkv.data() + rows_before * shape.width() + h * shape.size(), shape.width(),
+                   keys.data(), values.data(),
+                   y.data() + rows_before * shape.v_hidden + h * shape.v_size(), shape.v_hidden},
+                  scores);
   }
   ctx.set(0, y.finish());
   if (ctx.wants(1)) ctx.set(1, present.finish());

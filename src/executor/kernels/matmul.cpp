@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "executor/kernels/numeric.h"
+#include "executor/kernels/rnn.h"
 
 namespace onnxcompat::executor {
 
@@ -113,8 +114,8 @@ void add_scaled(const Tensor& c, const Dims& dims, A factor, std::span<A> y) {
 }
 
 /// May C be added to a matrix of `dims` under this version of Gemm?
-Status check_gemm_c(const KernelContext& ctx, const Tensor& c, const Dims& dims) {
-  if (ctx.since_version() < 7) {
+Status check_gemm_c(const KernelContext& ctx, int version, const Tensor& c, const Dims& dims) {
+  if (version < 7) {
     // [Gemm-1] [Gemm-6] equal shapes, or with `broadcast` one element or a suffix of the shape.
     const bool equal = c.dims() == dims;
     const bool suffix = c.size() == 1 || (c.rank() == 1 && c.dim(0) == dims[1]);
@@ -133,8 +134,12 @@ U wrap(float factor) {
 }
 
 // [Gemm-1] [Gemm-6] [Gemm-7] [Gemm-9] [Gemm-11] [Gemm-13]
-Status gemm(KernelContext& ctx) {
-  ONNXCOMPAT_CHECK(require_inputs(ctx, ctx.since_version() < 11 ? 3 : 2));
+Status gemm(KernelContext& ctx) { return gemm_of_version(ctx, ctx.since_version(), nullptr); }
+
+}  // namespace
+
+Status gemm_of_version(KernelContext& ctx, int version, const Activation* activation) {
+  ONNXCOMPAT_CHECK(require_inputs(ctx, version < 11 ? 3 : 2));
   ONNXCOMPAT_CHECK(require_same_type(ctx, {0, 1, 2}));
   const Tensor& a = ctx.input(0);
   const Tensor& b = ctx.input(1);
@@ -150,8 +155,9 @@ Status gemm(KernelContext& ctx) {
   }
   const Dims dims = {m, n};
   const float alpha = ctx.float_attr("alpha", 1), beta = ctx.float_attr("beta", 1);
-  if (ctx.has(2)) ONNXCOMPAT_CHECK(check_gemm_c(ctx, ctx.input(2), dims));
+  if (ctx.has(2)) ONNXCOMPAT_CHECK(check_gemm_c(ctx, version, ctx.input(2), dims));
   if (is_integer(a.type())) {
+    if (activation != nullptr) return ctx.unsupported_type(a.type());
     if (alpha != std::floor(alpha) || beta != std::floor(beta) || std::abs(alpha) > 1e9F ||
         std::abs(beta) > 1e9F) {
       return ctx.fail("alpha and beta of integer matrices must be integers");
@@ -197,12 +203,11 @@ Status gemm(KernelContext& ctx) {
     if (ctx.has(2)) {
       add_scaled<A>(ctx.input(2), dims, static_cast<A>(beta), y.span());
     }
+    if (activation != nullptr) activation->apply(y.data(), m * n);
     ctx.set(0, y.finish());
     return {};
   });
 }
-
-}  // namespace
 
 std::span<const KernelRow> matmul_kernels() {
   static constexpr KernelRow rows[] = {

@@ -42,4 +42,9 @@ void run_matmul(const MatMulPlan& plan, const A* a, const A* b, A* c) {
   }
 }
 
+struct Activation;  // executor/kernels/rnn.h
+
+/// Runs a node as Gemm of that version, with a function of every element after it if not null.
+Status gemm_of_version(KernelContext& ctx, int version, const Activation* activation);
+
 }  // namespace onnxcompat::executor

@@ -25,6 +25,12 @@ constexpr Known kKnown[] = {
     {"softplus", false, false, 0, 0},
 };
 
+const Known* find_known(std::string& name) {
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto* known = std::ranges::find_if(kKnown, [&](const Known& k) { return name == k.name; });
+  return known == std::end(kKnown) ? nullptr : known;
+}
+
 /// Functions with their alphas and betas, taken in order by those that use them.
 Result<std::vector<Activation>> read_activations(const KernelContext& ctx, std::size_t count,
                                                  std::span<const char* const> defaults) {
@@ -42,10 +48,8 @@ Result<std::vector<Activation>> read_activations(const KernelContext& ctx, std::
   std::vector<Activation> functions;
   for (std::string& name : names) {
     const std::string spelled = name;
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-    const auto* known =
-        std::ranges::find_if(kKnown, [&](const Known& k) { return name == k.name; });
-    if (known == std::end(kKnown)) {
+    const Known* known = find_known(name);
+    if (known == nullptr) {
       return ctx.fail(fmt::format("activation \"{}\" is unknown", spelled));
     }
     Activation function{name, known->alpha, known->beta};
@@ -61,6 +65,12 @@ Result<std::vector<Activation>> read_activations(const KernelContext& ctx, std::
 }
 
 }  // namespace
+
+std::optional<Activation> find_activation(std::string name) {
+  const Known* known = find_known(name);
+  if (known == nullptr) return std::nullopt;
+  return Activation{std::move(name), known->alpha, known->beta};
+}
 
 template <class A>
 void Activation::apply(A* values, std::int64_t count) const {

@@ -3,6 +3,7 @@
 // What RNN, GRU and LSTM share: attributes, shapes, the walk over steps.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct Activation {
   template <class A>
   void apply(A* values, std::int64_t count) const;
 };
+
+/// The function of that name in any case, with the defaults of the operator of the same name;
+/// nullopt if there is none.
+std::optional<Activation> find_activation(std::string name);
 
 /// Sizes and options of a node with `gates` gates a cell.
 struct Recurrence {

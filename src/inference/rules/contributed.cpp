@@ -52,10 +52,23 @@ void contributed_attention(Context& c) {
   c.set_rank(1, 5);
 }
 
+/// (B, S, hidden), or (B, S, heads, 3, size) with keys and values packed into it. Values that have
+/// been split into heads, (B, heads, L, size), give the width of the output as plain ones do.
 void contributed_multi_head_attention(Context& c) {
   c.copy_elem(0, 0);
-  const bool has_value = c.rank(2) == 3;
-  c.set_shape(0, {c.dim_of(0, 0), c.dim_of(0, 1), has_value ? c.dim_of(2, 2) : c.dim_of(0, 2)});
+  Dim width = c.dim_of(0, 2);
+  const auto joined = [&](int input, int heads, int size) {
+    const Dim dims[] = {c.dim_of(input, heads), c.dim_of(input, size)};
+    return c.product(dims);
+  };
+  if (c.rank(0) == 5) {
+    width = joined(0, 2, 4);
+  } else if (c.rank(2) == 3) {
+    width = c.dim_of(2, 2);
+  } else if (c.rank(2) == 4) {
+    width = joined(2, 1, 3);
+  }
+  c.set_shape(0, {c.dim_of(0, 0), c.dim_of(0, 1), width});
 }
 
 /// Ids (B, S) and the table of words (V, hidden) -> (B, S, hidden), and a mask index (B).
