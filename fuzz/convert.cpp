@@ -8,6 +8,7 @@
 #include "checker/checker.h"
 #include "mutate.h"
 #include "support.h"
+#include "support/version.h"
 
 using namespace onnxcompat;
 
@@ -42,7 +43,7 @@ void require_valid(const Model& model, const ConversionRequest& request) {
 void stay(const Model& model) {
   ConversionRequest request;
   for (const OpsetImportView import : model.opset_imports()) {
-    request.opsets.push_back({std::string(import.domain()), static_cast<int>(import.version())});
+    request.opsets.push_back({std::string(import.domain()), clamp_version(import.version())});
   }
   const auto same = convert(model, request);
   if (!same) return;  // versions of tomorrow, which only warn

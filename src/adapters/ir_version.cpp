@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "adapters/ir_features.h"
+#include "support/version.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -62,7 +63,7 @@ class Lowering {
       : context_(context), model_(model), editor_(model), target_(target) {}
 
   void run() {
-    const int from = static_cast<int>(model_.ir_version());
+    const int from = clamp_version(model_.ir_version());
     if (target_ < 11) drop_device_configurations();
     if (target_ < 10) {
       rename_overloads();
@@ -334,11 +335,11 @@ void drop_subgraph_defaults(Context& context, Model& model) {
 
 void settle_ir_version(Context& context, Model& result, bool opsets_changed) {
   const ConversionRequest& request = context.request;
-  const int own = static_cast<int>(result.ir_version());
+  const int own = clamp_version(result.ir_version());
   int paired = 3;
   for (const OpsetImportView import : result.opset_imports()) {
     paired =
-        std::max(paired, ir_version_for_opset(import.domain(), static_cast<int>(import.version())));
+        std::max(paired, ir_version_for_opset(import.domain(), clamp_version(import.version())));
   }
   int needed = 3;
   each_feature(result, [&](const Feature& feature) { needed = std::max(needed, feature.since); });
