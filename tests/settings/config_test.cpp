@@ -83,6 +83,13 @@ TEST_CASE("characters that are no white space are no settings") {
   }
 }
 
+TEST_CASE("a table without a name is refused") {
+  for (const char* text : {"[", "[\n", "[[\n", "[ \n]", "[a.\n", "a = {\n"}) {
+    INFO(text);
+    CHECK(refusal(text).starts_with("onnxcompat.toml:"));
+  }
+}
+
 TEST_CASE("settings that are nested deeply are refused") {
   const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
   CHECK(refusal("targets = " + deep).starts_with("onnxcompat.toml:1:"));
