@@ -40,6 +40,9 @@ FAULTS = [
     *({"operator": name, "domain": "ai.onnx", "releases": "1.14-1.16", "body_from": 18,
        "effect": f"the function body of {name} gives ReduceMax its axes as opset 13 has them"}
       for name in ("LogSoftmax", "Softmax")),
+    *({"operator": name, "domain": "ai.onnx", "releases": "1.18-1.18", "nonzero": "block_size",
+       "effect": f"running fails: {name} in blocks"}
+      for name in ("DequantizeLinear", "QuantizeLinear")),
     {"value": "optional", "releases": "1.9-1.14",
      "effect": "no model with a value of an optional type loads"},
     *({"operator": "Constant", "domain": "ai.onnx", "releases": "1.9-1.11", "longer": attribute,

@@ -39,6 +39,10 @@ bool is_shown_by(const RuntimeFault& fault, const BodyScope& body, const NodeVie
   }
   if (fault.op != node.op_type() || fault.domain != node.domain()) return false;
   if (!fault.negative.empty()) return has_negative(body, node, values, fault.negative);
+  if (!fault.nonzero.empty()) {
+    const auto attribute = node.attribute(fault.nonzero);
+    return attribute && attribute->i() != 0;
+  }
   if (!fault.longer.empty()) return has_several(node, fault.longer);
   return !fault.alike.empty() && std::ranges::all_of(values, [&](const Actual& value) {
     return value.type == fault.alike;

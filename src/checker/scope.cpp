@@ -305,21 +305,22 @@ bool is_experimental_operator(std::string_view domain, std::string_view op, int 
                                                             {"ConstantFill", kAlways},
                                                             {"Crop", kAlways},
                                                             {"DynamicSlice", kAlways},
+                                                            {"Embedding", 8},
+                                                            {"FC", 8},
                                                             {"GRUUnit", kAlways},
                                                             {"GivenTensorFill", kAlways},
                                                             {"ImageScaler", kAlways},
+                                                            {"LoopIndexTensor", 8},
+                                                            {"MeanVarianceNormalization", 8},
                                                             {"ParametricSoftplus", kAlways},
                                                             {"Scale", kAlways},
                                                             {"ScaledTanh", kAlways},
-                                                            {"FC", 8},
-                                                            {"Embedding", 8},
-                                                            {"LoopIndexTensor", 8},
-                                                            {"MeanVarianceNormalization", 8},
                                                             {"ThresholdedRelu", 9},
                                                             {"Upsample", 6}}};
+  static_assert(std::ranges::is_sorted(kOperators, {}, &Experimental::op));
   if (!canonical_domain(domain).empty()) return false;
-  const auto* at = std::ranges::find(kOperators, op, &Experimental::op);
-  return at != kOperators.end() && opset <= at->last_opset;
+  const auto* at = std::ranges::lower_bound(kOperators, op, {}, &Experimental::op);
+  return at != kOperators.end() && at->op == op && opset <= at->last_opset;
 }
 
 }  // namespace onnxcompat

@@ -203,8 +203,9 @@ SandboxPlaces places_of(const Options& options) {
 }
 
 ExitCode run_check(const Options& options) {
-  const auto table = version_table(options.versions_file);
-  if (!table) return complain(table.error());
+  const auto chosen = version_table(options.versions_file);
+  if (!chosen) return complain(chosen.error());
+  const VersionTable& table = **chosen;
   const OutputOptions places = with_resume(options.output, options.batch);
   if (const auto valid = validate(places); !valid) return complain(valid.error());
   if (const auto valid = validate(options.batch); !valid) return complain(valid.error());
@@ -226,7 +227,7 @@ ExitCode run_check(const Options& options) {
   }
 
   AllSettings all(options);
-  if (const auto gathered = all.gather(inputs, options, *table, earlier ? &*earlier : nullptr);
+  if (const auto gathered = all.gather(inputs, options, table, earlier ? &*earlier : nullptr);
       !gathered) {
     return complain(gathered.error());
   }
@@ -255,7 +256,7 @@ ExitCode run_check(const Options& options) {
       .wanted = resumption->wanted(),
       .work =
           [&](std::size_t i) {
-            return Outcome{.report = check_one(inputs[i], *settings[i], options, *table)};
+            return Outcome{.report = check_one(inputs[i], *settings[i], options, table)};
           },
       .done =
           [&](std::size_t i, Outcome one) {

@@ -152,9 +152,10 @@ bool is_done(const ModelReport& known, const std::string& place) {
 }
 
 ExitCode run_convert(Options options) {
-  const auto table = version_table(options.request.versions_file);
-  if (!table) return complain(table.error());
-  if (const auto usable = validate(options.request, *table); !usable) {
+  const auto chosen = version_table(options.request.versions_file);
+  if (!chosen) return complain(chosen.error());
+  const VersionTable& table = **chosen;
+  if (const auto usable = validate(options.request, table); !usable) {
     return complain(usable.error());
   }
   if (const auto valid = validate(options.batch); !valid) return complain(valid.error());
@@ -196,7 +197,7 @@ ExitCode run_convert(Options options) {
   const Batch batch{
       .inputs = inputs,
       .wanted = resumption->wanted(),
-      .work = [&](std::size_t i) { return convert_one(options, *table, inputs[i], (*places)[i]); },
+      .work = [&](std::size_t i) { return convert_one(options, table, inputs[i], (*places)[i]); },
       .done =
           [&](std::size_t i, Outcome one) {
             outcomes[i] = std::move(one);

@@ -62,17 +62,17 @@ ExitCode dispatch(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
 
-  std::vector<std::pair<CLI::App*, std::function<ExitCode()>>> runs;
+  const std::string_view asked = argc > 1 ? argv[1] : "";
+  std::function<ExitCode()> run;
   for (const Command* command : all_commands()) {
     CLI::App* sub = app.add_subcommand(std::string(command->name), std::string(command->purpose));
+    if (command->name != asked) continue;  // only listed; its options would cost time
     sub->footer("\n" + std::string(command->help));
     sub->get_formatter()->column_width(34);
-    runs.emplace_back(sub, command->add(*sub));
+    run = command->add(*sub);
   }
-  if (argc > 1 && argv[1][0] != '-') {
-    bool known = false;
-    for (const Command* command : all_commands()) known = known || command->name == argv[1];
-    if (!known) return complain({ExitCode::usage, unknown_command_message(argv[1])});
+  if (!run && !asked.empty() && asked.front() != '-') {
+    return complain({ExitCode::usage, unknown_command_message(argv[1])});
   }
   try {
     app.parse(argc, argv);
@@ -86,10 +86,7 @@ ExitCode dispatch(int argc, char** argv) {
     fmt::print(stderr, "try 'onnxcompat {}{}--help'\n", command, command.empty() ? "" : " ");
     return ExitCode::usage;
   }
-  for (const auto& [sub, run] : runs) {
-    if (sub->parsed()) return run();
-  }
-  return ExitCode::usage;
+  return run ? run() : ExitCode::usage;
 }
 
 }  // namespace

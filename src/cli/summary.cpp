@@ -139,9 +139,14 @@ void add_versions_file(CLI::App& app, std::string& path) {
       ->type_name("FILE");
 }
 
-Result<VersionTable> version_table(const std::string& file) {
-  if (!file.empty()) return VersionTable::with_file(file);
-  return VersionTable(VersionTable::built_in());
+Result<std::shared_ptr<const VersionTable>> version_table(const std::string& file) {
+  if (file.empty()) {
+    // What lives as long as the program needs no owner.
+    return std::shared_ptr<const VersionTable>(std::shared_ptr<void>(), &VersionTable::built_in());
+  }
+  auto table = VersionTable::with_file(file);
+  if (!table) return std::unexpected(std::move(table).error());
+  return std::make_shared<const VersionTable>(*std::move(table));
 }
 
 Result<std::vector<Target>> parse_targets(const VersionTable& table,

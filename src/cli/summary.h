@@ -3,6 +3,7 @@
 // What several commands report of a model: its stamp, its findings, its targets and the releases it
 // needs.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,7 @@ std::string stamp_line(const Model& model);
 void add_versions_file(CLI::App& app, std::string& path);
 
 /// The built-in table, with the rows of `file` if it is not empty.
-Result<VersionTable> version_table(const std::string& file);
+Result<std::shared_ptr<const VersionTable>> version_table(const std::string& file);
 
 /// Targets from `--target` words. The first bad one is the error.
 Result<std::vector<Target>> parse_targets(const VersionTable& table,

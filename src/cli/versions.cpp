@@ -67,23 +67,24 @@ std::string unknown_product(const VersionTable& table, std::string_view asked) {
 }
 
 ExitCode run_versions(const Options& options) {
-  const auto table = version_table(options.versions_file);
-  if (!table) return complain(table.error());
+  const auto chosen = version_table(options.versions_file);
+  if (!chosen) return complain(chosen.error());
+  const VersionTable& table = **chosen;
   ReleaseFilter filter = options.filter;
-  if (!filter.product.empty() && table->find_product(filter.product) == nullptr) {
-    return complain({ExitCode::usage, unknown_product(*table, filter.product)});
+  if (!filter.product.empty() && table.find_product(filter.product) == nullptr) {
+    return complain({ExitCode::usage, unknown_product(table, filter.product)});
   }
   for (const Evidence evidence : {Evidence::documented, Evidence::measured, Evidence::stated}) {
     if (options.evidence == name_of(evidence)) filter.evidence = evidence;
   }
   for (const std::string& word : options.targets) {
-    const auto target = table->parse_target(word);
+    const auto target = table.parse_target(word);
     if (!target) return complain(target.error());
     filter.ir_version = std::max(filter.ir_version, target->ceilings.ir_version);
     filter.opsets.insert(filter.opsets.end(), target->ceilings.opsets.begin(),
                          target->ceilings.opsets.end());
   }
-  const auto rows = table->list(filter);
+  const auto rows = table.list(filter);
   return emit(options.output.format == "json" ? json_of(rows).dump(2) + "\n" : table_of(rows),
               options.output);
 }

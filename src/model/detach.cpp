@@ -133,21 +133,22 @@ Result<void> splice_tensor(WireReader tensor, const Payloads& payloads, PayloadP
   return {};
 }
 
+/// Larger ones are not searched: what they hold would be searched again, level by level.
+bool is_small_without_marker(std::span<const std::byte> message) {
+  if (message.size() > kDetachAbove) return false;
+  const std::string_view text(reinterpret_cast<const char*>(message.data()), message.size());
+  return text.find(Payloads::kMarkerKey) == std::string_view::npos;
+}
+
 }  // namespace
 
 Result<Detached> detach(std::span<const std::byte> model) {
   Detached out;
-  const std::string_view key = Payloads::kMarkerKey;
   const auto patch = [&](WireReader tensor, std::vector<Patch>& patches) {
     return detach_tensor(tensor, out.payloads, patches);
   };
   // A small message holds nothing to detach; it must only be searched for the reserved key.
-  const auto skip = [&](std::span<const std::byte> message) {
-    if (message.size() > kDetachAbove) return false;
-    const std::string_view text(reinterpret_cast<const char*>(message.data()), message.size());
-    return text.find(key) == std::string_view::npos;
-  };
-  const auto rewrite = Rewrite::of_model(model, patch, skip);
+  const auto rewrite = Rewrite::of_model(model, patch, is_small_without_marker);
   if (!rewrite) return std::unexpected(rewrite.error());
   out.skeleton = rewrite->str();
   return out;
@@ -155,9 +156,10 @@ Result<Detached> detach(std::span<const std::byte> model) {
 
 Result<Rewrite> splice(std::span<const std::byte> skeleton, const Payloads& payloads,
                        PayloadPlace place) {
-  return Rewrite::of_model(skeleton, [&](WireReader tensor, std::vector<Patch>& patches) {
+  const auto patch = [&](WireReader tensor, std::vector<Patch>& patches) {
     return splice_tensor(tensor, payloads, place, patches);
-  });
+  };
+  return Rewrite::of_model(skeleton, patch, is_small_without_marker);
 }
 
 }  // namespace onnxcompat

@@ -73,46 +73,37 @@ void TextPrinter::model(const pb::ModelProto& model) {
   out_ += '\n';
 }
 
+std::function<void()> TextPrinter::row(std::string_view key, std::function<void()> value) {
+  return [this, key, value = std::move(value)] {
+    out_ += key;
+    value();
+  };
+}
+
 void TextPrinter::model_header(const pb::ModelProto& model) {
   std::vector<std::function<void()>> rows;
   const auto text_row = [&](std::string_view key, const std::string& value) {
-    if (value.empty()) return;
-    rows.emplace_back([this, key, &value] {
-      out_ += key;
-      string(value);
-    });
+    if (!value.empty()) rows.push_back(row(key, [&] { string(value); }));
   };
   if (model.has_ir_version()) {
-    rows.emplace_back([&] {
-      out_ += "ir_version: ";
-      integer(model.ir_version());
-    });
+    rows.push_back(row("ir_version: ", [&] { integer(model.ir_version()); }));
   }
   if (model.opset_import_size() > 0) {
-    rows.emplace_back([&] {
-      out_ += "opset_import: ";
-      opset_imports(model.opset_import());
-    });
+    rows.push_back(row("opset_import: ", [&] { opset_imports(model.opset_import()); }));
   }
   text_row("producer_name: ", model.producer_name());
   text_row("producer_version: ", model.producer_version());
   text_row("domain: ", model.domain());
   if (model.has_model_version()) {
-    rows.emplace_back([&] {
-      out_ += "model_version: ";
-      integer(model.model_version());
-    });
+    rows.push_back(row("model_version: ", [&] { integer(model.model_version()); }));
   }
   text_row("doc_string: ", model.doc_string());
   if (model.metadata_props_size() > 0) {
-    rows.emplace_back([&] {
-      out_ += "metadata_props: ";
-      entries(model.metadata_props());
-    });
+    rows.push_back(row("metadata_props: ", [&] { entries(model.metadata_props()); }));
   }
   if (rows.empty()) return;
   out_ += '<';
-  lines(rows, [](const auto& row) { row(); });
+  lines(rows, [](const auto& print) { print(); });
   out_ += ">\n";
 }
 
@@ -146,24 +137,17 @@ void TextPrinter::function(const pb::FunctionProto& function) {
 void TextPrinter::function_header(const pb::FunctionProto& function) {
   std::vector<std::function<void()>> rows;
   const auto text_row = [&](std::string_view key, const std::string& value) {
-    if (value.empty()) return;
-    rows.emplace_back([this, key, &value] {
-      out_ += key;
-      string(value);
-    });
+    if (!value.empty()) rows.push_back(row(key, [&] { string(value); }));
   };
   text_row("domain: ", function.domain());
   text_row("overload: ", function.overload());
   if (function.opset_import_size() > 0) {
-    rows.emplace_back([&] {
-      out_ += "opset_import: ";
-      opset_imports(function.opset_import());
-    });
+    rows.push_back(row("opset_import: ", [&] { opset_imports(function.opset_import()); }));
   }
   text_row("doc_string: ", function.doc_string());
   if (rows.empty()) return;
   out_ += '<';
-  lines(rows, [](const auto& row) { row(); });
+  lines(rows, [](const auto& print) { print(); });
   out_ += ">\n";
 }
 
@@ -186,7 +170,7 @@ void TextPrinter::graph(const pb::GraphProto& graph) {
   for (const auto& v : graph.value_info()) rows.emplace_back([&] { value_info(v); });
   if (!rows.empty()) {
     out_ += '<';
-    lines(rows, [](const auto& row) { row(); });
+    lines(rows, [](const auto& print) { print(); });
     out_ += "> ";
   }
   nodes(graph.node());

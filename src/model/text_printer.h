@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -27,6 +28,8 @@ class TextPrinter {
   class Depth;
 
   // text_printer.cpp: models, functions, graphs, nodes
+  /// A line of a header: the key and what `value` prints.
+  std::function<void()> row(std::string_view key, std::function<void()> value);
   void model_header(const pb::ModelProto& model);
   void function(const pb::FunctionProto& function);
   void function_header(const pb::FunctionProto& function);

@@ -57,6 +57,7 @@ struct RuntimeFault {
   std::string_view value_kind;  ///< "optional": a value of that kind is enough
   int nested;                   ///< that many nested in each other; 0: one is enough
   std::string_view negative;    ///< an attribute or known input with a negative number in it
+  std::string_view nonzero;     ///< an integer attribute
   std::string_view longer;      ///< a list attribute of more than one element
   std::string_view alike;       ///< an element type that all inputs and outputs are of
   std::string_view function;    ///< what a model's function has: "subgraph", "unused input" or

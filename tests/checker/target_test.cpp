@@ -198,6 +198,11 @@ TEST_CASE("what releases were measured not to load") {
            <int64[2] p = {1, 1}, int64[1] axes = {1}> { y = Pad (x, p, , axes) })",
        {"1.14.0", "1.15.1"},
        {}},
+      {R"(<ir_version: 10, opset_import: ["" : 21]>
+          g (uint8[4,4] x, float[2,4] s) => (float[4,4] y) {
+            y = DequantizeLinear <axis = 0, block_size = 2> (x, s) })",
+       {"1.19.2", "1.20.1"},
+       {"1.18.0"}},
       {R"(<ir_version: 8, opset_import: ["" : 18]>
           g (float16[2,3] x) => (float16[2,3] y) { y = Softmax (x) })",
        {"1.17.3", "1.18.0"},

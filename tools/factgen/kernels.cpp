@@ -149,10 +149,10 @@ class Generator {
     const auto text = [&](const char* key) { return fault.value(key, std::string()); };
     return "{" + literal(stored_domain(text("domain"))) + ", " + literal(text("operator")) + ", " +
            literal(text("value")) + ", " + std::to_string(fault.value("nested", 0)) + ", " +
-           literal(text("negative")) + ", " + literal(text("longer")) + ", " +
-           literal(text("alike")) + ", " + literal(text("function")) + ", " +
-           std::to_string(fault.value("body_from", 0)) + ", " + series_range(text("releases")) +
-           ", " + literal(text("effect")) + "}";
+           literal(text("negative")) + ", " + literal(text("nonzero")) + ", " +
+           literal(text("longer")) + ", " + literal(text("alike")) + ", " +
+           literal(text("function")) + ", " + std::to_string(fault.value("body_from", 0)) + ", " +
+           series_range(text("releases")) + ", " + literal(text("effect")) + "}";
   }
 
   const Json& data_;

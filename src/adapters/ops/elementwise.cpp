@@ -208,6 +208,12 @@ void register_elementwise(Registry& t) {
   t.at("BatchNormalization", 1, 6).dropped("consumed_inputs").down([](NodeEdit& e) {
     // Required in 1, of one entry an input; the running mean and variance are consumed.
     e.set({"consumed_inputs", Ints{0, 0, 0, 1, 1}});
+    if (e.int_or("spatial", 1) == 0) {
+      // A scale, mean… for every element: vectors all the same.
+      for (int i = 1; i < 5; ++i) {
+        if (e.rank(i) != 1) e.set_input(i, reshape(e, e.input(i), Ints{-1}));
+      }
+    }
     if (e.rank(0) != 4) four_dims(e);
   });
 

@@ -98,9 +98,14 @@ void flatten_any_rank(NodeEdit& e) {
   e.replace({reshape(e, e.input(0), concat(e, {before, e.ints({-1})}, 0))});
 }
 
-/// Axis `a` of a tensor of unknown rank, counted from its end, as axis 1 of three.
+/// Axis `a` of a tensor of unknown rank, counted from its end, as axis 1 of three; all inputs have
+/// one rank.
 void concat_any_rank(NodeEdit& e) {
   const std::int64_t axis = e.int_or("axis", 0);
+  for (int i = 1; i < e.input_count(); ++i) {
+    const auto rank = e.rank(i);
+    if (rank && axis + *rank >= 0) return e.set({"axis", axis + *rank});
+  }
   std::vector<Value> parts;
   const Value first = e.input(0);
   const Value before = product(e, dims_of(e, first, 0, axis));

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <map>
+#include <memory_resource>
 #include <unordered_map>
 
 #include "checker/rules.h"
@@ -159,7 +161,10 @@ class TypeMatch {
   const NodeAt& n_;
   const OpSchema& schema_;
   Sink& out_;
-  std::vector<Bound> bound_;
+  // Few nodes bind more than this holds.
+  std::array<std::byte, 512> buffer_;
+  std::pmr::monotonic_buffer_resource memory_{buffer_.data(), buffer_.size()};
+  std::pmr::vector<Bound> bound_{&memory_};
   std::vector<std::string_view> refused_;  ///< type variables of which a fault was said
 };
 

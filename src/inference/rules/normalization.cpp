@@ -5,16 +5,13 @@ namespace onnxcompat::infer {
 void batch_normalization(Context& c) {
   c.copy_shape(0, 0);
   // Running (and, before 14, saved) statistics: one element a channel, unless spatial is 0
-  // [BatchNormalization-7].
-  const bool by_channel = c.integer_or("spatial", 1) != 0;
-  const Dim channels = c.same(c.dim_of(0, 1), c.dim_of(3, 0), "channels");
-  for (int i = 1; i < c.output_count(); ++i) {
-    if (by_channel) {
-      c.set_shape(i, {channels});
-    } else {
-      c.copy_shape(3, i);
-    }
+  // [BatchNormalization-7], where they are of every element, also as a vector.
+  if (c.integer_or("spatial", 1) == 0) {
+    for (int i = 1; i < c.output_count(); ++i) c.copy_shape(3, i);
+    return;
   }
+  const Dim channels = c.same(c.dim_of(0, 1), c.dim_of(3, 0), "channels");
+  for (int i = 1; i < c.output_count(); ++i) c.set_shape(i, {channels});
 }
 
 void dropout(Context& c) {
