@@ -14,7 +14,6 @@
 namespace onnxcompat::executor {
 namespace {
 
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 // Of all sequences together: those in each other have 2^depth.
 constexpr std::int64_t kMaxSequenceElements = 10'000;
 
@@ -181,7 +180,7 @@ class Generator {
       dims.assign(static_cast<std::size_t>((options_.attempt + 2) % 5), open_size(""));
     }
     const auto count = element_count(dims);
-    if (!count || *count > kMaxElements) return too_large(name);
+    if (!count || *count > options_.max_elements) return too_large(name);
     return fill(name, type.elem_type(), std::move(dims));
   }
 
