@@ -52,6 +52,11 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
   e.set_input(index, input);
 }
 
+bool is_float(DataType type) {
+  return type == DataType::float32 || type == DataType::float64 || type == DataType::float16 ||
+         type == DataType::bfloat16;
+}
+
 Value cast(Emitter& e, const Value& x, DataType to) {
   if (e.dtype(x) == to) return x;
   return at(e, 9, "Cast", {x}, {{"to", to}});

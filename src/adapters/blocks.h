@@ -13,6 +13,9 @@ namespace onnxcompat::adapters {
 /// An INTS or INT attribute becomes an int64 vector at input `index`; absent stays absent.
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 
+/// float32, float64, float16 or bfloat16.
+bool is_float(DataType type);
+
 Value cast(Emitter& e, const Value& x, DataType to);
 /// NumPy broadcasting: Add, Sub, Mul, Div, Pow, Equal, Less, Greater, And, Or.
 Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b);

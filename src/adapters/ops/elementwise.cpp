@@ -121,11 +121,6 @@ void selu_defaults(NodeEdit& e, float alpha, float gamma) {
   if (!e.has("gamma")) e.set({"gamma", gamma});
 }
 
-bool is_float(DataType t) {
-  return t == DataType::float32 || t == DataType::float64 || t == DataType::float16 ||
-         t == DataType::bfloat16;
-}
-
 /// [Pow-7] both inputs have one floating-point type.
 void pow_down(NodeEdit& e) {
   const DataType base = e.need_dtype(0);

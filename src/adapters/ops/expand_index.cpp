@@ -358,12 +358,38 @@ void softmax_cross_entropy(NodeEdit& e) {
   if (!e.refused()) e.replace({loss, log_probabilities});
 }
 
-/// [HannWindow-17], [HammingWindow-17], [BlackmanWindow-17] of a known size.
-void window(NodeEdit& e, std::vector<double> cosines) {
+/// The sum of cosines by Cos, for a size that the run tells.
+Value computed_window(NodeEdit& e, const std::vector<double>& cosines, bool periodic) {
+  const auto real = [&](double value) { return e.number(value, DataType::float64); };
+  const Value size = cast(e, e.input(0), DataType::int64);
+  Value turn = cast(e, size, DataType::float64);
+  Value place = cast(e, arange(e, size), DataType::float64);
+  if (!periodic) {
+    // A symmetric window of one point is its own middle: half a turn of 1.
+    const Value single = cast(e, binary(e, "Equal", size, e.scalar(1)), DataType::float64);
+    turn = binary(e, "Add", binary(e, "Sub", turn, real(1)), single);
+    place = binary(e, "Add", place, binary(e, "Mul", single, real(0.5)));
+  }
+  Value sum = real(cosines.front());
+  for (std::size_t k = 1; k < cosines.size(); ++k) {
+    const Value angle =
+        binary(e, "Div", binary(e, "Mul", place, real(2 * M_PI * static_cast<double>(k))), turn);
+    const Value term = binary(e, "Mul", unary(e, "Cos", angle), real(cosines[k]));
+    sum = binary(e, k % 2 == 0 ? "Add" : "Sub", sum, term);
+  }
+  return sum;
+}
+
+/// [HannWindow-17], [HammingWindow-17], [BlackmanWindow-17]
+void window(NodeEdit& e, const std::vector<double>& cosines) {
   const bool periodic = e.int_or("periodic", 1) != 0;
   const auto type = static_cast<DataType>(e.int_or("output_datatype", 1));
-  const auto size = e.need_ints(0);
-  if (!size || e.refused()) return;
+  const auto size = e.const_ints(0);
+  if (e.refused()) return;
+  if (!size) {
+    e.rounds();
+    return e.replace({cast(e, computed_window(e, cosines, periodic), type)});
+  }
   const std::int64_t n = size->size() == 1 ? size->front() : -1;
   if (n < 0 || n > kMaxFolded) return e.refuse("its size is out of range");
   const auto turn = static_cast<double>(periodic ? n : n - 1);
@@ -371,8 +397,9 @@ void window(NodeEdit& e, std::vector<double> cosines) {
   for (std::int64_t i = 0; i < n; ++i) {
     double value = 0;
     for (std::size_t k = 0; k < cosines.size(); ++k) {
-      const double angle =
-          turn == 0 ? 0 : 2 * M_PI * static_cast<double>(k) * static_cast<double>(i) / turn;
+      // A symmetric window of one point is its own middle.
+      const double part = turn == 0 ? 0.5 : static_cast<double>(i) / turn;
+      const double angle = 2 * M_PI * static_cast<double>(k) * part;
       value += (k % 2 == 0 ? 1 : -1) * cosines[k] * std::cos(angle);
     }
     values.push_back(value);
@@ -438,19 +465,19 @@ void register_expand_index(Registry& t) {
       [](NodeEdit& e) {
         window(e, {0.5, 0.5});
       },
-      "a constant");
+      "a constant, or a sum of cosines");
   t.expand(
       "HammingWindow",
       [](NodeEdit& e) {
         window(e, {25.0 / 46, 21.0 / 46});
       },
-      "a constant");
+      "a constant, or a sum of cosines");
   t.expand(
       "BlackmanWindow",
       [](NodeEdit& e) {
         window(e, {0.42, 0.5, 0.08});
       },
-      "a constant");
+      "a constant, or a sum of cosines");
   t.expand("TensorScatter", tensor_scatter, "ScatterElements");
 }
 

@@ -15,11 +15,6 @@ Value like_input(NodeEdit& e, double value, std::string_view suffix) {
   return e.refused() ? Value{} : e.number(value, type, suffix);
 }
 
-bool is_float(DataType t) {
-  return t == DataType::float32 || t == DataType::float64 || t == DataType::float16 ||
-         t == DataType::bfloat16;
-}
-
 /// [GreaterOrEqual-12] equal or strictly on that side; false where either side is NaN.
 void or_equal(NodeEdit& e, std::string_view strict) {
   e.replace({binary(e, "Or", binary(e, strict, e.input(0), e.input(1)),

@@ -30,15 +30,11 @@ void register_inexpressible(Registry& t) {
   for (const std::string_view op : {"Compress", "NonZero", "Unique", "NonMaxSuppression"}) {
     t.inexpressible(op, kCounts);
   }
-  constexpr std::string_view kBits = "no older operator works on single bits";
-  for (const std::string_view op : {"BitwiseAnd", "BitwiseOr", "BitwiseXor"}) {
-    t.inexpressible(op, kBits);
-  }
   constexpr std::string_view kPlaces = "no older operator writes to computed places";
   for (const std::string_view op : {"Scatter", "MaxUnpool"}) t.inexpressible(op, kPlaces);
   constexpr std::string_view kSampling =
       "sampling at computed places has no older form that rounds alike";
-  for (const std::string_view op : {"GridSample", "RoiAlign", "DeformConv", "AffineGrid"}) {
+  for (const std::string_view op : {"GridSample", "RoiAlign", "DeformConv"}) {
     t.inexpressible(op, kSampling);
   }
   constexpr std::string_view kSpectra = "its sines depend on lengths known at run time only";
@@ -53,7 +49,6 @@ void register_inexpressible(Registry& t) {
   t.inexpressible("QLinearMatMul", "how its result is rounded is not the same in every runtime");
   t.inexpressible("ReverseSequence", "the places it reads depend on lengths known at run time");
   t.inexpressible("Einsum", "no rule writes its equation in products and sums");
-  t.inexpressible("Col2Im", "no rule writes it as a sum of shifted blocks");
   t.inexpressible("LinearAttention", "no rule writes its recurrence as a Scan");
   t.inexpressible("ImageDecoder", "no older operator decodes images");
 }

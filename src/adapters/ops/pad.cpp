@@ -85,7 +85,8 @@ void pad_axes_down(NodeEdit& e) {
 
 constexpr std::int64_t kFar = std::int64_t{1} << 40;
 
-/// [Pad-19] mode wrap: indices modulo the dim, for any number of turns.
+/// [Pad-19] mode wrap: indices modulo the dim, for any number of turns. Negative pads cut off
+/// first.
 void pad_wrap_down(NodeEdit& e) {
   if (e.string_or("mode", "constant") != "wrap") return;
   const auto pads = e.need_ints(1);
@@ -107,10 +108,17 @@ void pad_wrap_down(NodeEdit& e) {
     if (std::abs(begin / 2) > kFar || std::abs(end / 2) > kFar) {
       return e.refuse("its pads are no sizes");
     }
-    const Value dim = dim_scalar(e, e.input(0), axes[i]);
-    const Value length = binary(e, "Add", dim, e.scalar(begin + end));
-    const Value shifted = binary(e, "Sub", arange(e, length), e.scalar(begin));
-    x = gather(e, x, e.emit_in({}, 10, "Mod", {shifted, dim}, 1, {}).front(), axes[i]);
+    const std::int64_t first = std::max<std::int64_t>(0, -begin);
+    const std::int64_t last = std::max<std::int64_t>(0, -end);
+    if (first + last > 0) {
+      x = slice(e, x, Ints{first}, Ints{last > 0 ? -last : kEnd}, Ints{axes[i]});
+    }
+    if (begin <= 0 && end <= 0) continue;
+    const Value kept = dim_scalar(e, x, axes[i]);
+    const std::int64_t before = begin + first;
+    const Value length = binary(e, "Add", kept, e.scalar(before + end + last));
+    const Value shifted = binary(e, "Sub", arange(e, length), e.scalar(before));
+    x = gather(e, x, e.emit_in({}, 10, "Mod", {shifted, kept}, 1, {}).front(), axes[i]);
   }
   e.replace({x});
 }

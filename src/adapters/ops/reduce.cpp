@@ -53,7 +53,8 @@ std::optional<WorkType> work_type(NodeEdit& e, const Decomposed& parts) {
   if (half && !picks) {
     return WorkType{type, DataType::float32};
   }
-  if (!real && !parts.after.empty()) return WorkType{type, DataType::float64};
+  const bool rooted = !parts.after.empty() || parts.reduction == "ReduceLogSumExp";
+  if (!real && rooted) return WorkType{type, DataType::float64};
   return WorkType{type, type};
 }
 

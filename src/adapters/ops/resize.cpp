@@ -77,11 +77,6 @@ std::optional<std::vector<AxisResize>> static_axes(NodeEdit& e) {
   return result;
 }
 
-bool is_float(DataType t) {
-  return t == DataType::float32 || t == DataType::float64 || t == DataType::float16 ||
-         t == DataType::bfloat16;
-}
-
 /// Are sums of integers of that type, by these weights, exact in double? They are where every
 /// weight has few binary digits.
 bool sums_exactly(const Interpolation& how, const std::vector<AxisResize>& axes, DataType type) {

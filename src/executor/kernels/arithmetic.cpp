@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "executor/kernels/cast.h"
 #include "executor/kernels/elementwise.h"
 
 namespace onnxcompat::executor {
@@ -95,19 +96,6 @@ T integer_power(T base, std::int64_t exponent) {
     base = wrapping(base, base, times);
   }
   return result;
-}
-
-/// A double cut towards zero, within the type's range; NaN gives zero.
-template <class T>
-T cut(double value) {
-  if (std::isnan(value)) return T{0};
-  if (value >= static_cast<double>(std::numeric_limits<T>::max())) {
-    return std::numeric_limits<T>::max();
-  }
-  if (value <= static_cast<double>(std::numeric_limits<T>::lowest())) {
-    return std::numeric_limits<T>::lowest();
-  }
-  return static_cast<T>(value);
 }
 
 template <class T, class E>

@@ -81,19 +81,6 @@ float odd_float(I value) {
   return round_to_odd(static_cast<double>((value & ~I{0x7ff}) | (low != 0 ? I{0x800} : I{0})));
 }
 
-/// A real number cut towards zero; out of range it is the nearest limit, NaN is zero.
-template <class T>
-T cut(double value) {
-  if (std::isnan(value)) return T{0};
-  // The limits as doubles: the upper one is exclusive, being a power of two.
-  const double high = std::ldexp(1.0, std::numeric_limits<T>::digits);
-  if (value >= high) return std::numeric_limits<T>::max();
-  if (value <= static_cast<double>(std::numeric_limits<T>::lowest())) {
-    return std::numeric_limits<T>::lowest();
-  }
-  return static_cast<T>(value);
-}
-
 template <DataType kType, class V>
 std::uint8_t to_small(V value, const CastRules& rules) {
   if constexpr (is_small_int(kType)) {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "executor/kernels/cast.h"
 #include "executor/kernels/numeric.h"
 
 namespace onnxcompat::executor {
@@ -134,7 +135,7 @@ struct Folding {
     } else if constexpr (kRooted) {
       const double value = kKind == Kind::l2 ? std::sqrt(held) : std::log(held);
       if constexpr (std::is_integral_v<T>) {
-        return std::abs(value) < 9e18 ? static_cast<T>(static_cast<std::int64_t>(value)) : T{0};
+        return cut<T>(value);
       } else {
         return static_cast<T>(value);
       }
@@ -165,8 +166,7 @@ struct LogSumExp {
   }
   T finish(std::int64_t) const {
     if constexpr (std::is_integral_v<T>) {
-      const double value = std::log(sum) + top;
-      return std::abs(value) < 9e18 ? static_cast<T>(static_cast<std::int64_t>(value)) : T{0};
+      return cut<T>(std::log(sum) + top);
     } else {
       if (nan) return std::numeric_limits<T>::quiet_NaN();
       if (infinite) return std::numeric_limits<T>::infinity();
