@@ -1,30 +1,81 @@
-// Conversion to a target drawn from the bytes. The result of a valid model is valid.
+// Conversion to a target drawn from the bytes. The result of a valid model is valid, and a model
+// that is where it is to go stays as it is.
 
 #include "adapters/convert.h"
+
+#include <cstdio>
 
 #include "checker/checker.h"
 #include "mutate.h"
 #include "support.h"
+#include "support/version.h"
 
 using namespace onnxcompat;
 
 ONNXCOMPAT_FUZZ_MODELS
+
+namespace {
+
+bool is_valid(const Model& model) {
+  for (const Finding& finding : check(model)) {
+    if (finding.severity == Severity::error) return false;
+  }
+  return true;
+}
+
+/// Errors of a result whose source has none.
+void require_valid(const Model& model, const ConversionRequest& request) {
+  bool valid = true;
+  for (const Finding& finding : check(model)) {
+    if (finding.severity != Severity::error) continue;
+    valid = false;
+    std::fprintf(stderr, "%s %s: %s\n", finding.rule.c_str(), finding.location.path.c_str(),
+                 finding.message.c_str());
+  }
+  if (valid) return;
+  for (const DomainVersion& opset : request.opsets) {
+    std::fprintf(stderr, "asked for: '%s' %d\n", opset.domain.c_str(), opset.version);
+  }
+  fuzz::require(false, "the result of a valid model is valid");
+}
+
+/// To the versions that it has.
+void stay(const Model& model) {
+  ConversionRequest request;
+  for (const OpsetImportView import : model.opset_imports()) {
+    request.opsets.push_back({std::string(import.domain()), clamp_version(import.version())});
+  }
+  const auto same = convert(model, request);
+  if (!same) return;  // versions of tomorrow, which only warn
+  fuzz::require(same->blockers.empty() && same->model, "and it may keep them");
+  if (same->ir_version != model.ir_version()) return;
+  fuzz::require(same->steps.empty(), "nothing is done to a model that is where it is to go");
+  const auto before = model.serialize();
+  const auto after = same->model->serialize();
+  fuzz::require(before && after && *before == *after, "and it is written as it was");
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto model = fuzz::model_of(data, size);
   if (!model) return 0;
   const std::uint64_t hash = fuzz::hash_of(data, size);
   ConversionRequest request;
-  request.opsets = {{"", static_cast<int>(1 + hash % 26)},
+  request.opsets = {{"", static_cast<int>(1 + hash % 27)},
                     {"ai.onnx.ml", static_cast<int>(1 + (hash >> 8) % 5)}};
   if ((hash >> 16) % 4 == 0) request.ir_version = static_cast<int>(3 + (hash >> 20) % 11);
   request.options.allow_loss = (hash >> 24) % 2 == 0;
   request.options.freeze_initializers = (hash >> 25) % 2 == 0;
+  const bool valid = is_valid(*model);
+  if (valid) stay(*model);
   const auto converted = convert(*model, request);
   if (!converted || !converted->model) return 0;
   fuzz::require(converted->blockers.empty(), "a result has no blockers");
   const auto bytes = converted->model->serialize();
   fuzz::require(bytes.has_value(), "a result is written");
-  fuzz::require(Model::parse(*bytes, "fuzz.onnx").has_value(), "and read");
+  const auto read = Model::parse(*bytes, "fuzz.onnx");
+  fuzz::require(read.has_value(), "and read");
+  if (valid) require_valid(*read, request);
   return 0;
 }

@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto prepared = executor::Executor::prepare(*model, options);
   if (!prepared || !prepared->missing_kernels().empty()) return 0;
   const Inference inference = Inference::run(*model);
-  const auto inputs = executor::generate_inputs(*model, inference, {.seed = 1});
+  const auto inputs = executor::generate_inputs(*model, inference,
+                                                {.seed = 1, .max_elements = std::int64_t{1} << 20});
   if (!inputs) return 0;
   const auto outputs = prepared->run(*inputs);
   if (outputs) {

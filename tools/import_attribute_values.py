@@ -25,6 +25,18 @@ TYPES = {"FLOAT": 1, "UINT8": 2, "INT8": 3, "UINT16": 4, "INT16": 5, "INT32": 6,
          "STRING": 8, "BOOL": 9, "FLOAT16": 10, "DOUBLE": 11, "UINT32": 12, "UINT64": 13,
          "COMPLEX64": 14, "COMPLEX128": 15, "BFLOAT16": 16}
 
+# What the collection leaves to inference, which cannot tell where axes are not known, or does not
+# look.
+AXES_ARE_INPUTS = (13, 21, 23, 24, 25)
+OWN = {
+    "size(in.data) == size(out.expanded)": [f"Unsqueeze-{v}" for v in AXES_ARE_INPUTS],
+    "size(in.data) == size(out.squeezed)": [f"Squeeze-{v}" for v in AXES_ARE_INPUTS],
+    "dim(in.K,-2) == dim(in.V,-2)": ["Attention-23", "Attention-24"],
+    "dim(in.Q,0) == dim(in.K,0) and dim(in.Q,0) == dim(in.V,0)": ["Attention-23", "Attention-24"],
+    "rank(in.K) == 4 => dim(in.K,1) == dim(in.V,1)": ["Attention-23", "Attention-24"],
+    "rank(in.Q) == 4 => dim(in.Q,3) == dim(in.K,3)": ["Attention-23", "Attention-24"],
+}
+
 rows = {}
 left_out = {}
 
@@ -170,6 +182,9 @@ def main():
                 continue
             add(op, is_certain(rule["src"], "") and rule.get("sev", "E") == "E",
                 **{"is": rule["expr"]})
+    for condition, ops in OWN.items():
+        for op in ops:
+            add(op, True, **{"is": condition})
     lines = []
     for fact, ops in rows.values():
         lines.append("  " + json.dumps({**fact, "ops": sorted(set(ops))}, ensure_ascii=False))

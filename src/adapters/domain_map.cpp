@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/edit.h"
+#include "support/json_depth.h"
 
 namespace onnxcompat {
 namespace {
@@ -30,6 +31,15 @@ const std::set<std::string_view> kChangeKeys = {
     "attributes_to_inputs",
     "inputs_added",
 };
+
+/// A version, or 0 if it is none.
+int version_of(const Json& value) {
+  constexpr int kNewest = 1'000'000;
+  return value.is_number_integer() && value > 0 && value <= kNewest ? value.get<int>() : 0;
+}
+
+/// The place of an input.
+bool is_place(const Json& value) { return value.is_number_integer() && value >= 0 && value <= 64; }
 
 std::optional<Was> was_of(const Json& value) {
   if (value.is_number_integer()) return Was(value.get<std::int64_t>());
@@ -61,6 +71,7 @@ Result<DomainMap> DomainMap::parse(std::string_view json, std::string domain,
   const auto wrong = [&](std::string_view what) {
     return fail(ExitCode::usage, fmt::format("{}: {}", name, what));
   };
+  if (json_depth(json) > kMostJsonDepth) return wrong("is nested too deeply");
   const Json root = Json::parse(json, nullptr, false);
   if (!root.is_object()) return wrong("is no JSON object");
   DomainMap map;
@@ -75,9 +86,7 @@ Result<DomainMap> DomainMap::parse(std::string_view json, std::string domain,
                : std::string{};
   };
   const auto number_of = [](const Json& entry, const char* key) {
-    return entry.is_object() && entry.contains(key) && entry[key].is_number_integer()
-               ? entry[key].get<int>()
-               : 0;
+    return entry.is_object() && entry.contains(key) ? version_of(entry[key]) : 0;
   };
   for (const auto& [key, value] : root.items()) {
     if ((key != "transitions" && key != "expansions") || !value.is_array()) {
@@ -123,13 +132,13 @@ Result<DomainMap> DomainMap::parse(std::string_view json, std::string domain,
       t.dropped(kept(attribute.get<std::string>()));
     }
     for (const auto& [attribute, index] : moved.items()) {
-      if (!index.is_number_integer() || index.get<int>() < 0 || index.get<int>() > 64) {
+      if (!is_place(index)) {
         return wrong(what + ": attributes_to_inputs maps names to places of inputs");
       }
       t.attr_to_input(kept(attribute), index.get<int>());
     }
     for (const Json& index : entry.value("inputs_added", Json::array())) {
-      if (!index.is_number_integer() || index.get<int>() < 0 || index.get<int>() > 64) {
+      if (!is_place(index)) {
         return wrong(what + ": inputs_added is a list of places");
       }
       t.added_input(index.get<int>());
@@ -146,9 +155,9 @@ Result<DomainMap> DomainMap::parse(std::string_view json, std::string domain,
     std::string imports;
     const Json opsets = entry.value("opsets", Json::object());
     for (const auto& [imported, version] : opsets.items()) {
-      if (!version.is_number_integer()) return wrong(what + ": opsets maps domains to versions");
+      if (version_of(version) == 0) return wrong(what + ": opsets maps domains to versions");
       imports +=
-          fmt::format("{}\"{}\" : {}", imports.empty() ? "" : ", ", imported, version.get<int>());
+          fmt::format("{}\"{}\" : {}", imports.empty() ? "" : ", ", imported, version_of(version));
     }
     if (op.empty() || text.empty() || body.first < 2 || imports.empty()) {
       return wrong(what + " needs op, first (2 or more), opsets and text");

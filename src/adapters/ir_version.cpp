@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "adapters/ir_features.h"
+#include "support/version.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -30,16 +31,29 @@ void each_editor(BodyEditor body, const std::function<void(BodyEditor)>& visit) 
   visit(body);
 }
 
+/// The graphs that are in no node: the model's and those of its training.
+std::vector<BodyEditor> outer_graphs(Model& model) {
+  ModelEditor editor(model);
+  std::vector<BodyEditor> graphs{editor.graph()};
+  for (int i = 0; i < editor.training_count(); ++i) {
+    if (model.training_infos()[i].has_initialization()) graphs.push_back(editor.initialization(i));
+    if (model.training_infos()[i].has_algorithm()) graphs.push_back(editor.algorithm(i));
+  }
+  return graphs;
+}
+
 void each_editor(Model& model, const std::function<void(BodyEditor)>& visit) {
   ModelEditor editor(model);
-  each_editor(editor.graph(), visit);
-  for (int i = 0; i < editor.training_count(); ++i) {
-    if (model.training_infos()[i].has_initialization()) {
-      each_editor(editor.initialization(i), visit);
-    }
-    if (model.training_infos()[i].has_algorithm()) each_editor(editor.algorithm(i), visit);
-  }
+  for (const BodyEditor& graph : outer_graphs(model)) each_editor(graph, visit);
   for (int i = 0; i < editor.function_count(); ++i) each_editor(editor.function(i), visit);
+}
+
+ConversionStep written_step(std::string note) {
+  ConversionStep step;
+  step.op = "IR";
+  step.authority = Authority::written;
+  step.note = std::move(note);
+  return step;
 }
 
 /// Lowers a model, one IR version after the other from above.
@@ -49,7 +63,7 @@ class Lowering {
       : context_(context), model_(model), editor_(model), target_(target) {}
 
   void run() {
-    const int from = static_cast<int>(model_.ir_version());
+    const int from = clamp_version(model_.ir_version());
     if (target_ < 11) drop_device_configurations();
     if (target_ < 10) {
       rename_overloads();
@@ -85,13 +99,7 @@ class Lowering {
   }
 
  private:
-  void log(std::string note) {
-    ConversionStep step;
-    step.op = "IR";
-    step.authority = Authority::written;
-    step.note = std::move(note);
-    context_.steps.push_back(std::move(step));
-  }
+  void log(std::string note) { context_.steps.push_back(written_step(std::move(note))); }
 
   /// Removes what no result depends on, if that is allowed; says so either way.
   void lose(bool present, std::string_view what, const std::function<void()>& drop) {
@@ -280,15 +288,8 @@ class Lowering {
       });
       log("initializers of subgraphs moved to the main graph");
     }
-    std::vector<BodyEditor> graphs{editor_.graph()};
-    for (int i = 0; i < editor_.training_count(); ++i) {
-      if (model_.training_infos()[i].has_initialization()) {
-        graphs.push_back(editor_.initialization(i));
-      }
-      if (model_.training_infos()[i].has_algorithm()) graphs.push_back(editor_.algorithm(i));
-    }
     bool any = false;
-    for (BodyEditor& graph : graphs) {
+    for (BodyEditor& graph : outer_graphs(model_)) {
       std::unordered_set<std::string> inputs;
       for (const ValueInfoView v : graph.graph().inputs()) inputs.insert(v.name());
       for (const TensorView t : graph.graph().initializers()) {
@@ -306,15 +307,39 @@ class Lowering {
   int target_;
 };
 
+/// What a subgraph states both as an input and as its initializer is, from IR version 4 on, only
+/// the latter [IR.md#graphs]: the node supplies the other inputs by position.
+void drop_subgraph_defaults(Context& context, Model& model) {
+  bool any = false;
+  const std::vector<BodyEditor> outer = outer_graphs(model);
+  each_editor(model, [&](BodyEditor body) {
+    if (body.is_function()) return;
+    const auto is_body = [&](const BodyEditor& graph) {
+      return graph.graph().same_as(body.graph());
+    };
+    if (std::ranges::any_of(outer, is_body)) return;
+    std::unordered_set<std::string> inputs;
+    for (const ValueInfoView v : body.graph().inputs()) inputs.insert(v.name());
+    std::vector<std::string> both;
+    for (const TensorView t : body.graph().initializers()) {
+      if (inputs.contains(t.name())) both.push_back(t.name());
+    }
+    if (both.empty()) return;
+    body.drop_inputs(both);
+    any = true;
+  });
+  if (any) context.steps.push_back(written_step("initializers of subgraphs are no longer inputs"));
+}
+
 }  // namespace
 
 void settle_ir_version(Context& context, Model& result, bool opsets_changed) {
   const ConversionRequest& request = context.request;
-  const int own = static_cast<int>(result.ir_version());
+  const int own = clamp_version(result.ir_version());
   int paired = 3;
   for (const OpsetImportView import : result.opset_imports()) {
     paired =
-        std::max(paired, ir_version_for_opset(import.domain(), static_cast<int>(import.version())));
+        std::max(paired, ir_version_for_opset(import.domain(), clamp_version(import.version())));
   }
   int needed = 3;
   each_feature(result, [&](const Feature& feature) { needed = std::max(needed, feature.since); });
@@ -325,6 +350,7 @@ void settle_ir_version(Context& context, Model& result, bool opsets_changed) {
   if (request.ir_version) chosen = *request.ir_version;
   if (chosen == own) return;
   if (chosen < needed) Lowering(context, result, chosen).run();
+  if (own < 4 && chosen >= 4) drop_subgraph_defaults(context, result);
   ModelEditor(result).set_ir_version(chosen);
   ConversionStep step;
   step.op = "IR";

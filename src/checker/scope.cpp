@@ -7,17 +7,13 @@
 #include <unordered_set>
 
 #include "checker/cycles.h"
+#include "support/version.h"
 #include "versiontable/version_table.h"
 
 namespace onnxcompat {
 namespace {
 
 using Kind = Definition::Kind;
-
-int clamp_version(std::int64_t version) {
-  return static_cast<int>(
-      std::clamp<std::int64_t>(version, 0, std::numeric_limits<int>::max() - 1));
-}
 
 // ---- symbol tables
 
@@ -207,7 +203,7 @@ int BodyScope::opset(std::string_view domain) const {
 
 ModelScope::ModelScope(const Model& m) : model(m) {
   const bool stamped = m.ir_version() > 0;
-  ir_version = stamped ? m.ir_version() : newest_ir_version();
+  ir_version = stamped ? clamp_version(m.ir_version()) : newest_ir_version();
 
   if (ir_version < 3) opsets.emplace("", 1);  // [onnx.proto#Version] opset 1 is meant
   for (const OpsetImportView import : m.opset_imports()) {

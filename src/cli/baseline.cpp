@@ -9,6 +9,7 @@
 
 #include "cli/config.h"
 #include "support/atomic_file.h"
+#include "support/json_depth.h"
 
 namespace onnxcompat::cli {
 namespace fs = std::filesystem;
@@ -17,6 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
+constexpr int kMostOfOne = 1'000'000'000;  ///< findings of one fingerprint
 
 Error not_a_baseline(const std::string& file, std::string_view why) {
   return {ExitCode::usage, fmt::format("{}: is not a baseline: {}", file, why)};
@@ -25,16 +27,27 @@ Error not_a_baseline(const std::string& file, std::string_view why) {
 }  // namespace
 
 Result<Baseline> Baseline::read(const std::string& file, bool may_be_missing) {
-  Baseline baseline;
   std::error_code ignored;
-  baseline.folder_ = fs::absolute(file, ignored).parent_path().string();
-  if (may_be_missing && !fs::exists(file, ignored)) return baseline;
+  if (may_be_missing && !fs::exists(file, ignored)) return Baseline(file);
   std::ifstream in(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   if (!in.is_open()) {
     return fail(ExitCode::usage, fmt::format("{}: the baseline cannot be read; "
                                              "--update-baseline makes one",
                                              file));
+  }
+  return parse(text, file);
+}
+
+Baseline::Baseline(const std::string& file) {
+  std::error_code ignored;
+  folder_ = fs::absolute(file, ignored).parent_path().string();
+}
+
+Result<Baseline> Baseline::parse(std::string_view text, const std::string& file) {
+  Baseline baseline(file);
+  if (json_depth(text) > kMostJsonDepth) {
+    return std::unexpected(not_a_baseline(file, "it is nested too deeply"));
   }
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("format", Json()) != kFormat) {
@@ -44,9 +57,12 @@ Result<Baseline> Baseline::read(const std::string& file, bool may_be_missing) {
   if (!models.is_object()) return std::unexpected(not_a_baseline(file, "'models' is no object"));
   for (const auto& [model, prints] : models.items()) {
     if (!prints.is_object()) return std::unexpected(not_a_baseline(file, model));
+    auto& counts = baseline.models_[model];
     for (const auto& [print, count] : prints.items()) {
-      if (!count.is_number_integer()) return std::unexpected(not_a_baseline(file, print));
-      baseline.models_[model][print] = count.get<int>();
+      if (!count.is_number_integer() || count < 0 || count > kMostOfOne) {
+        return std::unexpected(not_a_baseline(file, print));
+      }
+      counts[print] = count.get<int>();
     }
   }
   return baseline;
@@ -90,16 +106,20 @@ void Baseline::update(const ModelReport& report) {
   });
 }
 
-Result<void> Baseline::write(const std::string& file) const {
+std::string Baseline::text() const {
   Json models = Json::object();
   for (const auto& [model, prints] : models_) {
     Json& entry = models[model] = Json::object();
     for (const auto& [print, count] : prints) entry[print] = count;
   }
   const Json json = {{"format", kFormat}, {"models", std::move(models)}};
+  return json.dump(2) + "\n";
+}
+
+Result<void> Baseline::write(const std::string& file) const {
   auto out = AtomicFile::create(file);
   if (!out) return std::unexpected(out.error());
-  if (const auto added = out->append(json.dump(2) + "\n"); !added) return added;
+  if (const auto added = out->append(text()); !added) return added;
   return out->commit();
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "report/report.h"
 #include "support/error.h"
@@ -16,6 +17,8 @@ class Baseline {
  public:
   /// A file that is not there is an empty baseline only if `may_be_missing`.
   static Result<Baseline> read(const std::string& file, bool may_be_missing);
+  /// What such a file holds; `file` names it.
+  static Result<Baseline> parse(std::string_view text, const std::string& file);
 
   /// Takes findings that the baseline has out of a report, as often as it has them; verdicts
   /// follow.
@@ -25,8 +28,10 @@ class Baseline {
   void update(const ModelReport& report);
 
   Result<void> write(const std::string& file) const;
+  std::string text() const;
 
  private:
+  explicit Baseline(const std::string& file);  ///< empty
   std::string name_of(const std::string& model) const;
   std::string folder_;
   std::map<std::string, std::map<std::string, int>> models_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct Config {
 
 /// Reads a file. Errors (ExitCode::usage) say where and, for misspelt keys, what was meant.
 Result<Config> read_config(const std::filesystem::path& file);
+/// What such a file holds; `file` names it.
+Result<Config> parse_config(std::string_view text, const std::filesystem::path& file);
 
 /// Finds and keeps the file that governs each model: onnxcompat.toml in the model's folder or the
 /// nearest one above it.

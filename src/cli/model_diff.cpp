@@ -9,6 +9,7 @@
 
 #include "model/walk.h"
 #include "report/report.h"
+#include "support/version.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -163,7 +164,7 @@ struct Contents {
       initializers[t.values().name()] = hash_of(model, t.values()) + hash_of(model, t.indices());
     }
     for (const OpsetImportView import : model.opset_imports()) {
-      opsets[std::string(display_domain(import.domain()))] = static_cast<int>(import.version());
+      opsets[std::string(display_domain(import.domain()))] = clamp_version(import.version());
     }
     each_body(model, [&](const Body& body) {
       for (const NodeView node : body.nodes()) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "model/walk.h"
+#include "support/version.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -89,7 +90,7 @@ PlanReport plan_of(const Model& model, const Conversion& conversion, const Reque
                                 display_domain(d.domain), d.version);
     stamped.push_back(d);
   }
-  const int ir = nearest->ir_version.value_or(static_cast<int>(model.ir_version()));
+  const int ir = nearest->ir_version.value_or(clamp_version(model.ir_version()));
   if (const auto least = table.minimum_releases(ir, stamped); least.onnxruntime_documented) {
     plan.nearest_runs_in = fmt::format("onnxruntime {}", least.onnxruntime_documented->version);
   }

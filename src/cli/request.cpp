@@ -8,6 +8,7 @@
 #include "adapters/domain_map.h"
 #include "cli/summary.h"
 #include "model/view.h"
+#include "support/version.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -153,11 +154,11 @@ Request conversion_request(const std::vector<Target>& targets, const Model& mode
     if (version > asked(now, name)) ask(now, name, version);
   };
   for (const OpsetImportView import : model.opset_imports()) {
-    note(import.domain(), static_cast<int>(import.version()));
+    note(import.domain(), clamp_version(import.version()));
   }
   for (const FunctionView function : model.functions()) {
     for (const OpsetImportView import : function.opset_imports()) {
-      note(import.domain(), static_cast<int>(import.version()));
+      note(import.domain(), clamp_version(import.version()));
     }
   }
   if (now.empty()) note("", model.opset(""));

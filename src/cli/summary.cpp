@@ -6,6 +6,7 @@
 
 #include "adapters/convert.h"
 #include "checker/target.h"
+#include "support/version.h"
 #include "versiontable/exporters.h"
 #include "versiontable/version_number.h"
 
@@ -43,8 +44,7 @@ ModelReport stamp_of(const Model& model) {
   report.path = model.path().string();
   report.ir_version = model.ir_version();
   for (const OpsetImportView import : model.opset_imports()) {
-    report.opset_imports.push_back(
-        {std::string(import.domain()), static_cast<int>(import.version())});
+    report.opset_imports.push_back({std::string(import.domain()), clamp_version(import.version())});
   }
   report.producer = model.producer_name();
   if (!model.producer_version().empty()) report.producer += " " + model.producer_version();
@@ -108,11 +108,10 @@ std::string shell_word(const std::string& word) {
 MinimumReport minimum_of(const Model& model, const ModelNeeds& needs, const VersionTable& table) {
   std::vector<DomainVersion> stamped;
   for (const OpsetImportView import : model.opset_imports()) {
-    stamped.push_back({std::string(import.domain()), static_cast<int>(import.version())});
+    stamped.push_back({std::string(import.domain()), clamp_version(import.version())});
   }
   if (stamped.empty()) stamped.push_back({"", model.opset("")});
-  const MinimumReleases least =
-      table.minimum_releases(static_cast<int>(model.ir_version()), stamped);
+  const MinimumReleases least = table.minimum_releases(clamp_version(model.ir_version()), stamped);
   MinimumReport report;
   if (least.onnx != nullptr) report.onnx = least.onnx->version;
   if (least.onnxruntime_documented != nullptr) {

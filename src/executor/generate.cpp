@@ -14,7 +14,8 @@
 namespace onnxcompat::executor {
 namespace {
 
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
+// Of all sequences together: those in each other have 2^depth.
+constexpr std::int64_t kMaxSequenceElements = 10'000;
 
 /// Sizes tried for open dims, attempt after attempt: models with windows or fixed products inside
 /// need large or particular ones.
@@ -133,6 +134,7 @@ class Generator {
         const auto elem = type.elem();
         Sequence sequence;
         for (int i = 0; elem && i < 2; ++i) {
+          if (--elements_left_ < 0) return too_large(name);
           auto element = draw(name, *elem);
           if (!element) return element;
           sequence.elements.push_back(*std::move(element));
@@ -178,10 +180,12 @@ class Generator {
       dims.assign(static_cast<std::size_t>((options_.attempt + 2) % 5), open_size(""));
     }
     const auto count = element_count(dims);
-    if (!count || *count > kMaxElements) {
-      return fail(ExitCode::limit, fmt::format("input \"{}\" is too large to draw", name));
-    }
+    if (!count || *count > options_.max_elements) return too_large(name);
     return fill(name, type.elem_type(), std::move(dims));
+  }
+
+  static std::unexpected<Error> too_large(const std::string& name) {
+    return fail(ExitCode::limit, fmt::format("input \"{}\" is too large to draw", name));
   }
 
   Result<Value> fill(const std::string& name, DataType type, Dims dims) {
@@ -244,6 +248,7 @@ class Generator {
   Uses uses_;
   const GenerateOptions& options_;
   std::mt19937_64 engine_;
+  std::int64_t elements_left_ = kMaxSequenceElements;
   std::map<std::string, std::int64_t, std::less<>> symbols_;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/model_impl.h"
+#include "support/version.h"
 
 namespace onnxcompat {
 
@@ -41,7 +42,7 @@ int Model::opset(std::string_view domain) const {
   const std::string_view wanted = canonical_domain(domain);
   int version = wanted.empty() && ir_version() < 3 ? 1 : 0;
   for (const OpsetImportView import : opset_imports()) {
-    if (import.domain() == wanted) version = static_cast<int>(import.version());
+    if (import.domain() == wanted) version = clamp_version(import.version());
   }
   return version;
 }

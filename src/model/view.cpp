@@ -8,6 +8,7 @@
 
 #include "model/payload.h"
 #include "proto/onnx.pb.h"
+#include "support/version.h"
 #include "support/wire.h"
 
 namespace onnxcompat {
@@ -490,7 +491,7 @@ ListOf<EntryView> FunctionView::metadata_props() const {
 int FunctionView::opset(std::string_view domain) const {
   int version = 0;
   for (const OpsetImportView import : opset_imports()) {
-    if (import.domain() == canonical_domain(domain)) version = static_cast<int>(import.version());
+    if (import.domain() == canonical_domain(domain)) version = clamp_version(import.version());
   }
   return version;
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "support/json_depth.h"
 #include "support/strings.h"
 #include "versiontable/version_number.h"
 
@@ -223,6 +224,9 @@ class Reader {
 
 Result<VersionsFile> parse_versions(std::string_view text, const std::string& name,
                                     std::span<const Release> known) {
+  if (json_depth(text) > kMostJsonDepth) {
+    return fail(ExitCode::usage, fmt::format("{}: is nested too deeply", name));
+  }
   try {
     return Reader(known).read(Json::parse(text));
   } catch (const Malformed& e) {

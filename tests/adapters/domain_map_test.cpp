@@ -97,6 +97,18 @@ TEST_CASE("a map that says nothing sensible is refused by name") {
         "map.json: transition of \"A\": unknown key \"renmed\"");
   CHECK(message(R"({"expansions": [{"op": "A", "first": 2, "opsets": {"": 13}, "text": "(x"}]})")
             .starts_with("map.json: expansion of \"A\": "));
+  // Numbers that an int does not hold are no versions and no places.
+  CHECK(message(R"({"transitions": [{"op": "A", "from": 4294967297, "to": 4294967298}]})") ==
+        "map.json: transition of \"A\" needs op, and from and to in this order");
+  CHECK(message(R"({"transitions": [{"op": "A", "from": 1, "to": 2,
+                                     "inputs_added": [4294967296]}]})") ==
+        "map.json: transition of \"A\": inputs_added is a list of places");
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  for (const std::string& text :
+       {deep, R"({"transitions": )" + deep + "}",
+        R"({"transitions": [{"op": "A", "inputs_added": )" + deep + "}]}"}) {
+    CHECK(message(text.c_str()) == "map.json: is nested too deeply");
+  }
 }
 
 }  // namespace

@@ -128,6 +128,18 @@ TEST_CASE("what is no report is refused") {
   }
 }
 
+TEST_CASE("a report that is nested deeply is read or refused") {
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  CHECK(!read_report(deep, "r"));
+  CHECK(!read_report(R"({"schema_version": "1.1", "models": )" + deep + "}", "r"));
+  std::string line = kModel;
+  line.replace(line.find("[]"), 2, deep);
+  const auto read = read_report(kHeader + line + kSummary, "r");
+  REQUIRE(read);
+  CHECK(read->report.models.empty());
+  CHECK(read->bad_lines.size() == 1);
+}
+
 TEST_CASE("text of a report is not trusted") {
   std::string line = kModel;
   line.replace(line.find("a.onnx"), 6, "\\u001b[31m");

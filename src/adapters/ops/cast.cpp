@@ -6,6 +6,7 @@
 
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
+#include "support/utf8.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -92,6 +93,10 @@ void plain_values_down(NodeEdit& e) {
     const auto value = e.scope().constant(e.output(0));
     const auto literal = value ? value->literal() : std::nullopt;
     if (!literal) return e.refuse(std::string(name) + " cannot be read");
+    // Elements of a tensor are text [onnx.proto#TensorProto], a string attribute may be any bytes.
+    bool is_text = is_utf8(a->s());
+    for (const std::string& text : a->strings()) is_text = is_text && is_utf8(text);
+    if (!is_text) return e.refuse(std::string(name) + " holds what is not UTF-8");
     e.drop(name);
     e.set({"value", *literal});
   }

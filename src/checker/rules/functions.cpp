@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "checker/rules.h"
+#include "support/version.h"
 
 namespace onnxcompat::rules {
 namespace {
@@ -32,7 +33,7 @@ OpsetImports merged_imports(const ModelScope& m) {
   OpsetImports merged = m.opsets;
   for (const FunctionView f : m.model.functions()) {
     for (const OpsetImportView import : f.opset_imports()) {
-      merged.try_emplace(import.domain(), static_cast<int>(import.version()));
+      merged.try_emplace(import.domain(), clamp_version(import.version()));
     }
   }
   return merged;
