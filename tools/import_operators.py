@@ -6,7 +6,8 @@ Usage: tools/import_operators.py SCHEMAS.json > data/operators.json
 SCHEMAS.json is an array with one object for each operator version, in the form that
 `onnx_witness schemas` prints (domain, name, since_version, inputs, outputs, attributes,
 type_constraints, …). The build does not run this script; it is how the file is renewed when ONNX
-releases a new operator set. Review the difference of the file like code.
+releases a new operator set. Versions in preparation are added (UNRELEASED below). Review the
+difference of the file like code.
 """
 
 import json
@@ -51,6 +52,22 @@ def members(term):
 
 
 EXPANDED = {name: members(name) for name in GROUPS}
+
+# Versions of operator sets in preparation, as rows of data/operators.json: what the changelog says of
+# them today. They are taken only where SCHEMAS.json does not have them, so that a release overrules
+# what is here; "latest" is a matter of data/versions.json, which lists releases only.
+UNRELEASED = {
+    "ai.onnx": {
+        "Celu": [
+            {"since": 28, "inputs": [["X", "T"]], "outputs": [["Y", "T"]],
+             "attributes": {"alpha": ["FLOAT", 1.0]}, "types": {"T": "floating"},
+             "function_body": [28], "flags": ["shape_inference"]}],
+        "SwiGLU": [
+            {"since": 28, "inputs": [["A", "T"], ["B", "T"]], "outputs": [["Y", "T"]],
+             "attributes": {"alpha": ["FLOAT", 1.0]}, "types": {"T": "floating"},
+             "function_body": [28], "flags": ["shape_inference"]}],
+    },
+}
 
 
 def split(type_name):
@@ -132,6 +149,16 @@ def version(s):
     return row
 
 
+def add_unreleased(domains):
+    for domain, operators in UNRELEASED.items():
+        known = domains.setdefault(domain, {})
+        for name, rows in operators.items():
+            versions = known.setdefault(name, [])
+            newest = max((v["since"] for v in versions), default=0)
+            versions += [row for row in rows if row["since"] > newest]
+        domains[domain] = dict(sorted(known.items()))
+
+
 def dump(value):
     return json.dumps(value, ensure_ascii=False)
 
@@ -142,6 +169,7 @@ def main():
     domains = {}
     for s in sorted(schemas, key=lambda s: (s["domain"], s["name"], s["since_version"])):
         domains.setdefault(s["domain"] or "ai.onnx", {}).setdefault(s["name"], []).append(version(s))
+    add_unreleased(domains)
 
     out = ["{"]
     out.append('"type_groups": {')

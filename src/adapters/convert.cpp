@@ -18,6 +18,26 @@ using adapters::Context;
 using adapters::Engine;
 using adapters::Root;
 
+/// Says which versions that the model or a function went to ONNX has yet to release.
+void remark_unreleased(const ConversionRequest& request, const std::vector<DomainVersion>& reached,
+                       Context& context) {
+  for (const DomainVersion& wanted : request.opsets) {
+    const DomainVersion d{std::string(canonical_domain(wanted.domain)), wanted.version};
+    const auto newest = newest_opset(d.domain);
+    if (!newest || d.version <= *newest || !std::ranges::count(reached, d)) continue;
+    Finding remark;
+    remark.rule = fmt::format("opset-{}", d.version);
+    remark.name = "conversion-remark";
+    remark.severity = Severity::warning;
+    remark.location.path = "model";
+    remark.message = fmt::format(
+        "{} {} is not released yet: released runtimes refuse it, and it may still change",
+        display_domain(d.domain), d.version);
+    remark.hint = fmt::format("The newest released version is {}", *newest);
+    context.notes.push_back(std::move(remark));
+  }
+}
+
 /// An import that no node needs may say any version.
 bool is_idle_import(const Model& model, std::string_view domain) {
   bool used = model.opset(domain) == 0;
@@ -39,7 +59,7 @@ Result<void> check_request(const Model& model, const ConversionRequest& request)
       return fail(ExitCode::usage,
                   fmt::format("the versions of domain {} are not known", display_domain(domain)));
     }
-    if (wanted.version < 1 || wanted.version > *newest) {
+    if (wanted.version < 1 || wanted.version > newest_known_opset(domain).value_or(*newest)) {
       return fail(ExitCode::usage, fmt::format("opset {} of {} does not exist; the newest is {}",
                                                wanted.version, display_domain(domain), *newest));
     }
@@ -75,6 +95,7 @@ Conversion run(const Model& model, const ConversionRequest& request) {
   const auto model_targets = changes(request, [&](std::string_view d) { return model.opset(d); });
   bool changed = !model_targets.empty();
   std::vector<DomainVersion> added_to_model;
+  std::vector<DomainVersion> reached = model_targets;
 
   const auto start = [&](BodyEditor body_editor, const Body& body) {
     return Root{&body, body_editor, {}, {}, {}, {}, {}, {}};
@@ -109,6 +130,7 @@ Conversion run(const Model& model, const ConversionRequest& request) {
     const auto targets = changes(request, [&](std::string_view d) { return function.opset(d); });
     if (targets.empty()) continue;
     changed = true;
+    reached.insert(reached.end(), targets.begin(), targets.end());
     Body body;
     body.model = &model;
     body.function = function;
@@ -125,6 +147,7 @@ Conversion run(const Model& model, const ConversionRequest& request) {
   for (const DomainVersion& d : model_targets) editor.set_opset(d.domain, d.version);
   for (const DomainVersion& d : added_to_model) editor.set_opset(d.domain, d.version);
 
+  remark_unreleased(request, reached, context);
   if (context.blockers.empty()) adapters::settle_ir_version(context, result, changed);
 
   Conversion conversion;

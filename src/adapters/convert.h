@@ -86,6 +86,7 @@ struct TransitionRow {
   std::string up;    ///< "unchanged" or "rewritten"
   std::string down;  ///< likewise, "refused", or "types checked" where only element types matter
   std::string note;
+  bool released = true;  ///< false where the newer version is one that ONNX has yet to release
 };
 
 /// Every transition of the tables, and below every operator's first version, sorted by domain,

@@ -461,6 +461,8 @@ std::vector<TransitionRow> transitions_table() {
     if (first && schema.since_version > 1) rows.push_back(row_of(schema, registry));
     previous = &schema;
   }
+  for (TransitionRow& row : rows)
+    row.released = row.to <= newest_opset(row.domain).value_or(row.to);
   std::sort(rows.begin(), rows.end(), [](const TransitionRow& a, const TransitionRow& b) {
     return std::tie(a.domain, a.op, a.to) < std::tie(b.domain, b.op, b.to);
   });

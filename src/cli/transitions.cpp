@@ -22,6 +22,12 @@ std::string step_of(const TransitionRow& row) {
                        : fmt::format("{} to {}", row.from, row.to);
 }
 
+/// The note, behind a word where the newer version is not released.
+std::string note_of(const TransitionRow& row) {
+  if (row.released) return row.note;
+  return row.note.empty() ? "unreleased" : "unreleased; " + row.note;
+}
+
 std::string totals_of(const std::vector<TransitionRow>& rows) {
   std::map<std::string, int> verdicts;
   int transitions = 0;
@@ -41,7 +47,7 @@ std::string as_text(const std::vector<TransitionRow>& rows) {
   std::string out;
   for (const TransitionRow& row : rows) {
     out += fmt::format("{:<34} {:<9} {:<11} up {:<10} down {:<14}{}\n", name_of(row), step_of(row),
-                       row.verdict, row.up, row.down, row.note.empty() ? "" : row.note);
+                       row.verdict, row.up, row.down, note_of(row));
     while (out.size() > 1 && out[out.size() - 2] == ' ') out.erase(out.size() - 2, 1);
   }
   return out + totals_of(rows) + "\n";
@@ -58,12 +64,16 @@ std::string as_markdown(const std::vector<TransitionRow>& rows) {
       "*code* - a rewrite is written for it; *refusal* - older operators cannot say it. Element "
       "types\n"
       "are held against the target in every row. \"below n\" is the way to opsets older than the\n"
-      "operator.\n\n" +
+      "operator. *Unreleased* marks a newer version that is still in preparation and may "
+      "change.\n\n"
+      "One change is left out on purpose: the text in preparation adds left_window_size and\n"
+      "right_window_size to Attention as of opset 25, but that opset was released without them\n"
+      "and released tools refuse them. Opset 25 is taken as it was released.\n\n" +
       totals_of(rows) +
       ".\n\n| Operator | Versions | Verdict | Up | Down | Notes |\n|---|---|---|---|---|---|\n";
   for (const TransitionRow& row : rows) {
     out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", name_of(row), step_of(row), row.verdict,
-                       row.up, row.down, row.note);
+                       row.up, row.down, note_of(row));
   }
   return out;
 }
@@ -78,7 +88,8 @@ std::string as_json(const std::vector<TransitionRow>& rows) {
                     {"verdict", row.verdict},
                     {"up", row.up},
                     {"down", row.down},
-                    {"note", row.note}});
+                    {"note", row.note},
+                    {"released", row.released}});
   }
   return Json{{"transitions", std::move(list)}}.dump(2) + "\n";
 }

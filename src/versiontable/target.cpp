@@ -21,17 +21,18 @@ std::optional<int> number_in(std::string_view text) {
   return number;
 }
 
-/// Checks a version number against the newest one released.
+/// Checks a version number against the newest one that may be asked for.
 Result<int> version_in(std::string_view spec, std::string_view text, std::string_view what,
-                       int newest) {
+                       int newest_released, int newest_known) {
   const auto version = number_in(text);
   if (!version) {
     return fail(ExitCode::usage,
                 fmt::format("target '{}': '{}' is not {} version", spec, text, what));
   }
-  if (*version > newest) {
-    return fail(ExitCode::usage, fmt::format("target '{}': the newest released {} version is {}",
-                                             spec, what.substr(what.find(' ') + 1), newest));
+  if (*version > newest_known) {
+    return fail(ExitCode::usage,
+                fmt::format("target '{}': the newest released {} version is {}", spec,
+                            what.substr(what.find(' ') + 1), newest_released));
   }
   return *version;
 }
@@ -166,7 +167,7 @@ Result<Target> VersionTable::parse_target(std::string_view spec) const {
 
   Target target;
   if (name == "ir") {
-    const auto ir = version_in(spec, version, "an IR", newest_ir_version());
+    const auto ir = version_in(spec, version, "an IR", newest_ir_version(), newest_ir_version());
     if (!ir) return std::unexpected(ir.error());
     target.spec = fmt::format("ir={}", *ir);
     target.ceilings.ir_version = *ir;
@@ -175,8 +176,12 @@ Result<Target> VersionTable::parse_target(std::string_view spec) const {
   const std::string domain = name == "opset" || name == "ai.onnx" ? "" : name;
   if (const auto newest = newest_opset(domain)) {
     const std::string what = fmt::format("an {} opset", domain.empty() ? "ai.onnx" : domain);
-    const auto opset = version_in(spec, version, what, *newest);
+    const auto opset =
+        version_in(spec, version, what, *newest, newest_known_opset(domain).value_or(*newest));
     if (!opset) return std::unexpected(opset.error());
+    if (*opset > *newest)
+      target.note =
+          fmt::format("{} {} is not released yet", domain.empty() ? "ai.onnx" : domain, *opset);
     target.spec = fmt::format("{}={}", domain.empty() ? "opset" : domain, *opset);
     target.ceilings.opsets.push_back({domain, *opset});
     return target;

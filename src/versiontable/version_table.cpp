@@ -5,6 +5,7 @@
 
 #include "support/mapped_file.h"
 #include "support/strings.h"
+#include "versiontable/schema.h"
 #include "versiontable/tables.h"
 #include "versiontable/version_number.h"
 #include "versiontable/versions_file.h"
@@ -149,6 +150,14 @@ std::optional<int> VersionTable::newest_opset(std::string_view domain) const {
   return newest;
 }
 
+std::optional<int> VersionTable::newest_known_opset(std::string_view domain) const {
+  auto newest = newest_opset(domain);
+  for (const OpSchema& schema : all_schemas()) {
+    if (newest && schema.domain == domain) newest = std::max(*newest, schema.since_version);
+  }
+  return newest;
+}
+
 int VersionTable::newest_ir_version() const {
   int newest = 0;
   for (const Release& release : releases_) {
@@ -174,6 +183,14 @@ std::span<const Release> releases() { return VersionTable::built_in().releases()
 
 std::optional<int> newest_opset(std::string_view domain) {
   return VersionTable::built_in().newest_opset(domain);
+}
+
+std::optional<int> newest_known_opset(std::string_view domain) {
+  return VersionTable::built_in().newest_known_opset(domain);
+}
+
+std::string_view release_mark(std::string_view domain, int opset) {
+  return opset > newest_opset(domain).value_or(opset) ? " (not released yet)" : "";
 }
 
 int newest_ir_version() { return VersionTable::built_in().newest_ir_version(); }

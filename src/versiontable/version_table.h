@@ -88,6 +88,13 @@ std::span<const Release> releases();
 /// Newest released opset version of a domain; nullopt for domains we do not know.
 std::optional<int> newest_opset(std::string_view domain);
 
+/// Newest opset version whose operators are known: above newest_opset() where the tables hold
+/// operators of a version in preparation. nullopt for domains we do not know.
+std::optional<int> newest_known_opset(std::string_view domain);
+
+/// " (not released yet)" behind an opset version that is in preparation, else "".
+std::string_view release_mark(std::string_view domain, int opset);
+
 /// Newest released IR version.
 int newest_ir_version();
 
@@ -161,6 +168,7 @@ class VersionTable {
 
   Result<Target> parse_target(std::string_view spec) const;
   std::optional<int> newest_opset(std::string_view domain) const;
+  std::optional<int> newest_known_opset(std::string_view domain) const;
   int newest_ir_version() const;
   int ir_version_for_opset(std::string_view domain, int opset) const;
 

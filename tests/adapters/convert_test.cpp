@@ -342,5 +342,34 @@ TEST_CASE("the table of transitions names each once, with a verdict") {
   CHECK(seen.contains({"", "Gelu", 0, 20}));
 }
 
+TEST_CASE("what is in preparation is marked, and a conversion to it says so") {
+  std::set<std::string> unreleased;
+  for (const TransitionRow& row : transitions_table()) {
+    if (!row.released) unreleased.insert(fmt::format("{}-{}-{}", row.op, row.from, row.to));
+  }
+  CHECK(unreleased == std::set<std::string>{"Celu-12-28", "SwiGLU-0-28"});
+
+  const Model model = model_of(
+      "<ir_version: 10, opset_import: [\"\": 21, \"f\": 1]>"
+      "g (float[2] x) => (float[2] y) { y = f.twice (x) }"
+      "<domain: \"f\", opset_import: [\"\": 20]>"
+      "twice (x) => (y) { y = Celu (x) }");
+  const Conversion ahead = converted(model, to_opset(28));
+  REQUIRE(ahead.model);
+  CHECK(ahead.model->opset("") == 28);
+  CHECK(ahead.model->functions()[0].opset("") == 28);
+  REQUIRE(ahead.notes.size() == 1);
+  CHECK(ahead.notes[0].rule == "opset-28");
+  CHECK(ahead.notes[0].severity == Severity::warning);
+  CHECK(converted(model, to_opset(27)).notes.empty());
+  // Staying there is no conversion to it.
+  CHECK(converted(*ahead.model, to_opset(28)).notes.empty());
+
+  const auto beyond = convert(model, to_opset(29));
+  REQUIRE_FALSE(beyond);
+  CHECK(beyond.error().code == ExitCode::usage);
+  CHECK(beyond.error().message == "opset 29 of ai.onnx does not exist; the newest is 27");
+}
+
 }  // namespace
 }  // namespace onnxcompat

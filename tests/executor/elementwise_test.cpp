@@ -165,10 +165,85 @@ TEST_CASE("activations at points that have a known value") {
   at(10, "ThresholdedRelu<alpha=0.5>(x)", {0, 0, 2});
   at(9, "Shrink<bias=0.5, lambd=0.9>(x)", {-0.5, 0, 1.5});
   at(20, "Gelu(x)", {-0.5 * (1 + std::erf(-1 / std::sqrt(2.0))), 0, 1 + std::erf(std::sqrt(2.0))});
+  at(28, "Celu<alpha=2.0>(x)", {2 * (std::exp(-0.5) - 1), 0, 2});
   at(24, "Swish(x)", {-1 / (1 + e), 0, 2 / (1 + 1 / (e * e))});
   at(18, "Mish(x)", {-std::tanh(std::log(1 + 1 / e)), 0, 2 * std::tanh(std::log(1 + e * e))});
   at(13, "Erf(x)", {std::erf(-1.0), 0, std::erf(2.0)});
   at(13, "Sign(x)", {-1, 0, 1});
+}
+
+TEST_CASE("Celu takes every float from version 28 on, rounded once") {
+  // [Celu-28] max(0, x) + min(0, alpha * (exp(x / alpha) - 1)); alpha may be negative
+  const auto formula = [](double x, double alpha) {
+    return std::max(0.0, x) + std::min(0.0, alpha * (std::exp(x / alpha) - 1));
+  };
+  const std::vector<double> xs = {-8, -1, -0.125, 0, 0.5, 3};
+  for (const double alpha : {1.0, 0.5, 2.0, -1.0}) {
+    std::vector<double> expected;
+    for (const double x : xs) expected.push_back(formula(x, alpha));
+    for (const auto& [type, bound] : std::vector<std::pair<std::string, double>>{
+             {"float", 1e-6}, {"double", 1e-14}, {"float16", 0x1p-11}, {"bfloat16", 0x1p-8}}) {
+      INFO(type << ", alpha " << alpha);
+      const auto y = evaluate(28, type + "[6] x = {-8,-1,-0.125,0,0.5,3}",
+                              fmt::format("Celu<alpha={:.1f}>(x)", alpha));
+      require_near(y, {6}, expected, bound);
+    }
+  }
+  check_refusals({
+      {12, "double[1] x = {1}", "Celu(x)", "may not be tensor(double)"},
+      {28, "int32[1] x = {1}", "Celu(x)", "may not be tensor(int32)"},
+  });
+}
+
+TEST_CASE("SwiGLU is Swish of the gate times the value, of one shape") {
+  // [SwiGLU-28] Y = A * Sigmoid(alpha * A) * B
+  const std::string a = "{1,-2,3,4,-1,2,-3,0.5}";
+  const std::string b = "{0.5,1,-1,2,2,-1,0.5,1}";
+  const std::vector<double> as = {1, -2, 3, 4, -1, 2, -3, 0.5};
+  const std::vector<double> bs = {0.5, 1, -1, 2, 2, -1, 0.5, 1};
+  for (const double alpha : {1.0, 0.5, 0.0, -2.0}) {
+    std::vector<double> expected;
+    for (std::size_t i = 0; i < as.size(); ++i) {
+      expected.push_back(as[i] / (1 + std::exp(-alpha * as[i])) * bs[i]);
+    }
+    for (const auto& [type, bound] : std::vector<std::pair<std::string, double>>{
+             {"float", 1e-6}, {"double", 1e-14}, {"float16", 0x1p-10}, {"bfloat16", 0x1p-7}}) {
+      INFO(type << ", alpha " << alpha);
+      const std::string inputs = fmt::format("{0}[2,4] a = {1}, {0}[2,4] b = {2}", type, a, b);
+      const std::string given = alpha == 1 ? "" : fmt::format("<alpha={:.1f}>", alpha);
+      require_near(evaluate(28, inputs, "SwiGLU" + given + "(a, b)"), {2, 4}, expected, bound);
+    }
+  }
+  check_rows({
+      {28, "float[4] a = {-1000,1000,nan,inf}, float[4] b = {2,2,2,-1}", "SwiGLU(a, b)",
+       "float[4] -0 2000 nan -inf"},
+      {28, "float[0,3] a = {}, float[0,3] b = {}", "SwiGLU(a, b)", "float[0,3]"},
+      {28, "float a = {0}, float b = {5}", "SwiGLU(a, b)", "float[] 0"},
+  });
+  check_refusals({
+      {28, "float[2,3] a = {1,2,3,4,5,6}, float[3] b = {1,2,3}", "SwiGLU(a, b)",
+       "they must be the same"},
+      {28, "float[2,1] a = {1,2}, float[2,2] b = {1,2,3,4}", "SwiGLU(a, b)",
+       "they must be the same"},
+      {28, "float[1] a = {1}, double[1] b = {1}", "SwiGLU(a, b)", "another type"},
+      {27, "float[1] a = {1}, float[1] b = {1}", "SwiGLU(a, b)", "SwiGLU"},
+  });
+}
+
+TEST_CASE("SwiGLU gives what its function body of older operators gives") {
+  // The body that the specification states, and the same without Swish and Sigmoid.
+  const std::string takes = "g (float[200] a, float[200] b) => (float[200] y) ";
+  std::vector<float> gates = noise(200, 7);
+  for (float& gate : gates) gate *= 8;
+  const NamedValues inputs = {{"a", floats({200}, gates)}, {"b", random_floats({200}, 8)}};
+  const auto of = [&](const std::string& nodes) {
+    return run(onnx(28), takes + "{ " + nodes + " }", inputs)[0];
+  };
+  const std::vector<double> y = doubles(of("y = SwiGLU<alpha=1.5>(a, b)"));
+  require_near(of("s = Swish<alpha=1.5>(a) y = Mul(s, b)"), {200}, y, 1e-6);
+  require_near(of("k = Constant<value_float=-1.5>() ka = Mul(k, a) e = Exp(ka) "
+                  "one = Constant<value_float=1.0>() d = Add(one, e) g = Div(a, d) y = Mul(g, b)"),
+               {200}, y, 1e-6);
 }
 
 TEST_CASE("activations neither overflow nor lose NaN") {

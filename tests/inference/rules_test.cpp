@@ -45,6 +45,12 @@ TEST_CASE("elementwise operators and broadcasting") {
       {13, "(float[2,3] x) { y = Softmax<axis = 2>(x) }",
        "tensor(float)[2,3] ! axis 2 is out of range for rank 2"},
       {11, "(float[2,3] x) { y = Softmax<axis = 2>(x) }", "tensor(float)[2,3]"},
+      {28, "(float16[N,3] x) { y = Celu(x) }", "tensor(float16)[N,3]"},
+      {28, "(double[N,3] a, double[2,M] b) { y = SwiGLU(a, b) }", "tensor(double)[2,3]"},
+      {28, "(float[N,3] a, float b) { y = SwiGLU(a, b) }",
+       "tensor(float) ! inputs have ranks 2 and 0"},
+      {28, "(float[1,3] a, float[2,3] b) { y = SwiGLU(a, b) }",
+       "tensor(float)[1,3] ! shapes of the inputs: 1 and 2 differ"},
       {20, "(string[2,1] x, string[3] z) { y = StringConcat(x, z) }", "tensor(string)[2,3]"},
   });
 }

@@ -241,6 +241,7 @@ void add_elementwise(Recipes& r) {
     r[op] = moderate;
   }
   const std::vector<float> slopes{0.0F, 0.01F, 0.5F, 1.0F, 2.0F, -1.0F};
+  r["Celu"] = with_reals({{"alpha", {0.5F, 1.0F, 2.0F, -1.0F}}});
   r["Elu"] = with_reals({{"alpha", slopes}});
   r["HardSigmoid"] = with_reals({{"alpha", slopes}, {"beta", slopes}});
   r["LeakyRelu"] = with_reals({{"alpha", slopes}});

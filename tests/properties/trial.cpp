@@ -82,7 +82,7 @@ const OpSchema* Step::start() const {
 NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& target) {
   Random random(seed);
   const OpSchema& schema = *step.start();
-  const int newest = newest_opset(schema.domain).value_or(schema.since_version);
+  const int newest = newest_known_opset(schema.domain).value_or(schema.since_version);
   const int after =
       std::min(find_schema(schema.domain, schema.name, step.transition->to)->until_version, newest);
   const auto between = [&](int low, int high) {

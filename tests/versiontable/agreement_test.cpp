@@ -167,7 +167,10 @@ TEST_CASE("the tables lose nothing of the collected facts") {
     return;
   }
   const Json facts = Json::parse(std::ifstream(path));
-  CHECK(facts.size() == all_schemas().size());
+  CHECK(facts.size() ==
+        static_cast<std::size_t>(std::ranges::count_if(all_schemas(), [](const OpSchema& schema) {
+          return schema.since_version <= newest_opset(schema.domain);
+        })));
   for (const Json& theirs : facts) {
     INFO(full_name(theirs));
     const OpSchema* ours =

@@ -60,6 +60,14 @@ void swish(NodeEdit& e) {
   e.replace({binary(e, "Mul", e.input(0), unary(e, "Sigmoid", x))});
 }
 
+/// [SwiGLU-28] Swish of A, times B.
+void swiglu(NodeEdit& e) {
+  const Attrs alpha = e.attributes({"alpha"});
+  const Value gate = e.emit_in({}, 24, "Swish", {e.input(0)}, 1, alpha).front();
+  e.rounds();
+  e.replace({binary(e, "Mul", gate, e.input(1))});
+}
+
 /// [Gelu-20] x/2 * (1 + erf(x/sqrt(2))), or its approximation by tanh.
 void gelu(NodeEdit& e) {
   const std::string approximate = e.string_or("approximate", "none");
@@ -96,6 +104,11 @@ void celu(NodeEdit& e) {
       e.emit_in({}, 6, "Elu", {binary(e, "Div", low, a)}, 1, {{"alpha", 1.0F}}).front();
   e.rounds();
   e.replace({binary(e, "Add", high, binary(e, "Mul", a, grown))});
+}
+
+/// [Celu-28] of double: float32, which older versions take, would lose digits.
+void celu_of_double(NodeEdit& e) {
+  if (e.dtype(0) == DataType::float64) celu(e);
 }
 
 /// [ThresholdedRelu-10] x where it is above alpha, else 0.
@@ -280,8 +293,10 @@ void register_expand_math(Registry& t) {
   t.expand("HardSwish", hard_swish, "x * HardSigmoid(x)");
   t.expand("Mish", mish, "x * Tanh(Softplus(x))");
   t.expand("Swish", swish, "x * Sigmoid(alpha * x)");
+  t.expand("SwiGLU", swiglu, "Swish(A) * B");
   t.expand("Gelu", gelu, "by Erf or Tanh");
   t.expand("Celu", celu, "by Elu");
+  t.at("Celu", 12, 28).down(celu_of_double).note("double: by Elu");
   t.expand("ThresholdedRelu", thresholded_relu, "Where");
   t.expand("Shrink", shrink, "Where");
   t.expand("Mod", integer_mod, "integers: a - b * (a / b)");

@@ -338,9 +338,22 @@ void aspect_ratio_down(NodeEdit& e) {
   for (const AxisResize& a : *axes) {
     scale = policy == "not_larger" ? std::min(scale, a.scale) : std::max(scale, a.scale);
   }
+  const std::string mode = e.string_or("coordinate_transformation_mode", "half_pixel");
+  if (e.refused()) return;
+  const auto resized = [&](const AxisResize& a) {
+    return std::floor(scale * static_cast<double>(a.from) + 0.5);
+  };
+  if (mode == "align_corners" || mode == "tf_crop_and_resize") {
+    // Here coordinates follow from the sizes alone, as which a scale would not be whole.
+    Ints sizes;
+    for (const AxisResize& a : *axes) sizes.push_back(static_cast<std::int64_t>(resized(a)));
+    e.drop("keep_aspect_ratio_policy");
+    e.fold_input(kSizes);
+    return e.set_input(kSizes, e.ints(sizes, "sizes"));
+  }
   const auto single = static_cast<float>(scale);
   for (const AxisResize& a : *axes) {
-    const auto out = std::floor(scale * static_cast<double>(a.from) + 0.5);
+    const double out = resized(a);
     if (std::floor(static_cast<double>(single * static_cast<float>(a.from))) != out ||
         static_cast<double>(single) != scale) {
       return e.refuse("keep_aspect_ratio_policy: no scale gives these sizes exactly");

@@ -1,4 +1,4 @@
-// RoiAlign, GridSample, AffineGrid, Col2Im, DFT.
+// RoiAlign, AffineGrid, Col2Im, DFT.
 
 #include <algorithm>
 
@@ -9,14 +9,6 @@
 
 namespace onnxcompat::adapters {
 namespace {
-
-/// [GridSample-20] volumes.
-void volumes_down(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  if (rank && *rank != 4) {
-    e.refuse("GridSample-16 takes four dimensions only", "convert to opset 20 or newer");
-  }
-}
 
 /// [DFT-20] the axis is an input, and by default the last one before the complex parts.
 void axis_input_up(NodeEdit& e) {
@@ -207,9 +199,6 @@ void register_vision(Registry& t) {
   t.at("RoiAlign", 10, 16)
       .added("coordinate_transformation_mode", was("output_half_pixel"))
       .note("the default of 16 is not the behaviour of 10");
-  t.at("GridSample", 16, 20)
-      .renamed_values("mode", {{"bilinear", "linear"}, {"bicubic", "cubic"}})
-      .down(volumes_down);
   t.at("DFT", 17, 20).up(axis_input_up).down(axis_input_down);
 }
 

@@ -6,6 +6,7 @@
 
 #include "checker/rules.h"
 #include "inference/inference.h"
+#include "versiontable/version_table.h"
 
 namespace onnxcompat::rules {
 namespace {
@@ -151,8 +152,9 @@ class TypeMatch {
       if (other.since_version <= schema_.since_version) continue;
       const auto allowed = other.allowed_types(type_str);
       if (is_among(type, allowed)) {
-        return fmt::format("; {} allows it from {} {} on", schema_.name,
-                           display_domain(schema_.domain), other.since_version);
+        return fmt::format("; {} allows it from {} {} on{}", schema_.name,
+                           display_domain(schema_.domain), other.since_version,
+                           release_mark(schema_.domain, other.since_version));
       }
     }
     return {};

@@ -117,8 +117,9 @@ const Rule operator_unknown{
       } else if (!history.empty()) {
         out.add(n.place(), "{} came with {} {}, the model imports {}", op, display_domain(domain),
                 history.front().since_version, n.opset)
-            .hint("Import {} {} or later, or write it with older operators", display_domain(domain),
-                  history.front().since_version);
+            .hint("Import {} {} or later{}, or write it with older operators",
+                  display_domain(domain), history.front().since_version,
+                  release_mark(domain, history.front().since_version));
       } else {
         auto added =
             out.add(n.place(), "{} has never been an operator of {}", op, display_domain(domain));

@@ -65,7 +65,7 @@ Status selu(KernelContext& c) {
   });
 }
 
-// [Celu-12]
+// [Celu-12] [Celu-28] other floats
 Status celu(KernelContext& c) {
   const float alpha = c.float_attr("alpha");
   if (alpha == 0) return c.fail("alpha is zero");
@@ -100,6 +100,18 @@ Status mish(KernelContext& c) {
 Status swish(KernelContext& c) {
   const float alpha = c.float_attr("alpha", 1);
   return activate(c, [=]<class T>(T x) { return x * sigmoid_of(static_cast<T>(alpha) * x); });
+}
+
+// [SwiGLU-28] Swish of the gate, times the value; rounded once, of one shape
+Status swiglu(KernelContext& c) {
+  if (c.input(0).dims() != c.input(1).dims()) {
+    return c.fail(fmt::format("A has dims {}, B {}: they must be the same",
+                              to_string(c.input(0).dims()), to_string(c.input(1).dims())));
+  }
+  const float alpha = c.float_attr("alpha", 1);
+  return zip_types(c, Floats{}, kMathCost, [=]<class T>(T gate, T value) {
+    return gate * sigmoid_of(static_cast<T>(alpha) * gate) * value;
+  });
 }
 
 // [Sigmoid-1]
@@ -257,6 +269,7 @@ constexpr KernelRow kRows[] = {
     {"", "Sigmoid", 1, kUnbounded, sigmoid},
     {"", "Softplus", 1, kUnbounded, softplus},
     {"", "Softsign", 1, kUnbounded, softsign},
+    {"", "SwiGLU", 28, kUnbounded, swiglu},
     {"", "Swish", 24, kUnbounded, swish},
     {"", "ThresholdedRelu", 10, kUnbounded, thresholded_relu},
 };

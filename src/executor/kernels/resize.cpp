@@ -102,7 +102,7 @@ Taps make_taps(const Plan& plan, const Axis& axis, double x) {
     taps.weight.push_back(weight);
     sum += weight;
   }
-  if ((plan.antialias || plan.exclude_outside) && sum != 0) {
+  if ((stretch < 1 || plan.exclude_outside) && sum != 0) {
     for (double& weight : taps.weight) weight /= sum;
   }
   return taps;
