@@ -172,21 +172,40 @@ TEST_CASE("activations at points that have a known value") {
   at(13, "Sign(x)", {-1, 0, 1});
 }
 
+namespace {
+
+/// One node at opset 28 of inputs a and b, cast to `type` before it and from it after it.
+Tensor of_type(DataType type, const std::string& node, const Dims& dims,
+               const std::vector<float>& a, const std::vector<float>& b) {
+  const auto number = static_cast<int>(type);
+  const std::string graph = fmt::format(
+      "g (float[] x, float[] z) => (double[] w) {{ a = Cast<to={0}>(x) b = Cast<to={0}>(z) "
+      "y = {1} w = Cast<to=11>(y) }}",
+      number, node);
+  return run(onnx(28), graph, {{"x", floats(dims, a)}, {"z", floats(dims, b)}})[0];
+}
+
+/// Bounds of what is rounded once from float's or double's precision.
+const std::vector<std::pair<DataType, double>> kFloatBounds = {{DataType::float32, 1e-6},
+                                                               {DataType::float64, 1e-14},
+                                                               {DataType::float16, 0x1p-11},
+                                                               {DataType::bfloat16, 0x1p-8}};
+
+}  // namespace
+
 TEST_CASE("Celu takes every float from version 28 on, rounded once") {
   // [Celu-28] max(0, x) + min(0, alpha * (exp(x / alpha) - 1)); alpha may be negative
   const auto formula = [](double x, double alpha) {
     return std::max(0.0, x) + std::min(0.0, alpha * (std::exp(x / alpha) - 1));
   };
-  const std::vector<double> xs = {-8, -1, -0.125, 0, 0.5, 3};
+  const std::vector<float> xs = {-8, -1, -0.125F, 0, 0.5F, 3};
   for (const double alpha : {1.0, 0.5, 2.0, -1.0}) {
     std::vector<double> expected;
-    for (const double x : xs) expected.push_back(formula(x, alpha));
-    for (const auto& [type, bound] : std::vector<std::pair<std::string, double>>{
-             {"float", 1e-6}, {"double", 1e-14}, {"float16", 0x1p-11}, {"bfloat16", 0x1p-8}}) {
-      INFO(type << ", alpha " << alpha);
-      const auto y = evaluate(28, type + "[6] x = {-8,-1,-0.125,0,0.5,3}",
-                              fmt::format("Celu<alpha={:.1f}>(x)", alpha));
-      require_near(y, {6}, expected, bound);
+    for (const float x : xs) expected.push_back(formula(static_cast<double>(x), alpha));
+    for (const auto& [type, bound] : kFloatBounds) {
+      INFO(name_of(type) << ", alpha " << alpha);
+      const std::string node = fmt::format("Celu<alpha={:.1f}>(a)", alpha);
+      require_near(of_type(type, node, {6}, xs, xs), {6}, expected, bound);
     }
   }
   check_refusals({
@@ -197,21 +216,19 @@ TEST_CASE("Celu takes every float from version 28 on, rounded once") {
 
 TEST_CASE("SwiGLU is Swish of the gate times the value, of one shape") {
   // [SwiGLU-28] Y = A * Sigmoid(alpha * A) * B
-  const std::string a = "{1,-2,3,4,-1,2,-3,0.5}";
-  const std::string b = "{0.5,1,-1,2,2,-1,0.5,1}";
-  const std::vector<double> as = {1, -2, 3, 4, -1, 2, -3, 0.5};
-  const std::vector<double> bs = {0.5, 1, -1, 2, 2, -1, 0.5, 1};
+  const std::vector<float> as = {1, -2, 3, 4, -1, 2, -3, 0.5F};
+  const std::vector<float> bs = {0.5F, 1, -1, 2, 2, -1, 0.5F, 1};
   for (const double alpha : {1.0, 0.5, 0.0, -2.0}) {
     std::vector<double> expected;
     for (std::size_t i = 0; i < as.size(); ++i) {
-      expected.push_back(as[i] / (1 + std::exp(-alpha * as[i])) * bs[i]);
+      const auto gate = static_cast<double>(as[i]);
+      expected.push_back(gate / (1 + std::exp(-alpha * gate)) * static_cast<double>(bs[i]));
     }
-    for (const auto& [type, bound] : std::vector<std::pair<std::string, double>>{
-             {"float", 1e-6}, {"double", 1e-14}, {"float16", 0x1p-10}, {"bfloat16", 0x1p-7}}) {
-      INFO(type << ", alpha " << alpha);
-      const std::string inputs = fmt::format("{0}[2,4] a = {1}, {0}[2,4] b = {2}", type, a, b);
+    for (const auto& [type, bound] : kFloatBounds) {
+      INFO(name_of(type) << ", alpha " << alpha);
       const std::string given = alpha == 1 ? "" : fmt::format("<alpha={:.1f}>", alpha);
-      require_near(evaluate(28, inputs, "SwiGLU" + given + "(a, b)"), {2, 4}, expected, bound);
+      require_near(of_type(type, "SwiGLU" + given + "(a, b)", {2, 4}, as, bs), {2, 4}, expected,
+                   bound);
     }
   }
   check_rows({

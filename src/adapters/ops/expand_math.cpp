@@ -94,16 +94,19 @@ void celu(NodeEdit& e) {
   const auto alpha = static_cast<double>(e.float_or("alpha", 1));
   if (e.refused()) return;
   const Value zero = like_input(e, 0, "zero");
-  const Value a = like_input(e, alpha, "alpha");
+  const Value a = like_input(e, std::fabs(alpha), "alpha");
   if (e.refused()) return;
   const Value x = e.input(0);
   // Elu is exp(x) - 1 below zero; above, its argument is held at zero so that nothing overflows.
   const Value low = e.emit_in({}, 8, "Min", {x, zero}, 1, {}).front();
   const Value high = e.emit_in({}, 8, "Max", {x, zero}, 1, {}).front();
-  const Value grown =
-      e.emit_in({}, 6, "Elu", {binary(e, "Div", low, a)}, 1, {{"alpha", 1.0F}}).front();
+  const Value quotient = binary(e, "Div", low, a);
+  const Value grown = e.emit_in({}, 6, "Elu", {quotient}, 1, {{"alpha", 1.0F}}).front();
+  Value below = binary(e, "Mul", a, grown);
+  // A negative alpha turns the exponent round: exp(t) - 1 is -(exp(-t) - 1) * exp(t).
+  if (alpha < 0) below = binary(e, "Mul", below, unary(e, "Exp", unary(e, "Neg", quotient)));
   e.rounds();
-  e.replace({binary(e, "Add", high, binary(e, "Mul", a, grown))});
+  e.replace({binary(e, "Add", high, below)});
 }
 
 /// [Celu-28] of double: float32, which older versions take, would lose digits.
