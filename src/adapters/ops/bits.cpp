@@ -81,7 +81,7 @@ class Bits {
   Value joined(const Split& parts, int axis) {
     Value bits = parts.bits;
     if (width_.is_signed) bits = bit_xor(e_, bits, parts.sign, two_);
-    const Value sum = reduce(e_, "ReduceSum", binary(e_, "Mul", bits, powers_), {axis}, false);
+    Value sum = reduce(e_, "ReduceSum", binary(e_, "Mul", bits, powers_), {axis}, false);
     if (!width_.is_signed) return sum;
     const Value sign = squeeze(e_, parts.sign, {axis});
     return binary(e_, "Sub", binary(e_, "Mul", sum, direction(sign)), sign);

@@ -21,8 +21,8 @@ class SharedLibrary {
     return reinterpret_cast<F*>(symbol(name));
   }
 
-  /// Error ExitCode::refused, as where a kernel is missing: the library or one of the functions asked
-  /// for is not there. Names the library and the reason.
+  /// Error ExitCode::refused, as where a kernel is missing: the library or one of the functions
+  /// asked for is not there. Names the library and the reason.
   Result<void> status() const;
 
  private:
