@@ -124,7 +124,7 @@ Result<ZipEntry> unpack(std::span<const std::byte> archive, const Entry& entry) 
 class Writer {
  public:
   void put(std::uint64_t value, int width) {
-    for (int i = 0; i < width; ++i) bytes.push_back(static_cast<std::byte>(value >> (8 * i)));
+    for (int i = 0; i < width; ++i, value >>= 8) bytes.push_back(static_cast<std::byte>(value));
   }
   void put(std::span<const std::byte> more) { bytes.insert(bytes.end(), more.begin(), more.end()); }
   void put(std::string_view text) { put(std::as_bytes(std::span(text))); }

@@ -95,7 +95,7 @@ std::string bytes(std::string_view hex) {
 
 std::string little_endian(std::uint32_t value, int size) {
   std::string out;
-  for (int i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i));
+  for (int i = 0; i < size; ++i, value >>= 8) out += static_cast<char>(value);
   return out;
 }
 
