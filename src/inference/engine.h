@@ -119,6 +119,10 @@ class Engine {
   int depth_ = 0;
 };
 
+/// A node's attribute; the call's where it refers to a parameter of the function around it.
+std::optional<AttributeView> resolve(const NodeView& node, const Bindings* bindings,
+                                     std::string_view name);
+
 /// The message of a body, which is its identity.
 const void* key_of(const Body& body);
 
