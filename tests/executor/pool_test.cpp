@@ -166,6 +166,18 @@ TEST_CASE("RoiAlign shifts coordinates by version") {
       {1, 1, 1, 1}, {33 / 4.0});
 }
 
+TEST_CASE("AveragePool over one window a plane") {
+  const NamedValues planes = {{"x", floats({1, 2, 2, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})}};
+  // All of the plane.
+  require_near(run(onnx(10), kAverage + "<kernel_shape = [2, 3]>(x) }", planes)[0], {1, 2, 1, 1},
+               {3.5, 9.5});
+  // The lower left corner: the window begins in the padding above, which does not count.
+  const std::string corner = "<kernel_shape = [3, 2], pads = [1, 0, 0, 0], strides = [5, 5]";
+  require_near(run(onnx(10), kAverage + corner + ">(x) }", planes)[0], {1, 2, 1, 1}, {3, 9});
+  require_near(run(onnx(10), kAverage + corner + ", count_include_pad = 1>(x) }", planes)[0],
+               {1, 2, 1, 1}, {2, 6});
+}
+
 TEST_CASE("NonMaxSuppression keeps the best of overlapping boxes") {
   const NamedValues inputs = {{"b", floats({1, 3, 4}, {0, 0, 2, 2, 0, 0, 2, 1, 5, 5, 4,
                                                        4})},  // the last has swapped corners

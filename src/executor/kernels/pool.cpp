@@ -215,6 +215,40 @@ void add_into(const A* x, std::int64_t stride, A* y, std::int64_t count) {
   }
 }
 
+/// Is there one window a plane, of cells that lie side by side?
+bool has_one_window(const Pooling& pool) {
+  return pool.out_plane == 1 &&
+         std::ranges::all_of(pool.window.dilations, [](std::int64_t d) { return d == 1; });
+}
+
+/// y[plane] += the cells under the only window of a plane, in their order.
+template <class A>
+void add_one_window(const Pooling& pool, const A* x, A* y) {
+  const SlidingWindow& window = pool.window;
+  const std::size_t rank = window.input.size();
+  Dims first, size, strides(rank, 1);
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::int64_t begin = window.start(i, 0);
+    first.push_back(std::max<std::int64_t>(begin, 0));
+    const std::int64_t end = std::min(begin + window.kernel[i], window.input[i]);
+    size.push_back(std::max<std::int64_t>(end - first.back(), 0));
+  }
+  if (element_count(size).value_or(0) == 0) return;
+  for (std::size_t i = rank - 1; i-- > 0;) strides[i] = strides[i + 1] * window.input[i + 1];
+  const std::int64_t width = size.back();
+  size.back() = 1;
+  for (std::int64_t plane = 0; plane < pool.planes; ++plane) {
+    A sum = y[plane];
+    Dims row(rank, 0);
+    do {
+      std::int64_t at = plane * pool.in_plane;
+      for (std::size_t i = 0; i < rank; ++i) at += (first[i] + row[i]) * strides[i];
+      for (std::int64_t i = 0; i < width; ++i) sum += x[at + i];
+    } while (next_index(row, size));
+    y[plane] = sum;
+  }
+}
+
 // [AveragePool-1] [AveragePool-7] [AveragePool-10] [AveragePool-11] [AveragePool-19]
 // [AveragePool-22]
 Status average_pool(KernelContext& ctx) {
@@ -240,11 +274,15 @@ Status average_pool(KernelContext& ctx) {
         counts.push_back(range.last - range.first);
       }
     }
-    for_each_row(
-        pool, [](std::int64_t) {},
-        [&](std::int64_t from, std::int64_t stride, std::int64_t to, std::int64_t count) {
-          add_into(input.data() + from, stride, y.data() + to, count);
-        });
+    if (has_one_window(pool)) {
+      add_one_window(pool, input.data(), y.data());
+    } else {
+      for_each_row(
+          pool, [](std::int64_t) {},
+          [&](std::int64_t from, std::int64_t stride, std::int64_t to, std::int64_t count) {
+            add_into(input.data() + from, stride, y.data() + to, count);
+          });
+    }
     if (pool.out_plane > 0) {
       std::vector<A> counts;
       Dims out(window.output.size(), 0);
