@@ -237,14 +237,19 @@ void add_one_window(const Pooling& pool, const A* x, A* y) {
   for (std::size_t i = rank - 1; i-- > 0;) strides[i] = strides[i + 1] * window.input[i + 1];
   const std::int64_t width = size.back();
   size.back() = 1;
+  std::vector<std::int64_t> rows;  // where each begins in its plane
+  Dims row(rank, 0);
+  do {
+    std::int64_t at = 0;
+    for (std::size_t i = 0; i < rank; ++i) at += (first[i] + row[i]) * strides[i];
+    rows.push_back(at);
+  } while (next_index(row, size));
   for (std::int64_t plane = 0; plane < pool.planes; ++plane) {
     A sum = y[plane];
-    Dims row(rank, 0);
-    do {
-      std::int64_t at = plane * pool.in_plane;
-      for (std::size_t i = 0; i < rank; ++i) at += (first[i] + row[i]) * strides[i];
-      for (std::int64_t i = 0; i < width; ++i) sum += x[at + i];
-    } while (next_index(row, size));
+    for (const std::int64_t begin : rows) {
+      const A* from = x + plane * pool.in_plane + begin;
+      for (std::int64_t i = 0; i < width; ++i) sum += from[i];
+    }
     y[plane] = sum;
   }
 }
