@@ -217,8 +217,30 @@ ONNXCOMPAT_CLONES void scale_shift(const float* x, float middle, float factor, f
   for (std::int64_t i = 0; i < count; ++i) y[i] = (x[i] - middle) * factor + bias;
 }
 
-ONNXCOMPAT_CLONES void max_into(const float* x, std::int64_t stride, float* y, std::int64_t count) {
-  each(x, stride, y, count, [](float best, float value) { return larger(best, value); });
+ONNXCOMPAT_CLONES void max_along(const float* x, std::int64_t outer, std::int64_t inner,
+                                 const AxisWindow& window, float* y) {
+  const auto [input, output, kernel, stride, dilation, pad] = window;
+  std::fill_n(y, outer * output * inner, -std::numeric_limits<float>::infinity());
+  for (std::int64_t k = 0; k < kernel; ++k) {
+    const std::int64_t offset = k * dilation - pad;  // 0 <= j·stride + offset < input
+    const std::int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+    const std::int64_t end =
+        std::min(output, offset >= input ? 0 : (input - offset + stride - 1) / stride);
+    if (first >= end) continue;
+    for (std::int64_t o = 0; o < outer; ++o) {
+      const float* from = x + (o * input + first * stride + offset) * inner;
+      float* to = y + (o * output + first) * inner;
+      if (inner == 1) {
+        each(from, stride, to, end - first, larger);
+        continue;
+      }
+      for (std::int64_t j = first; j < end; ++j) {
+        each(from, 1, to, inner, larger);
+        from += stride * inner;
+        to += inner;
+      }
+    }
+  }
 }
 
 ONNXCOMPAT_CLONES void add_into(const float* x, std::int64_t stride, float* y, std::int64_t count) {

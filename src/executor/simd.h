@@ -31,8 +31,20 @@ float largest(const float* x, std::int64_t count);
 void scale_shift(const float* x, float middle, float factor, float bias, float* y,
                  std::int64_t count);
 
-/// y[i] = max(y[i], x[i·stride]); NaN wins.
-void max_into(const float* x, std::int64_t stride, float* y, std::int64_t count);
+/// A window that slides along one axis. Its position k over output j reads input
+/// j·stride + k·dilation − pad where that is inside.
+struct AxisWindow {
+  std::int64_t input = 0;
+  std::int64_t output = 0;
+  std::int64_t kernel = 0;
+  std::int64_t stride = 1;
+  std::int64_t dilation = 1;
+  std::int64_t pad = 0;  ///< before the input
+};
+/// Largest under each window along the middle axis: x is [outer, input, inner], y is
+/// [outer, output, inner]. −∞ of none, NaN wins, of equals the first.
+void max_along(const float* x, std::int64_t outer, std::int64_t inner, const AxisWindow& window,
+               float* y);
 /// y[i] += x[i·stride].
 void add_into(const float* x, std::int64_t stride, float* y, std::int64_t count);
 /// y[i] += factor · x[i·stride].

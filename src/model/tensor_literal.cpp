@@ -1,4 +1,6 @@
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include <Eigen/Core>
 #include <fmt/format.h>
@@ -16,6 +18,22 @@ void append(std::string& raw, T value) {
   raw.append(bytes, sizeof value);
 }
 
+/// The nearest that the type has: the literal may be one of another type, in a model that mixes
+/// them.
+template <class T>
+void append_integer(std::string& raw, double value) {
+  using Limits = std::numeric_limits<T>;
+  T integer = 0;
+  if (value >= std::ldexp(1.0, Limits::digits)) {
+    integer = Limits::max();
+  } else if (value <= static_cast<double>(Limits::min())) {
+    integer = Limits::min();
+  } else if (value == value) {
+    integer = static_cast<T>(value);
+  }
+  append(raw, integer);
+}
+
 void append_as(std::string& raw, DataType type, double value) {
   switch (type) {
     case DataType::float32:
@@ -27,21 +45,21 @@ void append_as(std::string& raw, DataType type, double value) {
     case DataType::bfloat16:
       return append(raw, Eigen::numext::bit_cast<std::uint16_t>(Eigen::bfloat16(value)));
     case DataType::int8:
-      return append(raw, static_cast<std::int8_t>(value));
+      return append_integer<std::int8_t>(raw, value);
     case DataType::uint8:
-      return append(raw, static_cast<std::uint8_t>(value));
+      return append_integer<std::uint8_t>(raw, value);
     case DataType::int16:
-      return append(raw, static_cast<std::int16_t>(value));
+      return append_integer<std::int16_t>(raw, value);
     case DataType::uint16:
-      return append(raw, static_cast<std::uint16_t>(value));
+      return append_integer<std::uint16_t>(raw, value);
     case DataType::int32:
-      return append(raw, static_cast<std::int32_t>(value));
+      return append_integer<std::int32_t>(raw, value);
     case DataType::uint32:
-      return append(raw, static_cast<std::uint32_t>(value));
+      return append_integer<std::uint32_t>(raw, value);
     case DataType::int64:
-      return append(raw, static_cast<std::int64_t>(value));
+      return append_integer<std::int64_t>(raw, value);
     case DataType::uint64:
-      return append(raw, static_cast<std::uint64_t>(value));
+      return append_integer<std::uint64_t>(raw, value);
     case DataType::boolean:
       return append(raw, static_cast<std::uint8_t>(value != 0));
     case DataType::complex64:

@@ -93,26 +93,59 @@ TEST_CASE("vector loops do the same at every length and stride") {
     REQUIRE(std::abs(simd::sum(x.data(), count) - sum) < 1e-12);
     REQUIRE(simd::largest(x.data(), count) == greatest);
     for (const std::int64_t stride : {1, 2, 3}) {
-      std::vector<float> best(67, 0.25F), total(67, 0.5F), scaled(67, 0.5F);
-      simd::max_into(x.data(), stride, best.data(), count);
+      std::vector<float> total(67, 0.5F), scaled(67, 0.5F);
       simd::add_into(x.data(), stride, total.data(), count);
       simd::add_scaled_into(x.data(), stride, 3, scaled.data(), count);
       for (std::int64_t i = 0; i < 67; ++i) {
         const auto at = static_cast<std::size_t>(i);
         const float v = i < count ? x[static_cast<std::size_t>(i * stride)] : 0;
-        REQUIRE(best[at] == std::max(v, 0.25F));
         REQUIRE(total[at] == 0.5F + v);
         REQUIRE(scaled[at] == 0.5F + 3 * v);
       }
     }
   }
-  std::vector<float> best = {1, kNaN, 3};
   const std::vector<float> with_nan = {kNaN, 2, 4};
-  simd::max_into(with_nan.data(), 1, best.data(), 3);
-  CHECK(std::isnan(best[0]));
-  CHECK(std::isnan(best[1]));
-  CHECK(best[2] == 4);
   CHECK(std::isnan(simd::largest(with_nan.data(), 3)));
+}
+
+TEST_CASE("the largest under a window is that of the definition") {
+  const float kInfinity = std::numeric_limits<float>::infinity();
+  const std::int64_t outer = 2, input = 9;
+  for (const std::int64_t inner : {1, 5}) {
+    Value drawn = random_floats({outer, input, inner}, 7);
+    const auto x = drawn.tensor()->data<float>();
+    for (const std::int64_t kernel : {1, 2, 3, 9}) {
+      for (const std::int64_t stride : {1, 2, 3}) {
+        for (const std::int64_t dilation : {1, 2}) {
+          for (const std::int64_t pad : {0, 1, 12}) {
+            const simd::AxisWindow window{input, 8, kernel, stride, dilation, pad};
+            std::vector<float> y(static_cast<std::size_t>(outer * 8 * inner));
+            simd::max_along(x.data(), outer, inner, window, y.data());
+            for (std::int64_t at = 0; at < std::ssize(y); ++at) {
+              const std::int64_t i = at % inner, j = at / inner % 8, o = at / inner / 8;
+              float expected = -kInfinity;
+              for (std::int64_t k = 0; k < kernel; ++k) {
+                const std::int64_t place = j * stride + k * dilation - pad;
+                if (place < 0 || place >= input) continue;
+                expected = std::max(expected,
+                                    x[static_cast<std::size_t>((o * input + place) * inner + i)]);
+              }
+              REQUIRE(y[static_cast<std::size_t>(at)] == expected);
+            }
+          }
+        }
+      }
+    }
+  }
+  // NaN wins wherever it stands; of the zeros the first.
+  const std::vector<float> odd = {1, std::nanf(""), 2, -0.0F, 0.0F, -0.0F};
+  std::vector<float> y(5);
+  simd::max_along(odd.data(), 1, 1, {6, 5, 2, 1, 1, 0}, y.data());
+  CHECK(std::isnan(y[0]));
+  CHECK(std::isnan(y[1]));
+  CHECK(y[2] == 2);
+  CHECK(std::signbit(y[3]));
+  CHECK(!std::signbit(y[4]));
 }
 
 TEST_CASE("products of few rows are the sums of their definition") {

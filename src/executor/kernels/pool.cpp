@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "executor/kernels/numeric.h"
 #include "executor/kernels/window.h"
@@ -88,11 +89,11 @@ void for_each_window(const Pooling& pool, const F& body) {
                });
 }
 
-/// For every row of outputs along the last axis, in every plane: begin(first output), then
+/// For every row of outputs along the last axis, in every plane:
 /// add(first input, stride, first output, count) for each kernel position, in row-major order, with
 /// the outputs that read inside the input there. Planes in parallel.
-template <class Begin, class Add>
-void for_each_row(const Pooling& pool, const Begin& begin, const Add& add) {
+template <class Add>
+void for_each_row(const Pooling& pool, const Add& add) {
   const SlidingWindow& window = pool.window;
   const std::size_t rank = window.input.size();
   const std::int64_t width = window.output.back();
@@ -107,7 +108,6 @@ void for_each_row(const Pooling& pool, const Begin& begin, const Add& add) {
       Dims out(rank - 1, 0);
       std::int64_t to = plane * pool.out_plane;
       do {
-        begin(to);
         Dims k(rank, 0);
         do {
           const Range range = ranges[static_cast<std::size_t>(k.back())];
@@ -168,6 +168,55 @@ void pool_max(const Pooling& pool, const T* x, T* y, std::int64_t* indices, bool
   });
 }
 
+/// Sizes of a plane after the last axes are pooled, from all but none of them to all but one; none
+/// where one of them is much more than what is read or written.
+std::optional<std::vector<std::int64_t>> partial_planes(const Pooling& pool) {
+  std::vector<std::int64_t> sizes;
+  const SlidingWindow& window = pool.window;
+  const std::int64_t most = 4 * std::max(pool.in_plane, pool.out_plane);
+  for (std::size_t axis = window.input.size(); axis-- > 1;) {
+    Dims dims(window.input.begin(), window.input.begin() + static_cast<std::ptrdiff_t>(axis));
+    dims.insert(dims.end(), window.output.begin() + static_cast<std::ptrdiff_t>(axis),
+                window.output.end());
+    const auto size = element_count(dims);
+    if (!size || *size > most) return std::nullopt;
+    sizes.push_back(*size);
+  }
+  return sizes;
+}
+
+/// As pool_max(), one axis after the other from the last, which keeps the first of equals.
+void pool_max_by_axis(const Pooling& pool, std::span<const std::int64_t> partial, const float* x,
+                      float* y) {
+  const SlidingWindow& window = pool.window;
+  const std::size_t rank = window.input.size();
+  parallel_for(
+      pool.planes, pool.out_plane * product(window.kernel),
+      [&](std::int64_t begin, std::int64_t end) {
+        std::vector<std::vector<float>> scratch;
+        for (const std::int64_t size : partial)
+          scratch.emplace_back(static_cast<std::size_t>(size));
+        for (std::int64_t plane = begin; plane < end; ++plane) {
+          const float* from = x + plane * pool.in_plane;
+          std::int64_t inner = 1;
+          for (std::size_t axis = rank; axis-- > 0;) {
+            float* to = axis == 0 ? y + plane * pool.out_plane : scratch[rank - 1 - axis].data();
+            const simd::AxisWindow along{
+                .input = window.input[axis],
+                .output = window.output[axis],
+                .kernel = window.kernel[axis],
+                .stride = window.strides[axis],
+                .dilation = window.dilations[axis],
+                .pad = window.pads_begin[axis],
+            };
+            simd::max_along(from, product(std::span(window.input).first(axis)), inner, along, to);
+            inner *= along.output;
+            from = to;
+          }
+        }
+      });
+}
+
 // [MaxPool-1] [MaxPool-8] [MaxPool-10] [MaxPool-11] [MaxPool-12] [MaxPool-22]
 Status max_pool(KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_inputs(ctx, 1));
@@ -181,19 +230,11 @@ Status max_pool(KernelContext& ctx) {
   std::int64_t* places = ctx.wants(1) ? indices.mutable_data<std::int64_t>().data() : nullptr;
   const bool columns = ctx.int_attr("storage_order", 0) == 1;
   if (x.type() == DataType::float32 && places == nullptr) {
-    const float* from = x.data<float>().data();
-    float* to = y.mutable_data<float>().data();
-    const std::int64_t width = pool.window.output.back();
-    for_each_row(
-        pool,
-        [&](std::int64_t at) {
-          std::fill_n(to + at, width, -std::numeric_limits<float>::infinity());
-        },
-        [&](std::int64_t at, std::int64_t stride, std::int64_t out, std::int64_t count) {
-          simd::max_into(from + at, stride, to + out, count);
-        });
-    ctx.set(0, std::move(y));
-    return {};
+    if (const auto partial = partial_planes(pool)) {
+      pool_max_by_axis(pool, *partial, x.data<float>().data(), y.mutable_data<float>().data());
+      ctx.set(0, std::move(y));
+      return {};
+    }
   }
   const bool served = dispatch(
       Floats{} + Types<std::int8_t, std::uint8_t>{}, x.type(), [&]<class T>(std::type_identity<T>) {
@@ -283,8 +324,7 @@ Status average_pool(KernelContext& ctx) {
       add_one_window(pool, input.data(), y.data());
     } else {
       for_each_row(
-          pool, [](std::int64_t) {},
-          [&](std::int64_t from, std::int64_t stride, std::int64_t to, std::int64_t count) {
+          pool, [&](std::int64_t from, std::int64_t stride, std::int64_t to, std::int64_t count) {
             add_into(input.data() + from, stride, y.data() + to, count);
           });
     }
@@ -377,7 +417,11 @@ Status pool_planes(KernelContext& ctx, const F& reduce) {
 Status global_average_pool(KernelContext& ctx) {
   return pool_planes(ctx, []<class A>(std::span<const A> values) {
     double sum = 0;
-    for (A value : values) sum += static_cast<double>(value);
+    if constexpr (std::is_same_v<A, float>) {
+      sum = simd::sum(values.data(), std::ssize(values));
+    } else {
+      for (A value : values) sum += static_cast<double>(value);
+    }
     return static_cast<A>(sum / static_cast<double>(values.size()));
   });
 }

@@ -79,9 +79,9 @@ void reduce(const Plan& plan, const T* x, Out* y, const Make& make) {
       rest /= plan.kept[i];
     }
     for (std::int64_t at = begin; at < end; ++at) {
-      const T* from = x + offset_of(index, plan.kept_strides);
       auto accumulator = make();
       if (inputs > 0) {
+        const T* from = x + offset_of(index, plan.kept_strides);
         Dims inner(plan.reduced.size(), 0);
         if (inner.empty()) {
           accumulator.add(*from);
