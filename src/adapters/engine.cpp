@@ -158,7 +158,9 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
 
 void Engine::convert_subgraphs(OwnedNode& node, const NodeView& source, const Scope& scope,
                                int index) {
-  for (const AttributeView attribute : source.attributes()) {
+  const auto attributes = source.attributes();
+  for (int at = 0; at < attributes.size(); ++at) {
+    const AttributeView attribute = attributes[at];
     const auto descend = [&](GraphView graph, int k) {
       Body inner;
       inner.model = scope.body().model;
@@ -169,8 +171,7 @@ void Engine::convert_subgraphs(OwnedNode& node, const NodeView& source, const Sc
       inner.owner_attribute = attribute.name();
       inner.attribute_index = k;
       inner.depth = scope.body().depth + 1;
-      convert_body(node.graph(attribute.name(), std::max(k, 0)),
-                   Scope(context_, scope.root(), inner, &scope));
+      convert_body(node.graph(at, k), Scope(context_, scope.root(), inner, &scope));
     };
     for (const AttributeType kind : attribute.present()) {
       if (kind == AttributeType::graph) descend(attribute.g(), -1);

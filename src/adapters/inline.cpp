@@ -13,15 +13,6 @@ constexpr int kMaxCalls = 100'000;
 
 using NameMap = std::map<std::string, std::string, std::less<>>;
 
-std::vector<std::pair<std::string, int>> graphs_of(const NodeView& node) {
-  std::vector<std::pair<std::string, int>> graphs;
-  for (const AttributeView a : node.attributes()) {
-    if (a.type() == AttributeType::graph) graphs.emplace_back(a.name(), 0);
-    for (int k = 0; k < a.graphs().size(); ++k) graphs.emplace_back(a.name(), k);
-  }
-  return graphs;
-}
-
 class Inliner {
  public:
   Inliner(Context& context, Model& model)
@@ -52,7 +43,7 @@ class Inliner {
   }
 
   void place(OwnedNode node, std::vector<OwnedNode>& out, int depth) {
-    for (const auto& [name, k] : graphs_of(node.view())) body(node.graph(name, k), depth);
+    for (const BodyEditor& graph : node.graphs()) body(graph, depth);
     const NodeView view = node.view();
     const auto function = library_.function(view.domain(), view.op_type(), view.overload());
     if (!function) {
@@ -147,9 +138,7 @@ class Inliner {
         node.drop(attribute);
       }
     }
-    for (const auto& [attribute, k] : graphs_of(node.view())) {
-      rewrite(node.graph(attribute, k), names, call, function);
-    }
+    for (const BodyEditor& graph : node.graphs()) rewrite(graph, names, call, function);
   }
 
   void rewrite(BodyEditor graph, NameMap names, const NodeView& call,

@@ -20,12 +20,7 @@ void each_editor(BodyEditor body, const std::function<void(BodyEditor)>& visit) 
   const int count = body.nodes().size();
   for (int i = 0; i < count; ++i) {
     body.edit_node(i, [&](OwnedNode& node) {
-      std::vector<std::pair<std::string, int>> graphs;
-      for (const AttributeView a : node.view().attributes()) {
-        if (a.type() == AttributeType::graph) graphs.emplace_back(a.name(), 0);
-        for (int k = 0; k < a.graphs().size(); ++k) graphs.emplace_back(a.name(), k);
-      }
-      for (const auto& [name, k] : graphs) each_editor(node.graph(name, k), visit);
+      for (const BodyEditor& graph : node.graphs()) each_editor(graph, visit);
     });
   }
   visit(body);

@@ -37,12 +37,7 @@ void prune_body(BodyEditor body, const std::unordered_set<std::string>& unused,
         unused.contains(view.outputs()[0])) {
       continue;
     }
-    for (const AttributeView a : view.attributes()) {
-      if (a.type() == AttributeType::graph) prune_body(node.graph(a.name()), unused, options);
-      for (int k = 0; k < a.graphs().size(); ++k) {
-        prune_body(node.graph(a.name(), k), unused, options);
-      }
-    }
+    for (const BodyEditor& graph : node.graphs()) prune_body(graph, unused, options);
     kept.push_back(std::move(node));
   }
   body.put_nodes(std::move(kept));

@@ -94,24 +94,8 @@ void state(BodyEditor graph, const std::vector<Types>& all, std::size_t& next, T
   tally.appended += stated.appended;
   tally.completed += stated.completed;
   for (int i = 0; i < graph.nodes().size(); ++i) {
-    struct Inner {
-      std::string attribute;
-      int graphs;
-    };
-    std::vector<Inner> inner;
-    for (const AttributeView attribute : graph.nodes()[i].attributes()) {
-      if (attribute.type() == AttributeType::graph) inner.push_back({attribute.name(), 1});
-      if (attribute.type() == AttributeType::graphs) {
-        inner.push_back({attribute.name(), attribute.graphs().size()});
-      }
-    }
-    if (inner.empty()) continue;
     graph.edit_node(i, [&](OwnedNode& node) {
-      for (const Inner& attribute : inner) {
-        for (int k = 0; k < attribute.graphs; ++k) {
-          state(node.graph(attribute.attribute, k), all, next, tally);
-        }
-      }
+      for (const BodyEditor& inner : node.graphs()) state(inner, all, next, tally);
     });
   }
 }

@@ -214,13 +214,18 @@ void OwnedNode::adopt(const OwnedNode& node) {
 void OwnedNode::drop_metadata() { node_->clear_metadata_props(); }
 void OwnedNode::drop_device_configurations() { node_->clear_device_configurations(); }
 
-BodyEditor OwnedNode::graph(std::string_view attribute, int k) {
-  for (auto& candidate : *node_->mutable_attribute()) {
-    if (candidate.name() != attribute) continue;
-    if (candidate.has_g() && k <= 0) return {candidate.mutable_g(), payloads_};
-    if (k < candidate.graphs_size()) return {candidate.mutable_graphs(k), payloads_};
+BodyEditor OwnedNode::graph(int attribute, int k) {
+  auto& holder = *node_->mutable_attribute(attribute);
+  return {k < 0 ? holder.mutable_g() : holder.mutable_graphs(k), payloads_};
+}
+
+std::vector<BodyEditor> OwnedNode::graphs() {
+  std::vector<BodyEditor> out;
+  for (int i = 0; i < node_->attribute_size(); ++i) {
+    if (node_->attribute(i).has_g()) out.push_back(graph(i));
+    for (int k = 0; k < node_->attribute(i).graphs_size(); ++k) out.push_back(graph(i, k));
   }
-  return {static_cast<pb::GraphProto*>(nullptr), payloads_};
+  return out;
 }
 
 OwnedGraph OwnedNode::take_graph(std::string_view attribute) {

@@ -102,8 +102,11 @@ class OwnedNode {
   void drop_metadata();
   void drop_device_configurations();
 
-  /// The graph held by an attribute (the k-th, if it is of kind graphs).
-  BodyEditor graph(std::string_view attribute, int k = 0);
+  /// The graph that the attribute at this place holds: its `g` (k = -1), or the k-th of `graphs`.
+  /// Names will not do: those of a hostile model repeat.
+  BodyEditor graph(int attribute, int k = -1);
+  /// Every graph that attributes hold, in their order.
+  std::vector<BodyEditor> graphs();
   /// Moves the graph of an attribute of kind graph out of the node and drops the attribute.
   OwnedGraph take_graph(std::string_view attribute);
 
