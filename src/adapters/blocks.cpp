@@ -231,6 +231,16 @@ Value arange(Emitter& e, const Value& n) {
     return e.ints(values, "range");
   }
   if (e.target() >= 11) return at(e, 11, "Range", {e.scalar(0), n, e.scalar(1)});
+  if (e.target() < 9) {
+    // The numbers of a Loop's rounds.
+    Subgraph round = e.subgraph("round");
+    const Value number = round.input("number", DataType::int64, 0);
+    round.output(round.input("go", DataType::boolean, 0));
+    round.output(number);
+    const Value numbers = at(e, 11, "Loop", {n}, {{"body", round}});
+    e.set_type(numbers, DataType::int64, 1);
+    return numbers;
+  }
   // Positions of the non-zero elements of as many ones.
   const Value ones = filled(e, unsqueeze(e, n, {0}), 1, DataType::int64);
   return squeeze(e, at(e, 9, "NonZero", {ones}), {0});

@@ -143,7 +143,23 @@ std::optional<Shape> shape_of(const Emitter& emitter, const NodeView& node) {
     if (const auto a = node.attribute("axes")) axes = Ints(a->ints().begin(), a->ints().end());
     if (!axes && node.has_input(1)) axes = emitter.ints_of(node.inputs()[1]);
     if (!axes || (op == "Squeeze" && axes->size() > rank)) return std::nullopt;
-    return of_rank(op == "Unsqueeze" ? rank + axes->size() : rank - axes->size());
+    const std::size_t all = op == "Unsqueeze" ? rank + axes->size() : rank;
+    std::vector<bool> named(all);
+    for (const std::int64_t axis : *axes) {
+      const std::int64_t place = axis < 0 ? axis + static_cast<std::int64_t>(all) : axis;
+      if (place < 0 || place >= static_cast<std::int64_t>(all)) return std::nullopt;
+      named[static_cast<std::size_t>(place)] = true;
+    }
+    Shape shape;
+    std::size_t own = 0;
+    for (std::size_t i = 0; i < all; ++i) {
+      if (op == "Unsqueeze") {
+        shape.push_back(named[i] || own == rank ? Dim{1, {}} : (*x->shape)[own++]);
+      } else if (!named[i]) {
+        shape.push_back((*x->shape)[i]);
+      }
+    }
+    return shape;
   }
   if (op == "Slice" || op == "Pad" || op == "Tile" || op == "Split" || op == "Concat") {
     return of_rank(rank);

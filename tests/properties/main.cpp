@@ -1,18 +1,20 @@
-// Random nodes of every operator at every version, taken over each transition in both directions
-// and run before and after.
+// Random nodes of every operator at every version, taken over each transition in both directions,
+// and below the first version where a rule writes the operator in older ones, and run before and
+// after.
 //
 //   adapter_properties [--cases N | --long] [--round-trip] [--exceptions FILE] [--seed S]
 //                      [--only NAME] [--jobs J] [--verbose]
 //
-// NAME is an operator ("Softmax") or a step ("Softmax-11-13"). The table has a line for each step.
-// The exit status is 1 if a case failed, or if a step did not get its cases, or had none proven,
-// and the exceptions do not say why.
+// NAME is an operator ("Softmax") or a step ("Softmax-11-13", "Einsum-12-0"). The table has a line
+// for each step. The exit status is 1 if a case failed, or if a step did not get its cases, or had
+// none proven, and the exceptions do not say why.
 
 #include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <fstream>
 #include <iostream>
+#include <list>
 #include <map>
 #include <mutex>
 #include <set>
@@ -192,14 +194,21 @@ std::string line_of(const Step& step, const Tally& t, const Options& options) {
 int run(const Options& options) {
   std::vector<Step> steps;
   std::set<std::string> names;
-  for (const adapters::Transition* t : adapters::Registry::instance().transitions()) {
-    for (const bool up : {true, false}) {
-      const Step step{t, up};
-      names.insert(step.name());
-      if (options.only.empty() || options.only == t->op || options.only == step.name()) {
-        steps.push_back(step);
-      }
+  const auto consider = [&](const Step& step) {
+    names.insert(step.name());
+    if (options.only.empty() || options.only == step.transition->op ||
+        options.only == step.name()) {
+      steps.push_back(step);
     }
+  };
+  for (const adapters::Transition* t : adapters::Registry::instance().transitions()) {
+    for (const bool up : {true, false}) consider({t, up});
+  }
+  std::list<adapters::Transition> below;
+  for (const adapters::Expansion* x : adapters::Registry::instance().expansions()) {
+    if (options.round_trip || !has_recipe(x->domain, x->op)) continue;
+    below.emplace_back(x->domain, x->op, 0, x->since);
+    consider({&below.back(), false});
   }
   Exceptions exceptions;
   if (!options.exceptions.empty() && !read(options.exceptions, names, exceptions)) return 2;

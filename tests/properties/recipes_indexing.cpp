@@ -184,6 +184,20 @@ void non_max_suppression(Draft& d) {
   if (given > 2) d.parameter(d.chosen(DataType::float32, {1}, {0.1, 0.5}));
 }
 
+void reverse_sequence(Draft& d) {
+  Random& r = d.random();
+  const Dims dims = d.dims(2, 4);
+  const std::int64_t time = r.integer(0, 1);
+  const std::int64_t most = dims[static_cast<std::size_t>(time)];
+  d.data(d.type("T"), dims);
+  d.parameter(d.ranged(DataType::int64, {dims[static_cast<std::size_t>(1 - time)]}, 0,
+                       static_cast<double>(most)));
+  if (time == 1 || r.chance(50)) {
+    d.set("time_axis", time);
+    d.set("batch_axis", 1 - time);
+  }
+}
+
 }  // namespace
 
 void add_indexing(Recipes& r) {
@@ -194,6 +208,7 @@ void add_indexing(Recipes& r) {
   r["ScatterElements"] = scatter_elements;
   r["ScatterND"] = scatter_nd;
   r["OneHot"] = one_hot;
+  r["ReverseSequence"] = reverse_sequence;
   r["Compress"] = compress;
   r["NonZero"] = non_zero;
   r["NonMaxSuppression"] = non_max_suppression;

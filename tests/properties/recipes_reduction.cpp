@@ -1,6 +1,7 @@
 // Reductions, softmax, orders and sums along an axis.
 
 #include <algorithm>
+#include <map>
 
 #include "properties/generator.h"
 
@@ -101,9 +102,66 @@ void cumulate(Draft& d) {
   d.maybe("reverse", r.integer(0, 1), 50);
 }
 
+/// Random equations: repeated labels, ellipses that broadcast, blanks, implied outputs.
+void einsum(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::string letters = "aBcjZ";
+  std::map<char, std::int64_t> sizes;
+  const bool empty = r.chance(6);
+  for (const char c : letters) sizes[c] = empty ? d.dim() : r.integer(1, 3);
+  Dims dots;
+  const bool ellipsis = r.chance(30);
+  for (std::int64_t k = ellipsis ? r.integer(0, 2) : 0; k > 0; --k) dots.push_back(d.dim());
+  const auto blank = [&] { return std::string(r.chance(8) ? " " : ""); };
+  const DataType t = d.type("T");
+  const auto letter = [&] {
+    return letters[static_cast<std::size_t>(r.integer(0, std::ssize(letters) - 1))];
+  };
+  std::string equation, used;
+  const std::int64_t inputs = r.chance(60) ? 2 : r.integer(1, 3);
+  for (std::int64_t i = 0; i < inputs; ++i) {
+    std::string own;
+    for (std::int64_t k = r.integer(0, 3); k > 0; --k) {
+      const char c = letter();
+      if (own.find(c) == std::string::npos || r.chance(25)) own += c;
+    }
+    const auto at = static_cast<std::size_t>(r.integer(0, std::ssize(own)));
+    const bool here = ellipsis && (i == 0 || r.chance(70));
+    Dims dims;
+    equation += i > 0 ? "," + blank() : "";
+    for (std::size_t k = 0; k <= own.size(); ++k) {
+      if (here && k == at) {
+        const Dims part = d.broadcast_part(dots);
+        dims.insert(dims.end(), part.begin(), part.end());
+        equation += blank() + "...";
+      }
+      if (k == own.size()) break;
+      const bool single = std::ranges::count(own, own[k]) == 1 && inputs > 1 && r.chance(8);
+      dims.push_back(single ? 1 : sizes[own[k]]);
+      equation += own[k] + blank();
+      if (used.find(own[k]) == std::string::npos) used += own[k];
+    }
+    d.data(t, dims);
+  }
+  if (r.chance(75)) {
+    equation += blank() + "->" + blank();
+    const bool first = r.chance(70);
+    if (ellipsis && first) equation += "...";
+    for (std::size_t k = used.size(); k > 0; --k) {
+      const auto at = static_cast<std::size_t>(r.integer(0, static_cast<std::int64_t>(k) - 1));
+      if (r.chance(60)) equation += used[at] + blank();
+      used.erase(at, 1);
+    }
+    if (ellipsis && !first) equation += "...";
+  }
+  d.set("equation", equation);
+}
+
 }  // namespace
 
 void add_reductions(Recipes& r) {
+  r["Einsum"] = einsum;
   for (const char* op : {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
                          "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"}) {
     r[op] = reduce;

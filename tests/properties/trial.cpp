@@ -12,9 +12,8 @@
 namespace onnxcompat::properties {
 namespace {
 
-std::string key_of(const OpSchema& schema) {
-  return schema.domain.empty() ? std::string(schema.name)
-                               : fmt::format("{}:{}", schema.domain, schema.name);
+std::string key_of(std::string_view domain, std::string_view op) {
+  return domain.empty() ? std::string(op) : fmt::format("{}:{}", domain, op);
 }
 
 /// Cases are small, and run side by side.
@@ -79,6 +78,10 @@ const OpSchema* Step::start() const {
   return find_schema(transition->domain, transition->op, up ? transition->from : transition->to);
 }
 
+bool has_recipe(std::string_view domain, std::string_view op) {
+  return recipes().contains(key_of(domain, op));
+}
+
 NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& target) {
   Random random(seed);
   const OpSchema& schema = *step.start();
@@ -88,13 +91,18 @@ NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& t
   const auto between = [&](int low, int high) {
     return static_cast<int>(random.integer(low, high));
   };
-  const int low = between(step.transition->from, step.transition->to - 1);
-  const int high = between(step.transition->to, after);
+  // Far below the first version hardly anything can be said.
+  const int since = step.transition->to;
+  const int lowest = step.transition->from > 0 ? step.transition->from
+                     : random.chance(75)       ? std::min(9, since - 1)
+                                               : 1;
+  const int low = between(lowest, since - 1);
+  const int high = between(since, after);
   Draft draft(random, schema, step.up ? low : high, low, limits);
   target = step.up ? high : low;
   NodeCase& c = draft.result();
   c.ai_onnx = random.of({9, 13, 17, 21});
-  const auto recipe = recipes().find(key_of(schema));
+  const auto recipe = recipes().find(key_of(schema.domain, schema.name));
   if (recipe == recipes().end()) return {};
   recipe->second(draft);
   draft.leftover_attributes();

@@ -9,7 +9,7 @@
 
 namespace onnxcompat::properties {
 
-/// A transition in one direction.
+/// A transition in one direction; or from 0 the way below an operator's first version.
 struct Step {
   const adapters::Transition* transition = nullptr;
   bool up = true;
@@ -43,6 +43,9 @@ struct Trial {
   std::string after;
   std::string back;  ///< of a round trip
 };
+
+/// Can nodes of the operator be drawn?
+bool has_recipe(std::string_view domain, std::string_view op);
 
 /// A case drawn for the step; without a schema if there is no recipe.
 NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& target);

@@ -1,4 +1,6 @@
-// RNN, GRU, LSTM.
+// RNN, GRU, LSTM; ReverseSequence.
+
+#include <algorithm>
 
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
@@ -45,6 +47,41 @@ void direction_up(NodeEdit& e) {
   }
 }
 
+/// [ReverseSequence-10] Gather from the data with time and batch joined.
+void reverse_sequence(NodeEdit& e) {
+  const std::int64_t time = e.int_or("time_axis", 0);
+  const std::int64_t batch = e.int_or("batch_axis", 1);
+  if (e.refused()) return;
+  if (std::min(time, batch) != 0 || std::max(time, batch) != 1) {
+    return e.refuse("its time_axis and batch_axis are not 0 and 1");
+  }
+  const Value x = e.input(0);
+  const auto shape = e.shape(0);
+  if (shape && shape->size() < 2) return e.refuse("its input has no time and batch");
+  if (shape && std::ranges::find(*shape, 0) != shape->end()) return e.replace({x});
+  const Value times = dim_scalar(e, x, time);
+  const Value steps = arange(e, times);
+  const Value step = unsqueeze(e, steps, {batch});
+  const Value length = unsqueeze(e, e.input(1), {time});
+  // Less takes integers from 9 on.
+  const auto comparable = [&](const Value& v) {
+    return e.target() < 9 ? cast(e, v, DataType::float64) : v;
+  };
+  const Value inside =
+      cast(e, binary(e, "Less", comparable(step), comparable(length)), DataType::int64);
+  // Step t of the first n comes from n - 1 - t, which lies n - 1 - 2t further on.
+  const Value odd =
+      unsqueeze(e, binary(e, "Add", binary(e, "Add", steps, steps), e.scalar(1, "one")), {batch});
+  const Value source =
+      binary(e, "Add", step, binary(e, "Mul", inside, binary(e, "Sub", length, odd)));
+  const Value sequences = dim_scalar(e, x, batch);
+  const Value sequence = unsqueeze(e, arange(e, sequences), {time});
+  const Value place = time == 0 ? binary(e, "Add", binary(e, "Mul", source, sequences), sequence)
+                                : binary(e, "Add", binary(e, "Mul", sequence, times), source);
+  const Value joined = concat(e, {product(e, dims_of(e, x, 0, 2)), dims_of(e, x, 2, kEnd)}, 0);
+  e.replace({gather(e, reshape_to(e, x, joined), place, 0)});
+}
+
 }  // namespace
 
 void register_recurrent(Registry& t) {
@@ -58,6 +95,7 @@ void register_recurrent(Registry& t) {
   for (const auto& [op, from] : {std::pair{"RNN", 7}, std::pair{"GRU", 7}, std::pair{"LSTM", 7}}) {
     t.at(op, from, 14).added("layout", was(0), layout_down);
   }
+  t.expand("ReverseSequence", reverse_sequence, "Gather from computed places");
 }
 
 }  // namespace onnxcompat::adapters
