@@ -109,11 +109,52 @@ void attention(Draft& d) {
   }
 }
 
+void linear_attention(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::int64_t batch = r.integer(1, 2), length = r.integer(1, 3), kv_heads = r.integer(1, 2),
+                     heads = kv_heads * r.integer(1, 2), key = r.integer(1, 3),
+                     value = r.integer(1, 3);
+  const DataType t = d.type("T");
+  const std::string rule = r.of({"linear", "gated", "delta", "gated_delta"});
+  const auto packed = [&](std::int64_t width) { return Dims{batch, length, width}; };
+  const auto small = [&](const Dims& dims, double low, double high) {
+    d.give(d.ranged(t, dims, low, high));
+  };
+  small(packed(heads * key), -1, 1);
+  small(packed(kv_heads * key), -1, 1);
+  small(packed(kv_heads * value), -1, 1);
+  if (r.chance(50)) {
+    // Of the inputs' type, or wide.
+    const DataType state = r.chance(50) ? DataType::float32 : t;
+    d.bind("S", state);
+    d.give(d.ranged(state, {batch, kv_heads, key, value}, -1, 1));
+  } else {
+    d.skip();
+  }
+  const bool decays = rule.starts_with("gated");
+  const bool corrects = rule.ends_with("delta");
+  if (decays) {
+    small(packed(kv_heads * (r.chance(50) ? key : 1)), -2, 0);
+  } else {
+    d.skip();
+  }
+  if (corrects) small(packed(r.chance(50) ? kv_heads : 1), 0, 1);
+  while (d.result().inputs.back().absent()) d.result().inputs.pop_back();
+  d.set("q_num_heads", heads);
+  d.set("kv_num_heads", kv_heads);
+  if (rule != "gated_delta" || r.chance(50)) d.set("update_rule", rule);
+  d.maybe("scale", 0.5F, 30);
+  d.maybe("chunk_size", r.integer(1, 64), 20);
+  d.outputs({100, 100});
+}
+
 }  // namespace
 
 void add_sequences(Recipes& r) {
   for (const char* op : {"RNN", "GRU", "LSTM"}) r[op] = recurrent;
   r["Attention"] = attention;
+  r["LinearAttention"] = linear_attention;
 }
 
 }  // namespace onnxcompat::properties

@@ -32,6 +32,9 @@ void where_by_gather(NodeEdit& e) {
   }
   const std::int64_t n = count_of(full);
   if (n > kMaxFolded) return e.refuse("so many elements to choose between need opset 9");
+  if (const DataType type = e.dtype(1); n == 0 && type != DataType::undefined) {
+    return e.replace({e.constant(TensorLiteral::zeros(type, full), "nothing")});
+  }
   const auto flat = [&](int i) {
     return reshape(e, tile_to(e, e.input(i), *e.shape(i), full), Ints{-1});
   };

@@ -47,7 +47,6 @@ void register_inexpressible(Registry& t) {
   t.inexpressible("Det", "determinants of any size have no finite formula");
   t.inexpressible("QLinearConv", "how its result is rounded is not the same in every runtime");
   t.inexpressible("QLinearMatMul", "how its result is rounded is not the same in every runtime");
-  t.inexpressible("LinearAttention", "no rule writes its recurrence as a Scan");
   t.inexpressible("ImageDecoder", "no older operator decodes images");
 }
 
