@@ -41,7 +41,6 @@ void register_inexpressible(Registry& t) {
   for (const std::string_view op : {"DFT", "STFT", "MelWeightMatrix"}) {
     t.inexpressible(op, kSpectra);
   }
-  t.inexpressible("Scan", "its older form is a Loop, which no rule writes");
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
   t.inexpressible("Det", "determinants of any size have no finite formula");
