@@ -130,7 +130,8 @@ void spelled_out(NodeEdit& e) {
                                         : 1 / std::sqrt(static_cast<double>(*size));
     root = e.number(std::sqrt(scale), type, "scale");
   } else {
-    const Value known = cast(e, dim_scalar(e, q, 3), DataType::float32);
+    const Value known = cast(e, dim_scalar(e, q, 3),
+                             type == DataType::float64 ? DataType::float64 : DataType::float32);
     root = cast(e, unary(e, "Sqrt", unary(e, "Reciprocal", unary(e, "Sqrt", known))), type);
   }
   Value scores =
@@ -181,7 +182,15 @@ void spelled_out(NodeEdit& e) {
   }
   weights = cast(e, weights, type);
   if (mode == 3) shown = weights;
-  Value y = e.emit_in({}, 1, "MatMul", {weights, v}, 1, {}).front();
+  const DataType value_type = e.dtype(2);
+  if (value_type != type && value_type != DataType::undefined) {
+    // MatMul takes one type: one that holds both.
+    const bool wide = value_type == DataType::float64 || type == DataType::float64;
+    const DataType both = wide ? DataType::float64 : DataType::float32;
+    weights = cast(e, weights, both);
+    v = cast(e, v, both);
+  }
+  Value y = cast(e, e.emit_in({}, 1, "MatMul", {weights, v}, 1, {}).front(), type);
   if (*rank == 3) y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, -1});
   e.rounds();
   e.replace({y, present_key, present_value, shown});

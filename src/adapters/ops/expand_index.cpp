@@ -63,6 +63,7 @@ void constant_of_shape(NodeEdit& e) {
     for (std::int64_t i = 0; i < count_of(*dims); ++i) all.raw += value.raw;
     return e.replace({e.constant(all, "filled")});
   }
+  value.dims = {};
   e.replace({expand(e, e.constant(value, "fill"), e.input(0))});
 }
 
@@ -114,8 +115,14 @@ void one_hot(NodeEdit& e) {
   Ints shape(static_cast<std::size_t>(*rank) + 1, 1);
   shape[static_cast<std::size_t>(axis)] = -1;
   const Value places = reshape(e, arange(e, size), shape);
-  const Value on = slice(e, e.input(2), Ints{1}, Ints{2}, Ints{0});
-  const Value off = slice(e, e.input(2), Ints{0}, Ints{1}, Ints{0});
+  const DataType type = e.dtype(2);
+  const auto value_at = [&](std::int64_t place) {
+    const Value value = slice(e, e.input(2), Ints{place}, Ints{place + 1}, Ints{0});
+    if (type != DataType::undefined) e.set_type(value, ValueType::tensor(type, Shape{Dim{1, {}}}));
+    return value;
+  };
+  const Value on = value_at(1);
+  const Value off = value_at(0);
   e.replace({where(e, binary(e, "Equal", unsqueeze(e, index, {axis}), places), on, off)});
 }
 
@@ -269,6 +276,9 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   }
   const std::int64_t a = axis->front() < 0 ? axis->front() + *rank : axis->front();
   const Value x = e.input(0);
+  // A Scan of no rounds does not tell the dims of its results.
+  const auto dims = e.shape(0);
+  if (dims && std::ranges::find(*dims, 0) != dims->end()) return e.replace({x});
   std::vector<Value> rest;
   if (a > 0) rest.push_back(dims_of(e, x, 0, a));
   if (a + 1 < *rank) rest.push_back(dims_of(e, x, a + 1, kEnd));

@@ -35,8 +35,18 @@ void float_equal(NodeEdit& e) {
   e.replace({binary(e, "And", unary(e, "Not", apart), binary(e, "And", ordered(a), ordered(b)))});
 }
 
-/// [HardSwish-14] x * HardSigmoid(x).
+/// [HardSwish-14] x * HardSigmoid(x); of double spelled out, as the attribute holds a float's
+/// sixth.
 void hard_swish(NodeEdit& e) {
+  if (e.dtype(0) == DataType::float64) {
+    const Value sixth = binary(e, "Div", e.input(0), like_input(e, 6, "six"));
+    const Value gate =
+        e.emit_in({}, 6, "Clip", {binary(e, "Add", sixth, like_input(e, 0.5, "half"))}, 1,
+                  {{"min", 0.0F}, {"max", 1.0F}})
+            .front();
+    e.rounds();
+    return e.replace({binary(e, "Mul", e.input(0), gate)});
+  }
   const Value gate =
       e.emit_in({}, 6, "HardSigmoid", {e.input(0)}, 1, {{"alpha", 1.0F / 6.0F}, {"beta", 0.5F}})
           .front();
@@ -223,7 +233,11 @@ void sign(NodeEdit& e) {
   const Value zero = e.number(0, type, "zero");
   const Value above = cast(e, binary(e, "Greater", e.input(0), zero), type);
   const Value below = cast(e, binary(e, "Less", e.input(0), zero), type);
-  e.replace({binary(e, "Sub", above, below)});
+  const Value side = binary(e, "Sub", above, below);
+  if (!is_float(type)) return e.replace({side});
+  // NaN is on neither side, and stays itself.
+  const Value bounded = unary(e, "Tanh", e.input(0));
+  e.replace({binary(e, "Add", side, binary(e, "Sub", bounded, bounded))});
 }
 
 /// [BitwiseNot-18] -x - 1, or the largest value less x.

@@ -70,14 +70,17 @@ void mean_variance_normalization(NodeEdit& e) {
   const Ints axes = e.int_list_or("axes", {0, 2, 3});
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  const Value x = e.input(0);
+  // float16 has no number as small as the epsilon.
+  const bool half = type == DataType::float16 || type == DataType::bfloat16;
+  const DataType work = half ? DataType::float32 : type;
+  const Value x = cast(e, e.input(0), work);
   const Value mean = reduce(e, "ReduceMean", x, axes, true);
   const Value centred = binary(e, "Sub", x, mean);
   const Value variance = reduce(e, "ReduceMean", binary(e, "Mul", centred, centred), axes, true);
   const Value deviation = unary(e, "Sqrt", variance);
-  const Value divisor = binary(e, "Add", deviation, e.number(1e-9, type, "epsilon"));
+  const Value divisor = binary(e, "Add", deviation, e.number(1e-9, work, "epsilon"));
   e.rounds();
-  e.replace({binary(e, "Div", centred, divisor)});
+  e.replace({cast(e, binary(e, "Div", centred, divisor), type)});
 }
 
 /// The halves of the last dim, or its even and odd elements.

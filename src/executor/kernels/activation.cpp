@@ -46,7 +46,7 @@ Status leaky_relu(KernelContext& c) {
 // [ThresholdedRelu-10]
 Status thresholded_relu(KernelContext& c) {
   const float alpha = c.float_attr("alpha");
-  return activate(c, [=]<class T>(T x) { return x <= static_cast<T>(alpha) ? T{0} : x; });
+  return activate(c, [=]<class T>(T x) { return x > static_cast<T>(alpha) ? x : T{0}; });
 }
 
 // [Elu-1]
