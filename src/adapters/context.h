@@ -83,8 +83,10 @@ struct Root {
   std::vector<std::pair<std::string, TensorLiteral>>
       hoisted;                             ///< constants that became initializers
   std::unordered_set<std::string> folded;  ///< constants whose value moved into an attribute
-  /// Blockers about constants, void where every reader folded the value.
+  /// Blockers about constants and sequences, void where every reader folded the value.
   std::vector<std::pair<std::string, Finding>> deferred;
+  /// Sequences whose nodes are gone, and the values that they held.
+  std::unordered_map<std::string, std::vector<std::string>> sequences;
   std::vector<DomainVersion> added_imports;
   std::optional<std::unordered_map<std::string_view, int>> uses;
 

@@ -98,7 +98,7 @@ Conversion run(const Model& model, const ConversionRequest& request) {
   std::vector<DomainVersion> reached = model_targets;
 
   const auto start = [&](BodyEditor body_editor, const Body& body) {
-    return Root{&body, body_editor, {}, {}, {}, {}, {}, {}};
+    return Root{&body, body_editor, {}, {}, {}, {}, {}, {}, {}};
   };
   const auto run_graph = [&](std::string root_name, GraphView graph, BodyEditor body_editor) {
     Body body;

@@ -191,6 +191,12 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
     out.push_back(std::move(edit.node_));
     return false;
   }
+  if (edit.refusal_where_read_) {
+    refuse(place, fmt::format("{}-{}-{}", edit.original_op_, edit.from_, edit.to_),
+           std::move(*edit.refusal_where_read_));
+    scope.root().deferred.emplace_back(edit.output(0), std::move(context_.blockers.back()));
+    context_.blockers.pop_back();
+  }
   edit.drop_unused_constants();
   const std::string changed = edit.what_changed();
   if (changed.empty() && edit.notes_.empty() && edit.added_.empty() && edit.remarks_.empty()) {

@@ -428,6 +428,19 @@ void NodeEdit::replace(const std::vector<Value>& values) {
   replaced_ = true;
 }
 
+void NodeEdit::hold_sequence(std::vector<Value> values, std::string otherwise) {
+  if (refused()) return;
+  replace({});
+  scope_.root().folded.insert(output(0));
+  scope_.root().sequences[output(0)] = std::move(values);
+  refusal_where_read_ = std::move(otherwise);
+}
+
+const std::vector<Value>* NodeEdit::sequence(const Value& value) const {
+  const auto it = scope_.root().sequences.find(value);
+  return it == scope_.root().sequences.end() ? nullptr : &it->second;
+}
+
 void NodeEdit::to_initializer(TensorLiteral literal) {
   Value name = output(0);
   auto& hoisted = scope_.root().hoisted;

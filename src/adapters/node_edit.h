@@ -212,6 +212,11 @@ class NodeEdit : public Emitter {
   /// Takes the node out; the values (which emitted nodes produce, or which are passed through)
   /// stand for its outputs.
   void replace(const std::vector<Value>& values);
+  /// Takes the node, which gives a sequence, out: its readers go by the values that it holds. Where
+  /// one does not, the node is refused for that reason after all.
+  void hold_sequence(std::vector<Value> values, std::string otherwise);
+  /// What a sequence holds whose node was taken out; null if that is not known.
+  const std::vector<Value>* sequence(const Value& value) const;
   /// Takes the node, a constant, out and puts an initializer of its name into the main graph.
   void to_initializer(TensorLiteral literal);
   void refuse(std::string reason, std::string hint = {});
@@ -256,6 +261,7 @@ class NodeEdit : public Emitter {
   bool rounds_ = false;
   DataType rounds_in_ = DataType::undefined;
   std::optional<std::pair<std::string, std::string>> refusal_;
+  std::optional<std::string> refusal_where_read_;
   std::vector<std::string> notes_;
   std::vector<std::string> remarks_;
 };

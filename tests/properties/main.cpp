@@ -45,6 +45,7 @@ struct Exceptions {
   std::map<std::string, std::string> no_start;  ///< no legal model holds the version at its start
   std::map<std::string, std::string> text;      ///< held against the released text
   std::map<std::string, std::string> empty;     ///< without empty tensors of unknown dims
+  std::map<std::string, std::string> refused;   ///< a node alone is never converted
 };
 
 /// "step: treatment: reason" a line; false, with a message, if a line is something else.
@@ -66,10 +67,11 @@ bool read(const std::string& path, const std::set<std::string>& steps, Exception
     }
     const std::string step = line.substr(0, first);
     const std::string treatment = line.substr(first + 2, second - first - 2);
-    auto* list = treatment == "no-start" ? &out.no_start
-                 : treatment == "text"   ? &out.text
-                 : treatment == "empty"  ? &out.empty
-                                         : nullptr;
+    auto* list = treatment == "no-start"  ? &out.no_start
+                 : treatment == "text"    ? &out.text
+                 : treatment == "empty"   ? &out.empty
+                 : treatment == "refused" ? &out.refused
+                                          : nullptr;
     if (list == nullptr || !steps.contains(step)) {
       std::cerr << fmt::format("{}:{}: no such treatment or step\n", path, number);
       return false;
@@ -167,7 +169,7 @@ Tally try_step(const Step& step, const Options& options, bool strict_text, bool 
 }
 
 /// Why a step does not pass; empty if it does.
-std::string fault_of(const Tally& t, const Options& options) {
+std::string fault_of(const Tally& t, const Options& options, bool never_proven) {
   const auto most = [&] {
     const auto it = std::ranges::max_element(t.faults, {}, [](const auto& f) { return f.second; });
     return it == t.faults.end() ? std::string{} : ", most often: " + it->first;
@@ -177,6 +179,7 @@ std::string fault_of(const Tally& t, const Options& options) {
     return fmt::format("only {} of {} drawn cases are legal{}", t.cases(), t.cases() + t.illegal,
                        most());
   }
+  if (never_proven) return t.proven() > 0 ? "some cases are proven" : std::string{};
   return t.proven() == 0 ? "no case is proven" : std::string{};
 }
 
@@ -255,7 +258,7 @@ int run(const Options& options) {
       for (const auto& [reason, count] : t.faults)
         fmt::print("    illegal {:>5} {}\n", count, reason);
     }
-    const std::string fault = fault_of(t, options);
+    const std::string fault = fault_of(t, options, exceptions.refused.contains(name));
     if (fault.empty()) {
       ++passed;
     } else {

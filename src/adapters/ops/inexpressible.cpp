@@ -9,13 +9,8 @@ void register_inexpressible(Registry& t) {
   for (const std::string_view op : {"Sin", "Cos", "Tan", "Asin", "Acos", "Atan"}) {
     t.inexpressible(op, kTrigonometry);
   }
-  constexpr std::string_view kSequences =
-      "a sequence that exists at run time cannot be held by tensors of fixed number";
-  for (const std::string_view op :
-       {"SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert",
-        "SequenceLength", "SequenceMap", "SplitToSequence", "ConcatFromSequence"}) {
-    t.inexpressible(op, kSequences);
-  }
+  t.inexpressible("SequenceMap",
+                  "a sequence that exists at run time cannot be held by tensors of fixed number");
   constexpr std::string_view kOptionals = "no older type may hold nothing";
   for (const std::string_view op : {"Optional", "OptionalGetElement", "OptionalHasElement"}) {
     t.inexpressible(op, kOptionals);

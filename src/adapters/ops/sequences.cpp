@@ -1,0 +1,165 @@
+// Sequences below 11, where what they hold is known: their nodes go, and what reads them takes the
+// tensors that they hold.
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+constexpr const char* kAtRunTime =
+    "a sequence that exists at run time cannot be held by tensors of fixed number";
+
+/// More parts than this are not written out.
+constexpr std::int64_t kMostParts = 4096;
+
+/// What input 0 holds; nothing if the node was refused.
+const std::vector<Value>* held(NodeEdit& e) {
+  const auto* values = e.sequence(e.input(0));
+  if (values == nullptr) e.refuse(kAtRunTime);
+  return values;
+}
+
+/// The place that input i says among `count`; nothing if the node was refused.
+std::optional<std::ptrdiff_t> place_of(NodeEdit& e, int i, std::ptrdiff_t count) {
+  const auto known = e.const_ints(i);
+  if (!known || known->size() != 1) {
+    e.refuse(
+        fmt::format("{}; which of them is meant (input {}) is decided at run time", kAtRunTime, i));
+    return std::nullopt;
+  }
+  std::int64_t place = known->front();
+  if (place < 0) place += count;
+  if (place < 0 || place >= count) {
+    e.refuse("its position is outside the sequence");
+    return std::nullopt;
+  }
+  return place;
+}
+
+void construct(NodeEdit& e) { e.hold_sequence(e.inputs(), kAtRunTime); }
+
+void empty(NodeEdit& e) { e.hold_sequence({}, kAtRunTime); }
+
+/// [SequenceInsert-11] behind the last, unless a position is given.
+void insert(NodeEdit& e) {
+  const auto* values = held(e);
+  if (values == nullptr) return;
+  std::vector<Value> more = *values;
+  std::ptrdiff_t place = std::ssize(more);
+  if (e.has_input(2)) {
+    const auto known = e.const_ints(2);
+    // A position may be that behind the last one; negative ones count from there as from a last.
+    const bool behind = known && known->size() == 1 && known->front() == place;
+    const auto given = behind ? std::optional(place) : place_of(e, 2, place);
+    if (!given) return;
+    place = *given;
+  }
+  more.insert(more.begin() + place, e.input(1));
+  e.hold_sequence(std::move(more), kAtRunTime);
+}
+
+/// [SequenceErase-11] the last, unless a position is given.
+void erase(NodeEdit& e) {
+  const auto* values = held(e);
+  if (values == nullptr) return;
+  std::vector<Value> less = *values;
+  if (less.empty()) return e.refuse("its sequence is empty");
+  const auto place =
+      e.has_input(1) ? place_of(e, 1, std::ssize(less)) : std::optional(std::ssize(less) - 1);
+  if (!place) return;
+  less.erase(less.begin() + *place);
+  e.hold_sequence(std::move(less), kAtRunTime);
+}
+
+void at_position(NodeEdit& e) {
+  const auto* values = held(e);
+  const auto place = values != nullptr ? place_of(e, 1, std::ssize(*values)) : std::nullopt;
+  if (place) e.replace({(*values)[static_cast<std::size_t>(*place)]});
+}
+
+void length(NodeEdit& e) {
+  const auto* values = held(e);
+  if (values != nullptr) e.replace({e.scalar(std::ssize(*values), "length")});
+}
+
+/// [ConcatFromSequence-11]
+void concatenated(NodeEdit& e) {
+  const auto* values = held(e);
+  const std::int64_t axis = e.int_or("axis", 0);
+  const bool stacks = e.int_or("new_axis", 0) != 0;
+  if (values == nullptr || e.refused()) return;
+  if (values->empty()) return e.refuse("its sequence is empty");
+  std::vector<Value> parts = *values;
+  for (Value& part : parts) {
+    if (stacks) part = unsqueeze(e, part, {axis});
+  }
+  e.replace({concat(e, parts, axis)});
+}
+
+/// How long the parts are; nothing if the node was refused.
+std::optional<Ints> parts_of(NodeEdit& e, std::int64_t axis) {
+  const auto known = e.has_input(1) ? e.constant(1) : std::nullopt;
+  const auto sizes = known ? known->ints() : std::nullopt;
+  if (e.has_input(1) && !sizes) {
+    e.refuse(fmt::format("{}; how many there are (input 1) is decided at run time", kAtRunTime));
+    return std::nullopt;
+  }
+  if (sizes && !known->dims().empty()) return *sizes;
+  const auto all = e.dim(e.input(0), static_cast<int>(axis));
+  const std::int64_t each = sizes && !sizes->empty() ? sizes->front() : 1;
+  if (!all || each < 1 || *all / each > kMostParts) {
+    e.refuse(fmt::format("{}; how many there are is not known, or too many", kAtRunTime));
+    return std::nullopt;
+  }
+  Ints parts(static_cast<std::size_t>(*all / each), each);
+  if (*all % each != 0) parts.push_back(*all % each);
+  return parts;
+}
+
+/// [SplitToSequence-11]
+void split(NodeEdit& e) {
+  std::int64_t axis = e.int_or("axis", 0);
+  const bool keeps = e.int_or("keepdims", 1) != 0 || e.has_input(1);
+  if (e.refused()) return;
+  if (axis < 0) {
+    const auto rank = e.need_rank(0);
+    if (!rank) return;
+    axis += *rank;
+  }
+  const auto parts = parts_of(e, axis);
+  if (!parts) return;
+  if (axis < 0 || std::ranges::any_of(*parts, [](std::int64_t p) { return p < 0; })) {
+    return e.refuse("its axis or the lengths of its parts are out of range");
+  }
+  std::vector<Value> values;
+  if (!parts->empty()) {
+    values = e.emit_in({}, 2, "Split", {e.input(0)}, static_cast<int>(parts->size()),
+                       {{"axis", axis}, {"split", *parts}});
+  }
+  for (Value& value : values) {
+    if (!keeps) value = squeeze(e, value, {axis});
+  }
+  e.hold_sequence(std::move(values), kAtRunTime);
+}
+
+}  // namespace
+
+void register_sequences(Registry& t) {
+  constexpr std::string_view kKnown = "where what the sequence holds is known";
+  t.expand("SequenceConstruct", construct, kKnown);
+  t.expand("SequenceEmpty", empty, kKnown);
+  t.expand("SequenceInsert", insert, kKnown);
+  t.expand("SequenceErase", erase, kKnown);
+  t.expand("SequenceAt", at_position, kKnown);
+  t.expand("SequenceLength", length, kKnown);
+  t.expand("ConcatFromSequence", concatenated, "Concat, where what the sequence holds is known");
+  t.expand("SplitToSequence", split, "Split, where the number of parts is known");
+}
+
+}  // namespace onnxcompat::adapters
