@@ -89,6 +89,7 @@ struct Root {
   std::unordered_map<std::string, std::vector<std::string>> sequences;
   std::vector<DomainVersion> added_imports;
   std::optional<std::unordered_map<std::string_view, int>> uses;
+  std::size_t held = 0;  ///< in all of `sequences`
 
   int target(std::string_view domain) const;
 };

@@ -430,6 +430,9 @@ void NodeEdit::replace(const std::vector<Value>& values) {
 
 void NodeEdit::hold_sequence(std::vector<Value> values, std::string otherwise) {
   if (refused()) return;
+  constexpr std::size_t kMostHeld = 1 << 20;
+  scope_.root().held += values.size();
+  if (scope_.root().held > kMostHeld) return refuse("sequences hold too many tensors");
   replace({});
   scope_.root().folded.insert(output(0));
   scope_.root().sequences[output(0)] = std::move(values);
