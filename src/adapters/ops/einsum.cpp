@@ -1,6 +1,7 @@
 // Einsum as products of matrices, or elementwise, and sums.
 
 #include <algorithm>
+#include <map>
 
 #include "adapters/blocks.h"
 #include "adapters/ops/equation.h"
@@ -337,15 +338,18 @@ void einsum(NodeEdit& e) {
   if (type == DataType::float16 && count > 1) work = DataType::float32;
   if (is_float(type) && (sums || count > 2)) e.rounds();
 
+  std::map<Label, std::size_t> last_term;
+  for (std::size_t i = 0; i < count; ++i) {
+    for (const Label label : equation->terms[i]) last_term[label] = i;
+  }
   Contraction contraction(e);
   Operand result;
   for (std::size_t i = 0; i < count && !e.refused(); ++i) {
     const Operand next =
         contraction.cast_to(contraction.operand(static_cast<int>(i), equation->terms[i]), work);
     Labels needed = equation->output;
-    for (std::size_t later = i + 1; later < count; ++later) {
-      const Labels& term = equation->terms[later];
-      needed.insert(needed.end(), term.begin(), term.end());
+    for (const auto& [label, last] : last_term) {
+      if (last > i) needed.push_back(label);
     }
     result =
         i == 0 ? contraction.sum_out(next, needed) : contraction.multiplied(result, next, needed);

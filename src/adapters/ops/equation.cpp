@@ -30,7 +30,9 @@ std::optional<Term> read_term(std::string_view text) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   const bool sane =
       std::ranges::all_of(term.before, is_letter) && std::ranges::all_of(term.after, is_letter);
-  return sane ? std::optional(term) : std::nullopt;
+  // No tensor has so many dims.
+  constexpr int kMaxRank = 64;
+  return sane && term.letters() <= kMaxRank ? std::optional(term) : std::nullopt;
 }
 
 /// Without "->": the labels that come up once, by their characters, after the ellipsis [Einsum-12].
