@@ -281,8 +281,9 @@ void dft(Draft& d) {
   Random& r = d.random();
   d.tame();
   const bool inverse = r.chance(30);
-  const bool onesided = !inverse && r.chance(30);
-  const Dims dims{1, r.integer(2, 4), r.integer(2, 4), onesided ? 1 : r.integer(1, 2)};
+  const bool onesided = r.chance(30);
+  Dims dims{1, r.integer(2, 4), r.integer(2, 4), r.integer(1, 2)};
+  if (onesided) dims.back() = inverse ? 2 : 1;
   d.data(d.type("T1"), dims);
   const bool length = r.chance(40);
   if (length) d.parameter(Ints{r.integer(2, 5)}, d.type("T2"), true);
@@ -293,6 +294,36 @@ void dft(Draft& d) {
   if (d.has("axis")) return d.set("axis", axis);
   if (!length) d.skip();
   d.parameter(Ints{axis}, DataType::int64, true);
+}
+
+void stft(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool onesided = r.chance(70);
+  const std::int64_t length = r.integer(1, 5);
+  const DataType t = d.type("T1");
+  d.data(t, {r.integer(1, 2), length + r.integer(0, 6), onesided ? 1 : r.integer(1, 2)});
+  const DataType count = d.type("T2");
+  d.parameter(Ints{r.integer(1, 3)}, count, true);
+  const bool window = r.chance(60);
+  if (window) d.data(t, {length});
+  if (!window) d.skip();
+  if (!window || r.chance(40)) d.parameter(Ints{length}, count, true);
+  d.maybe("onesided", std::int64_t{onesided ? 1 : 0}, onesided ? 40 : 100);
+}
+
+void mel_weight_matrix(Draft& d) {
+  Random& r = d.random();
+  const DataType count = d.type("T1"), edge = d.type("T2");
+  d.parameter(Ints{r.integer(1, 6)}, count, true);
+  d.parameter(Ints{r.integer(8, 32)}, count, true);
+  d.parameter(Ints{r.integer(4000, 16000)}, count, true);
+  d.parameter(d.ranged(edge, {}, 0, 400));
+  d.parameter(d.ranged(edge, {}, 500, 1900));
+  const DataType t = d.type("T3");
+  if (t != DataType::float32 || r.chance(50)) {
+    d.set("output_datatype", static_cast<std::int64_t>(t));
+  }
 }
 
 }  // namespace
@@ -308,6 +339,8 @@ void add_windows(Recipes& r) {
   r["Resize"] = resize;
   r["Upsample"] = upsample;
   r["DFT"] = dft;
+  r["STFT"] = stft;
+  r["MelWeightMatrix"] = mel_weight_matrix;
 }
 
 }  // namespace onnxcompat::properties
