@@ -211,7 +211,8 @@ void dft(NodeEdit& e) {
   if (!rank || e.refused()) return;
   if (axis < 0) axis += *rank;
   if (*rank < 2 || axis < 0 || axis >= *rank - 1) return e.refuse("its axis is out of range");
-  const auto parts = e.dim(e.input(0), *rank - 1);
+  auto parts = e.dim(e.input(0), *rank - 1);
+  if (!parts && onesided) parts = t.inverse ? 2 : 1;  // it takes no others
   if (!parts) return e.refuse("whether its input is real or complex is not known");
   const bool to_real = onesided && t.inverse;
   if ((*parts != 1 && *parts != 2) || (onesided && *parts != (t.inverse ? 2 : 1))) {
@@ -250,10 +251,64 @@ void dft(NodeEdit& e) {
   e.replace({cast(e, y, type)});
 }
 
+/// [STFT-17] frames gathered, weighted by the window and transformed.
+void stft(NodeEdit& e) {
+  const DataType type = e.need_dtype(0);
+  const bool onesided = e.int_or("onesided", 1) != 0;
+  const auto step = known_int(e, 1);
+  std::optional<std::int64_t> length;
+  if (e.has_input(3)) {
+    length = known_int(e, 3);
+  } else if (e.has_input(2)) {
+    length = e.dim(e.input(2), 0);
+  }
+  const auto samples = e.dim(e.input(0), 1);
+  auto parts = e.dim(e.input(0), 2);
+  if (e.refused()) return;
+  if (!parts && onesided) parts = 1;  // it takes no others
+  if (!parts) return e.refuse("whether its signal is real or complex is not known");
+  if (!step || !length) {
+    return e.refuse("the step or the length of its frames is known at run time only");
+  }
+  if ((*parts != 1 && *parts != 2) || (onesided && *parts == 2) || *step < 1 || *length < 1 ||
+      (samples && *length > *samples)) {
+    return e.refuse("its frames do not fit its signal");
+  }
+  Transform t;
+  t.in = t.length = *length;
+  t.out = onesided ? *length / 2 + 1 : *length;
+  t.parts = *parts;
+  const std::int64_t frames = samples ? (*samples - *length) / *step + 1 : 0;
+  if (!t.fits() || frames > kMostElements / *length) {
+    return e.refuse("its matrix is too large for a constant");
+  }
+  Value places;  // [frames, length]
+  if (samples) {
+    std::vector<double> all;
+    for (std::int64_t at = 0; at < frames * *length; ++at) {
+      all.push_back(static_cast<double>(at / *length * *step + at % *length));
+    }
+    places = e.constant(TensorLiteral::of(DataType::int64, {frames, *length}, all), "places");
+  } else {
+    const Value last = binary(e, "Sub", dim_scalar(e, e.input(0), 1), e.scalar(*length));
+    const Value count =
+        binary(e, "Add", binary(e, "Div", last, e.scalar(*step, "step")), e.scalar(1));
+    const Value starts = binary(e, "Mul", arange(e, count), e.scalar(*step, "step"));
+    places = binary(e, "Add", unsqueeze(e, starts, {1}), arange(e, e.scalar(*length)));
+  }
+  Value x = gather(e, cast(e, e.input(0), kReal), places, 1);  // [batch, frames, length, parts]
+  if (e.has_input(2)) {
+    x = binary(e, "Mul", x, unsqueeze(e, cast(e, e.input(2), kReal), {1}));
+  }
+  e.rounds();
+  e.replace({cast(e, transformed(e, x, 4, t), type)});
+}
+
 }  // namespace
 
 void register_signal(Registry& t) {
   t.expand("DFT", dft, "a product with a matrix of sines");
+  t.expand("STFT", stft, "gathered frames, and a product with a matrix of sines");
   t.expand("MelWeightMatrix", mel_weight_matrix, "a constant, or comparisons of positions");
 }
 
