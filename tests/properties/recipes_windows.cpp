@@ -162,7 +162,7 @@ void roi_pool(Draft& d) {
   d.any("mode");
   d.maybe("output_height", r.integer(1, 3));
   d.maybe("output_width", r.integer(1, 3));
-  d.maybe("sampling_ratio", r.integer(0, 2));
+  d.maybe("sampling_ratio", r.integer(0, 3), 80);
   d.any("coordinate_transformation_mode");
 }
 

@@ -34,7 +34,7 @@ void register_inexpressible(Registry& t) {
   for (const std::string_view op : {"Scatter", "MaxUnpool"}) t.inexpressible(op, kPlaces);
   constexpr std::string_view kSampling =
       "sampling at computed places has no older form that rounds alike";
-  for (const std::string_view op : {"RoiAlign", "DeformConv"}) {
+  for (const std::string_view op : {"DeformConv"}) {
     t.inexpressible(op, kSampling);
   }
   t.inexpressible("Scan", "its older form is a Loop, which no rule writes");
