@@ -99,14 +99,27 @@ void conv(Draft& d) {
   Dims w = transposed ? Dims{in, out / group} : Dims{out, in / group};
   w.insert(w.end(), s.kernel.begin(), s.kernel.end());
   d.data(t, w);
+  const std::int64_t offset_group = deform && in % 2 == 0 ? r.integer(1, 2) : 1;
+  const bool padded = deform && r.chance(50);
+  const bool bias = r.chance(50);
   if (deform) {
-    Dims offset{x[0], 2 * s.kernel[0] * s.kernel[1]};
+    const std::int64_t places = offset_group * s.kernel[0] * s.kernel[1];
+    Dims offset{x[0], 2 * places};
     for (std::size_t i = 0; i < 2; ++i) {
-      offset.push_back((s.dims[i] - (s.kernel[i] - 1) * s.dilations[i] - 1) / s.strides[i] + 1);
+      const std::int64_t size = s.dims[i] + (padded ? s.pads[i] + s.pads[i + 2] : 0);
+      offset.push_back((size - (s.kernel[i] - 1) * s.dilations[i] - 1) / s.strides[i] + 1);
     }
-    d.give(d.ranged(t, offset, -1, 1));
+    // Now and then in the middle between cells, or on one.
+    d.give(r.chance(30) ? d.chosen(t, offset, {-1, -0.5, 0, 0.5, 1}) : d.ranged(t, offset, -2, 2));
+    if (bias) d.data(t, {out});
+    if (r.chance(50)) {
+      if (!bias) d.skip();
+      offset[1] = places;
+      d.give(d.ranged(t, offset, 0, 1));
+    }
+  } else if (bias) {
+    d.data(t, {out});
   }
-  if (r.chance(50)) d.data(t, {out});
   if (group != 1 || r.chance(30)) d.set("group", group);
   d.maybe("kernel_shape", s.kernel, 50);
   const bool strided = deform || r.chance(70);
@@ -114,6 +127,8 @@ void conv(Draft& d) {
   const bool dilated = std::ranges::any_of(s.dilations, [](auto v) { return v != 1; });
   if (deform) {
     d.set("dilations", s.dilations);
+    if (padded) d.set("pads", s.pads);
+    d.maybe("offset_group", offset_group, offset_group == 1 ? 30 : 100);
     return;
   }
   if (dilated) d.set("dilations", s.dilations);

@@ -32,11 +32,6 @@ void register_inexpressible(Registry& t) {
   }
   constexpr std::string_view kPlaces = "no older operator writes to computed places";
   for (const std::string_view op : {"Scatter", "MaxUnpool"}) t.inexpressible(op, kPlaces);
-  constexpr std::string_view kSampling =
-      "sampling at computed places has no older form that rounds alike";
-  for (const std::string_view op : {"DeformConv"}) {
-    t.inexpressible(op, kSampling);
-  }
   t.inexpressible("Scan", "its older form is a Loop, which no rule writes");
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
