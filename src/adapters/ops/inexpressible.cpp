@@ -35,7 +35,6 @@ void register_inexpressible(Registry& t) {
   t.inexpressible("Scan", "its older form is a Loop, which no rule writes");
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
-  t.inexpressible("Det", "determinants of any size have no finite formula");
   t.inexpressible("ReverseSequence", "the places it reads depend on lengths known at run time");
   t.inexpressible("Einsum", "no rule writes its equation in products and sums");
   t.inexpressible("LinearAttention", "no rule writes its recurrence as a Scan");
