@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!prepared || !prepared->missing_kernels().empty()) return 0;
   const Inference inference = Inference::run(*model);
   const auto inputs = executor::generate_inputs(*model, inference,
-                                                {.seed = 1, .max_elements = std::int64_t{1} << 20});
+                                                {.seed = 1, .max_bytes = std::uint64_t{4} << 20});
   if (!inputs) return 0;
   const auto outputs = prepared->run(*inputs);
   if (outputs) {

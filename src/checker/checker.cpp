@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -9,6 +10,7 @@
 #include "checker/examination.h"
 #include "checker/rules.h"
 #include "inference/inference.h"
+#include "support/parallel.h"
 #include "support/strings.h"
 
 namespace onnxcompat {
@@ -49,37 +51,116 @@ Severity severity_of(const Rule& rule, const CheckOptions& options) {
   return severity;
 }
 
-/// A rule that runs, with the number of its findings so far.
+/// A rule that runs.
 struct Active {
   const Rule* rule;
   Severity severity;
-  std::size_t found = 0;
+  std::size_t index;  ///< among the rules that run
 };
 
 /// The rules that run, by what they look at.
-class Engine {
+class Selection {
  public:
-  Engine(const ModelScope& scope, const CheckOptions& options)
-      : scope_(scope), sink_(kMostOfOneRule) {
+  Selection(const ModelScope& scope, const CheckOptions& options) {
     for (const Rule* rule : kRules) {
       const bool wanted =
           (options.select.empty() ? rule->default_on : matches_any(*rule, options.select)) ||
           matches_any(*rule, options.also);
       if (!wanted || matches_any(*rule, options.ignore)) continue;
       if (scope.ir_version < rule->min_ir || scope.ir_version > rule->max_ir) continue;
-      by_kind_[rule->check.index()].push_back({rule, severity_of(*rule, options)});
+      by_kind_[rule->check.index()].push_back({rule, severity_of(*rule, options), size_++});
     }
   }
 
+  const std::vector<Active>& of_kind(std::size_t kind) const { return by_kind_[kind]; }
+  std::size_t size() const { return size_; }
   bool needs_inference() const {
-    return std::ranges::any_of(by_kind_, [](const auto& active) {
-      return std::ranges::any_of(active, [](const Active& a) { return a.rule->needs_inference; });
+    return any_of([](const Rule& rule) { return rule.needs_inference; });
+  }
+  bool reads_weights() const {
+    return any_of([](const Rule& rule) { return rule.reads_weights; });
+  }
+
+ private:
+  template <class Is>
+  bool any_of(const Is& is) const {
+    return std::ranges::any_of(by_kind_, [&](const auto& active) {
+      return std::ranges::any_of(active, [&](const Active& a) { return is(*a.rule); });
     });
   }
 
-  void run() {
-    each<ModelCheck>(scope_);
-    for (const BodyScope* root : scope_.roots) visit(*root);
+  std::array<std::vector<Active>, std::variant_size_v<Check>> by_kind_;
+  std::size_t size_ = 0;
+};
+
+/// Walks a model, or a part of it, and asks each rule about what it looks at. Rules keep nothing
+/// between two questions, so that parts may be walked in any order, each by a Walk of its own.
+class Walk {
+ public:
+  Walk(const ModelScope& scope, const Selection& rules)
+      : scope_(scope), rules_(rules), found_(rules.size()), sink_(kMostOfOneRule) {}
+
+  void model() { each<ModelCheck>(scope_); }
+
+  // Depth first in the order of the file, so that the first findings of a rule are those that a
+  // reader meets first.
+  void body(const BodyScope& body) {
+    head(body);
+    initializers(body, 0, initializer_count(body));
+    nodes(body, 0, body.body.nodes().size());
+  }
+
+  /// All of a body but its initializers and nodes.
+  void head(const BodyScope& body) {
+    each<BodyCheck>(body);
+    values(body);
+    if (body.body.graph) {
+      sparse_initializers(body);
+    } else {
+      parameters(body);
+    }
+  }
+
+  static int initializer_count(const BodyScope& body) {
+    return body.body.graph ? body.body.graph->initializers().size() : 0;
+  }
+
+  /// Initializers `from` to `to - 1`.
+  void initializers(const BodyScope& body, int from, int to) {
+    if (!any<TensorCheck>() || from == to) return;
+    const auto dense = body.body.graph->initializers();
+    for (int i = from; i < to; ++i) {
+      tensor(dense[i], TensorAt::Role::initializer,
+             in_body(body, Section::initializer, i, dense[i].name()));
+    }
+  }
+
+  /// Nodes `from` to `to - 1`, with the bodies that they hold.
+  void nodes(const BodyScope& body, int from, int to) {
+    const auto nodes = body.body.nodes();
+    auto inner = std::ranges::lower_bound(body.inner, from, {},
+                                          [](const BodyScope* b) { return b->body.owner_index; });
+    for (int i = from; i < to; ++i) {
+      const NodeView node = nodes[i];
+      const int opset = body.opset(node.domain());
+      const bool has_schema =
+          opset > 0 && !is_experimental_operator(node.domain(), node.op_type(), opset);
+      types_of(body, node.inputs(), input_types_);
+      types_of(body, node.outputs(), output_types_);
+      const NodeAt at{
+          .body = body,
+          .index = i,
+          .node = node,
+          .opset = opset,
+          .schema = has_schema ? find_schema(node.domain(), node.op_type(), opset) : nullptr,
+          .function = scope_.function(node),
+          .input_types = input_types_,
+          .output_types = output_types_,
+      };
+      each<NodeCheck>(at);
+      attributes(at);
+      while (inner != body.inner.end() && (*inner)->body.owner_index == i) this->body(**inner++);
+    }
   }
 
   Sink& sink() { return sink_; }
@@ -88,41 +169,21 @@ class Engine {
   template <class CheckFn, class Thing>
   void each(const Thing& thing) {
     constexpr std::size_t kind = Check(CheckFn{}).index();
-    for (Active& active : by_kind_[kind]) {
-      sink_.begin(*active.rule, active.severity, &active.found);
+    for (const Active& active : rules_.of_kind(kind)) {
+      sink_.begin(*active.rule, active.severity, &found_[active.index]);
       std::get<kind>(active.rule->check)(thing, sink_);
     }
   }
   template <class CheckFn>
   bool any() const {
-    return !by_kind_[Check(CheckFn{}).index()].empty();
+    return !rules_.of_kind(Check(CheckFn{}).index()).empty();
   }
 
-  // Depth first in the order of the file, so that the first findings of a rule are those that a
-  // reader meets first.
-  void visit(const BodyScope& body) {
-    each<BodyCheck>(body);
-    values(body);
-    if (body.body.graph) initializers(body);
-    if (body.body.function) parameters(body);
-    const auto nodes = body.body.nodes();
-    std::size_t next_inner = 0;
-    for (int i = 0; i < nodes.size(); ++i) {
-      const NodeView node = nodes[i];
-      const int opset = body.opset(node.domain());
-      const bool has_schema =
-          opset > 0 && !is_experimental_operator(node.domain(), node.op_type(), opset);
-      const NodeAt at{body,
-                      i,
-                      node,
-                      opset,
-                      has_schema ? find_schema(node.domain(), node.op_type(), opset) : nullptr,
-                      scope_.function(node)};
-      each<NodeCheck>(at);
-      attributes(at);
-      while (next_inner < body.inner.size() && body.inner[next_inner]->body.owner_index == i) {
-        visit(*body.inner[next_inner++]);
-      }
+  void types_of(const BodyScope& body, Strings names, std::vector<const ValueType*>& types) const {
+    types.clear();
+    if (scope_.inference == nullptr) return;
+    for (const std::string& name : names) {
+      types.push_back(name.empty() ? nullptr : scope_.inference->type_of(body.body, name));
     }
   }
 
@@ -145,13 +206,8 @@ class Engine {
     }
   }
 
-  void initializers(const BodyScope& body) {
+  void sparse_initializers(const BodyScope& body) {
     if (!any<TensorCheck>() && !any<SparseTensorCheck>()) return;
-    const auto dense = body.body.graph->initializers();
-    for (int i = 0; i < dense.size(); ++i) {
-      tensor(dense[i], TensorAt::Role::initializer,
-             in_body(body, Section::initializer, i, dense[i].name()));
-    }
     const auto sparse = body.body.graph->sparse_initializers();
     for (int i = 0; i < sparse.size(); ++i) {
       sparse_tensor(sparse[i], true,
@@ -231,9 +287,95 @@ class Engine {
   }
 
   const ModelScope& scope_;
-  std::array<std::vector<Active>, std::variant_size_v<Check>> by_kind_;
+  const Selection& rules_;
+  std::vector<std::size_t> found_;  ///< by each rule so far
+  std::vector<const ValueType*> input_types_;
+  std::vector<const ValueType*> output_types_;
   Sink sink_;
 };
+
+/// What one thread does at a time: a part of a model.
+struct Part {
+  enum class Kind : std::uint8_t { head, initializers, nodes };
+  Kind kind;
+  const BodyScope* body;
+  int from = 0;
+  int to = 0;
+
+  void walk(Walk& with) const {
+    switch (kind) {
+      case Kind::head:
+        return with.head(*body);
+      case Kind::initializers:
+        return with.initializers(*body, from, to);
+      case Kind::nodes:
+        return with.nodes(*body, from, to);
+    }
+  }
+};
+
+/// Fewer parts than that are walked by one thread.
+constexpr std::size_t kWorthThreads = 6;
+
+/// A model in parts that are worth a thread's while, in the order of a walk; one for a small model.
+/// Initializers are weighed by their bytes where rules read them.
+std::vector<Part> parts_of(const ModelScope& scope, bool reads_weights) {
+  constexpr std::int64_t kEnough = 1 << 11;  // nodes, or so many KiB of initializers
+  std::vector<Part> parts;
+  const auto cut = [&](Part::Kind kind, const BodyScope* body, int count, const auto& weight) {
+    std::int64_t sum = 0;
+    int from = 0;
+    for (int i = 0; i < count; ++i) {
+      sum += weight(i);
+      if (sum < kEnough && i + 1 < count) continue;
+      parts.push_back({kind, body, from, i + 1});
+      from = i + 1;
+      sum = 0;
+    }
+  };
+  for (const BodyScope* root : scope.roots) {
+    parts.push_back({Part::Kind::head, root});
+    cut(Part::Kind::initializers, root, Walk::initializer_count(*root), [&](int i) {
+      const TensorView tensor = root->body.graph->initializers()[i];
+      return 1 +
+             (reads_weights ? static_cast<std::int64_t>(tensor.byte_size().value_or(0) >> 10) : 0);
+    });
+    cut(Part::Kind::nodes, root, root->body.nodes().size(), [](int) { return std::int64_t{1}; });
+  }
+  return parts;
+}
+
+/// Asks all rules, in several threads where there is enough to ask. What comes of it does not
+/// depend on their number.
+std::vector<Sink::Entry> ask(const ModelScope& scope, const Selection& rules, unsigned threads,
+                             std::size_t& omitted) {
+  Walk whole(scope, rules);
+  whole.model();
+  const std::vector<Part> parts =
+      threads > 1 ? parts_of(scope, rules.reads_weights()) : std::vector<Part>();
+  if (parts.size() < kWorthThreads) {
+    for (const BodyScope* root : scope.roots) whole.body(*root);
+    omitted = whole.sink().omitted();
+    return std::move(whole.sink().entries());
+  }
+  std::vector<Walk> walks(parts.size(), Walk(scope, rules));
+  run_parallel(threads, parts.size(), [&](std::size_t i) { parts[i].walk(walks[i]); });
+  std::vector<Sink::Entry> entries = std::move(whole.sink().entries());
+  std::map<const Rule*, std::size_t> found;
+  for (const Sink::Entry& entry : entries) ++found[entry.rule];
+  omitted = whole.sink().omitted();
+  for (Walk& walk : walks) {
+    omitted += walk.sink().omitted();
+    for (Sink::Entry& entry : walk.sink().entries()) {
+      if (++found[entry.rule] <= kMostOfOneRule) {
+        entries.push_back(std::move(entry));
+      } else {
+        ++omitted;
+      }
+    }
+  }
+  return entries;
+}
 
 /// Drops the findings of rules that yield to another one at the same node: one cause, one finding.
 void drop_consequences(std::vector<Sink::Entry>& entries) {
@@ -286,19 +428,17 @@ Result<void> validate(const CheckOptions& options) {
 
 CheckReport Examination::run_checks(const CheckOptions& options) {
   scope_->options = &options;
-  Engine engine(*scope_, options);
+  const Selection rules(*scope_, options);
   // Before IR 4 every initializer is an input, whether or not anyone means to override it.
-  scope_->inference = engine.needs_inference() ? &inference(scope_->ir_version < 4) : nullptr;
-  engine.run();
+  scope_->inference = rules.needs_inference() ? &inference(scope_->ir_version < 4) : nullptr;
+  CheckReport report;
+  std::vector<Sink::Entry> entries = ask(*scope_, rules, options.threads, report.omitted);
   scope_->options = nullptr;
 
-  auto& entries = engine.sink().entries();
   drop_consequences(entries);
   std::ranges::stable_sort(entries, [](const Sink::Entry& a, const Sink::Entry& b) {
     return std::tie(a.order, a.finding.rule) < std::tie(b.order, b.finding.rule);
   });
-  CheckReport report;
-  report.omitted = engine.sink().omitted();
   if (options.max_findings > 0 && entries.size() > options.max_findings) {
     report.omitted += entries.size() - options.max_findings;
     entries.resize(options.max_findings);

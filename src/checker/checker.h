@@ -17,11 +17,12 @@ namespace onnxcompat {
 /// Which rules run, and how. A pattern is an id ("OCG017"), a name ("undefined-value"), the start
 /// of an id ("OCG", for a group) or "all".
 struct CheckOptions {
-  std::vector<std::string> select;           ///< empty: every rule that is on by default
-  std::vector<std::string> also = {};        ///< besides those, with or without select
-  std::vector<std::string> ignore;           ///< wins over both
-  std::map<std::string, Severity> severity;  ///< by pattern; the longest matching one wins
+  std::vector<std::string> select = {};           ///< empty: every rule that is on by default
+  std::vector<std::string> also = {};             ///< besides those, with or without select
+  std::vector<std::string> ignore = {};           ///< wins over both
+  std::map<std::string, Severity> severity = {};  ///< by pattern; the longest matching one wins
   std::size_t max_findings = 0;  ///< 0: no limit of the user's (10,000 of one rule are kept)
+  unsigned threads = 1;          ///< at most; what is found does not depend on it
 };
 
 /// What a check yields. Findings are ordered by place, then by rule.

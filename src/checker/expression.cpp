@@ -35,9 +35,7 @@ Actuals outputs_of(const NodeAt& n, std::string_view name) {
 }
 
 const ValueType* type_of(const NodeAt& n, bool input, int slot) {
-  if (slot < 0 || !(input ? n.node.has_input(slot) : n.node.has_output(slot))) return nullptr;
-  return n.model().inference->type_of(n.body.body,
-                                      input ? n.node.inputs()[slot] : n.node.outputs()[slot]);
+  return input ? n.input_type(slot) : n.output_type(slot);
 }
 
 Term shape_term(const ValueType* type) {

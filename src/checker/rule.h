@@ -69,6 +69,7 @@ struct Rule {
   std::string_view fix = {};  ///< what helps; the hint of findings that have none of their own
   bool default_on = true;
   bool needs_inference = false;
+  bool reads_weights = false;  ///< all bytes of them: worth a thread where other rules are not
   Check check = {};
 };
 

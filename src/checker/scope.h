@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,6 +23,7 @@ namespace onnxcompat {
 
 class Inference;
 struct CheckOptions;
+struct ValueType;
 struct ModelScope;
 
 /// What introduces a value name [IR.md#nodes].
@@ -144,8 +146,13 @@ struct NodeAt {
   int opset;                             ///< of its domain; 0 if that is not imported
   const OpSchema* schema;                ///< null: unknown, too new, gone, or experimental
   std::optional<FunctionView> function;  ///< the model's own function that it calls
+  /// By slot, as inferred; null where nothing is known. Empty where no rule needs inference.
+  std::span<const ValueType* const> input_types;
+  std::span<const ValueType* const> output_types;
 
   const ModelScope& model() const { return *body.model; }
+  const ValueType* input_type(int slot) const { return at_slot(input_types, slot); }
+  const ValueType* output_type(int slot) const { return at_slot(output_types, slot); }
   /// The schema to hold the node against: none if it is deprecated, which has lost its signature.
   const OpSchema* signature() const {
     return schema != nullptr && !schema->deprecated ? schema : nullptr;
@@ -153,6 +160,12 @@ struct NodeAt {
   Place place() const { return at_node(body, index); }
   Place input(int slot) const { return at_node_input(body, index, slot, node.inputs()[slot]); }
   Place output(int slot) const { return at_node_output(body, index, slot, node.outputs()[slot]); }
+
+ private:
+  static const ValueType* at_slot(std::span<const ValueType* const> types, int slot) {
+    const auto i = static_cast<std::size_t>(slot);
+    return slot >= 0 && i < types.size() ? types[i] : nullptr;
+  }
 };
 
 /// An attribute of a node, or a parameter of a function with its default.

@@ -1,6 +1,5 @@
 #include "cli/batch.h"
 
-#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstring>
@@ -11,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "cli/summary.h"
+#include "support/parallel.h"
 #include "support/worker_pool.h"
 
 namespace onnxcompat::cli {
@@ -132,31 +132,26 @@ void run_in_threads(const Batch& batch, const BatchOptions& options) {
   Progress progress;
   std::mutex show;
   std::mutex take;
-  std::atomic<std::size_t> next = 0;
   std::size_t started = 0;
-  const auto work = [&] {
-    for (std::size_t job = next++; job < batch.wanted.size(); job = next++) {
-      const std::size_t i = batch.wanted[job];
-      {
-        const std::lock_guard lock(show);
-        progress.show(
-            fmt::format("[{}/{}] {}", ++started, batch.wanted.size(), batch.inputs[i].path));
-      }
-      Outcome outcome = batch.work(i);
-      const std::lock_guard lock(take);
-      batch.done(i, std::move(outcome));
+  const auto work = [&](std::size_t job) {
+    const std::size_t i = batch.wanted[job];
+    {
+      const std::lock_guard lock(show);
+      progress.show(
+          fmt::format("[{}/{}] {}", ++started, batch.wanted.size(), batch.inputs[i].path));
     }
+    Outcome outcome = batch.work(i);
+    const std::lock_guard lock(take);
+    batch.done(i, std::move(outcome));
   };
-  std::vector<std::jthread> others;
-  for (unsigned i = 1; i < models_at_a_time(options, batch.wanted.size()); ++i)
-    others.emplace_back(work);
-  work();
+  run_parallel(models_at_a_time(options, batch.wanted.size()), batch.wanted.size(), work);
 }
 
 }  // namespace
 
 void BatchOptions::add_to(CLI::App& app) {
-  app.add_option("--jobs", jobs, "So many models at a time (0: one a core)")
+  app.add_option("--jobs", jobs,
+                 "So many models at a time, or threads for a single one (0: one a core)")
       ->check(CLI::Range(0, 1024))
       ->type_name("N")
       ->default_str("0");
@@ -191,10 +186,22 @@ Result<void> validate(const BatchOptions& options) {
   return {};
 }
 
+namespace {
+
+unsigned wanted_threads(const BatchOptions& options) {
+  return options.jobs > 0 ? static_cast<unsigned>(options.jobs)
+                          : std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
 unsigned models_at_a_time(const BatchOptions& options, std::size_t models) {
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const unsigned wanted = options.jobs > 0 ? static_cast<unsigned>(options.jobs) : cores;
-  return static_cast<unsigned>(std::min<std::size_t>(wanted, std::max<std::size_t>(models, 1)));
+  return static_cast<unsigned>(
+      std::min<std::size_t>(wanted_threads(options), std::max<std::size_t>(models, 1)));
+}
+
+unsigned threads_a_model(const BatchOptions& options, std::size_t models) {
+  return models > 1 || options.isolate ? 1 : wanted_threads(options);
 }
 
 OutputOptions with_resume(OutputOptions output, const BatchOptions& options) {

@@ -18,7 +18,7 @@
 namespace onnxcompat::cli {
 
 struct BatchOptions {
-  int jobs = 0;  ///< 0: one for each core
+  int jobs = 0;  ///< models at a time, or threads for a single one; 0: one for each core
   bool isolate = false;
   double timeout = 0;            ///< seconds a model; 0: none
   std::uint64_t max_memory = 0;  ///< bytes a model; 0: any
@@ -35,6 +35,9 @@ Result<void> validate(const BatchOptions& options);
 
 /// How many models are looked at together.
 unsigned models_at_a_time(const BatchOptions& options, std::size_t models);
+
+/// How many threads look at one of them: one where there are several, or worker processes.
+unsigned threads_a_model(const BatchOptions& options, std::size_t models);
 
 /// The places of all reports, that of --resume as well: for validate() and keep_from().
 OutputOptions with_resume(OutputOptions output, const BatchOptions& options);

@@ -85,6 +85,7 @@ class AllSettings {
 
   Result<void> gather(const std::vector<Input>& inputs, const Options& options,
                       const VersionTable& table, const Model* earlier) {
+    const unsigned threads = threads_a_model(options.batch, inputs.size());
     for (const Input& input : inputs) {
       const auto config = configs_.of(input.path);
       if (!config) return std::unexpected(config.error());
@@ -93,6 +94,7 @@ class AllSettings {
         auto own = settings_for(options, **config, table);
         if (!own) return std::unexpected(own.error());
         own->earlier = earlier;
+        own->check.threads = threads;
         known = of_config_.emplace(*config, *std::move(own)).first;
       }
       of_input_.push_back(&known->second);

@@ -57,9 +57,10 @@ Result<SavedWeights> write_result(const ConvertOptions& options, const Model& re
 }
 
 /// Faults that the result has and the source had not: conversions must not make any.
-std::vector<Finding> new_errors(const Model& result, const ModelReport& source) {
+std::vector<Finding> new_errors(const Model& result, const ModelReport& source,
+                                const CheckOptions& check_options) {
   std::vector<Finding> out;
-  for (Finding& finding : check(result)) {
+  for (Finding& finding : check(result, check_options)) {
     if (finding.severity != Severity::error) continue;
     const bool known =
         std::any_of(source.findings.begin(), source.findings.end(), [&](const Finding& other) {
@@ -90,7 +91,8 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
     outcome.errors.push_back(error.message);
     return error.code;
   };
-  add_findings(report, run_checks(model));
+  const CheckOptions check_options{.threads = options.threads};
+  add_findings(report, run_checks(model, check_options));
   auto& conversion = report.conversion.emplace();
   conversion.from = stamp_line(model);
   if (report.verdict != "valid") {
@@ -133,7 +135,7 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
   conversion.to = stamp_line(*converted->model);
 
   const Model& result = *converted->model;
-  auto faults = new_errors(result, report);
+  auto faults = new_errors(result, report, check_options);
   const bool on_disk = std::ranges::all_of(
       faults, [](const Finding& fault) { return fault.rule.starts_with("OCX"); });
   if (!faults.empty() && on_disk) {

@@ -14,6 +14,7 @@ namespace onnxcompat::cli {
 
 struct ConvertOptions {
   RequestOptions request;
+  unsigned threads = 1;  ///< of the checks of a model
   bool dry_run = false;
   bool keep_going = false;
   std::string prove = "auto";

@@ -370,8 +370,11 @@ ProofReport compare_models(const Model& a, const Model& b, const ProofOptions& o
   // A draw that the model rejects (dims that do not fit, say) is drawn again, a few times.
   const int attempts = options.cases * 8;
   for (int i = 0; i < attempts && comparison.cases() < options.cases; ++i) {
-    const auto inputs = executor::generate_inputs(
-        a, inference, {.seed = options.seed + static_cast<std::uint64_t>(i), .attempt = i});
+    const auto inputs =
+        executor::generate_inputs(a, inference,
+                                  {.seed = options.seed + static_cast<std::uint64_t>(i),
+                                   .attempt = i,
+                                   .max_bytes = options.memory_budget});
     if (!inputs) {
       comparison.report().reason = inputs.error().message;
       break;

@@ -100,7 +100,9 @@ ProofReport compare_expected(const Model& model, const std::vector<executor::Val
 /// The inputs of each run: the given data sets, or one drawn.
 Result<std::vector<executor::TestData>> inputs_of(const Options& options, const Model& model) {
   if (!options.inputs.empty()) return executor::load_test_data(model, options.inputs);
-  auto drawn = executor::generate_inputs(model, Inference::run(model), {.seed = options.seed});
+  auto drawn =
+      executor::generate_inputs(model, Inference::run(model),
+                                {.seed = options.seed, .max_bytes = options.budget.memory_budget});
   if (!drawn) return std::unexpected(drawn.error());
   std::vector<executor::TestData> sets(1);
   sets.front().inputs = *std::move(drawn);

@@ -180,7 +180,11 @@ class Generator {
       dims.assign(static_cast<std::size_t>((options_.attempt + 2) % 5), open_size(""));
     }
     const auto count = element_count(dims);
-    if (!count || *count > options_.max_elements) return too_large(name);
+    const std::uint64_t width = type.elem_type() == DataType::string
+                                    ? sizeof(std::string)
+                                    : std::max<std::size_t>(element_bytes(type.elem_type()), 1);
+    if (!count || static_cast<std::uint64_t>(*count) > bytes_left_ / width) return too_large(name);
+    bytes_left_ -= static_cast<std::uint64_t>(*count) * width;
     return fill(name, type.elem_type(), std::move(dims));
   }
 
@@ -248,6 +252,7 @@ class Generator {
   Uses uses_;
   const GenerateOptions& options_;
   std::mt19937_64 engine_;
+  std::uint64_t bytes_left_ = options_.max_bytes;
   std::int64_t elements_left_ = kMaxSequenceElements;
   std::map<std::string, std::int64_t, std::less<>> symbols_;
 };

@@ -34,6 +34,7 @@ class Host {
   virtual std::vector<Actual> run(const AttributeView& attribute, std::span<const Actual> inputs,
                                   bool trial) = 0;
   virtual bool may_try_again() const = 0;
+  virtual bool is_trial() const = 0;
 };
 
 class Context {
@@ -116,6 +117,8 @@ class Context {
                           bool trial = false);
   Actual actual(int input) const;
   bool may_try_again() const { return host_.may_try_again(); }
+  /// The node itself is in a body that is only tried: nothing of it is kept but its results.
+  bool is_trial() const { return host_.is_trial(); }
 
  private:
   Host& host_;

@@ -62,10 +62,11 @@ class NodeHost final : public Host {
     // A graph handed in through a function's attribute belongs to the call, which looks at it.
     const auto own = node_.attribute(attribute.name());
     if (!own || !own->same_as(attribute)) return {};
-    if (!trial) visited_.push_back(attribute.g().proto());
+    if (!trial || frame_.trial) visited_.push_back(attribute.g().proto());
     return engine_.run_subgraph(frame_, index_, node_, attribute, attribute.g(), -1, inputs, trial);
   }
   bool may_try_again() const override { return engine_.steps_ < engine_.budget_; }
+  bool is_trial() const override { return frame_.trial; }
   bool visited(const GraphView& graph) const {
     return std::ranges::find(visited_, graph.proto()) != visited_.end();
   }

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 
 #include "inference/infer.h"
 
@@ -134,6 +135,20 @@ TEST_CASE("If gives what its branches have in common") {
   })");
   CHECK(known.type("a") == "tensor(float)[3]");
   CHECK(known.conflict() == "the branches give tensor(float)[3] and tensor(int64)[4]");
+}
+
+TEST_CASE("Loops within Loops are inferred once more for each level, not twice as often") {
+  std::string inner = "y60 = Relu (x60)\n";
+  for (int at = 60; at-- > 0;) {
+    inner = fmt::format(
+        "y{0} = Loop (n, , x{0}) <body = b (int64 i{1}, bool c{1}, float[?,3] x{1})"
+        " => (bool d{1}, float[?,3] y{1}) {{ d{1} = Identity (c{1})\n{2} }}>\n",
+        at, at + 1, inner);
+  }
+  const Inferred m(
+      "<ir_version: 8, opset_import: [\"\" : 17]> g (int64 n, float[2,3] x0) => (y0) {" + inner +
+      "}");
+  CHECK(m.type("y0") == "tensor(float)[2,3]");
 }
 
 TEST_CASE("Loop finds the shapes that iterations keep") {

@@ -72,7 +72,7 @@ std::string compare(const NodeAt& n, const Equation& equation) {
   std::map<char, std::int64_t> sizes;
   for (int i = 0; i < inputs.size(); ++i) {
     const Subscripts& operand = equation.operands[static_cast<std::size_t>(i)];
-    const ValueType* type = n.model().inference->type_of(n.body.body, inputs[i]);
+    const ValueType* type = n.input_type(i);
     if (type == nullptr || !type->shape) continue;
     const Shape& shape = *type->shape;
     const std::size_t letters = operand.letters.size();

@@ -55,20 +55,7 @@ std::string declared_str(const BodyScope& b, std::string_view value) {
   return {};
 }
 
-const ValueType* type_of(const NodeAt& n, std::string_view value) {
-  return value.empty() ? nullptr : n.model().inference->type_of(n.body.body, value);
-}
-
-bool is_typed(const NodeAt& n, std::string_view value) {
-  const ValueType* type = type_of(n, value);
-  return type != nullptr && type->is_known();
-}
-
-/// The type of a value as schemas spell it; empty where it is not known.
-std::string type_str(const NodeAt& n, std::string_view value) {
-  const ValueType* type = type_of(n, value);
-  return type != nullptr ? type->str() : std::string{};
-}
+bool is_typed(const ValueType* type) { return type != nullptr && type->is_known(); }
 
 /// "tensor(float), tensor(double)…": the types a parameter may have, the first few of them.
 std::string listing(std::span<const std::string_view> types) {
@@ -87,11 +74,15 @@ class TypeMatch {
 
   void inputs() {
     const Strings names = n_.node.inputs();
-    for (int i = 0; i < names.size(); ++i) match(names[i], schema_.input(i), {true, i});
+    for (int i = 0; i < names.size(); ++i) {
+      match(n_.input_type(i), names[i], schema_.input(i), {true, i});
+    }
   }
   void outputs() {
     const Strings names = n_.node.outputs();
-    for (int i = 0; i < names.size(); ++i) match(names[i], schema_.output(i), {false, i});
+    for (int i = 0; i < names.size(); ++i) {
+      match(n_.output_type(i), names[i], schema_.output(i), {false, i});
+    }
   }
 
  private:
@@ -113,9 +104,10 @@ class TypeMatch {
     return std::ranges::find(refused_, variable) != refused_.end();
   }
 
-  void match(const std::string& value, const FormalParameter* formal, Slot slot) {
-    if (formal == nullptr || formal->type_str.empty()) return;
-    std::string type = type_str(n_, value);
+  void match(const ValueType* known, const std::string& value, const FormalParameter* formal,
+             Slot slot) {
+    if (known == nullptr || formal == nullptr || formal->type_str.empty()) return;
+    std::string type = known->str();
     if (type.empty()) return;
     const auto allowed = schema_.allowed_types(formal->type_str);
     if (!allowed.empty() && !is_among(type, allowed)) {
@@ -341,12 +333,13 @@ const Rule value_untyped{
       if (n.body.in_function()) return;  // functions may be polymorphic
       // One cause, one finding: the value before it, or the operator, has one of its own.
       if (n.schema == nullptr && !n.function) return;
-      for (const std::string& input : n.node.inputs()) {
-        if (!input.empty() && !is_typed(n, input)) return;
+      const Strings inputs = n.node.inputs();
+      for (int i = 0; i < inputs.size(); ++i) {
+        if (!inputs[i].empty() && !is_typed(n.input_type(i))) return;
       }
       const Strings outputs = n.node.outputs();
       for (int i = 0; i < outputs.size(); ++i) {
-        if (outputs[i].empty() || is_typed(n, outputs[i])) continue;
+        if (outputs[i].empty() || is_typed(n.output_type(i))) continue;
         out.add(n.output(i), "Nothing is known of the type of \"{}\"", outputs[i]);
       }
     })};

@@ -259,7 +259,7 @@ const Rule constant_bomb{
       if (n.function || !makes_much_of_little(n.node.op_type())) return;
       for (int i = 0; i < n.node.outputs().size(); ++i) {
         if (!n.node.has_output(i)) continue;
-        const ValueType* type = n.model().inference->type_of(n.body.body, n.node.outputs()[i]);
+        const ValueType* type = n.output_type(i);
         const auto shape = type != nullptr ? type->static_shape() : std::nullopt;
         if (!shape) continue;
         std::uint64_t bits = static_cast<std::uint64_t>(std::max(bits_of(type->elem), 1));

@@ -63,10 +63,6 @@ bool feeds_training(const BodyScope& b) {
   return b.is_main() && !b.model->model.training_infos().empty();
 }
 
-const ValueType* type_of(const NodeAt& n, std::string_view value) {
-  return value.empty() ? nullptr : n.model().inference->type_of(n.body.body, value);
-}
-
 /// The node of the same body that makes a value.
 std::optional<NodeView> maker_of(const BodyScope& b, std::string_view value) {
   const Definition* d = b.find(value);
@@ -226,7 +222,7 @@ const Rule identity_chains{
           out.add(n.place(), "Identity of \"{}\", which is one itself", input);
         }
       } else if (n.schema->name == "Cast") {
-        const ValueType* type = type_of(n, input);
+        const ValueType* type = n.input_type(0);
         const auto to = n.node.attribute("to");
         if (type != nullptr && to && to->type() == AttributeType::int_ &&
             to->i() == static_cast<int>(type->elem)) {

@@ -1,6 +1,7 @@
 #include <algorithm>
-#include <cmath>
 
+#include "checker/checker.h"
+#include "checker/finite.h"
 #include "checker/rules.h"
 #include "checker/rules/tensor_form.h"
 #include "support/utf8.h"
@@ -316,19 +317,15 @@ const Rule nan_or_inf_weights{
     .good = "a float initializer of finite numbers",
     .fix = "Find out where training or conversion went wrong, unless it is a mask",
     .default_on = false,
+    .reads_weights = true,
     .check = each_tensor([](const TensorAt& t, Sink& out) {
-      const DataType type = t.tensor.data_type();
-      if (type != DataType::float32 && type != DataType::float64 && type != DataType::float16 &&
-          type != DataType::bfloat16) {
-        return;
-      }
-      const auto values = t.tensor.doubles();
-      if (!values) return;
-      const auto nan = std::ranges::count_if(*values, [](double v) { return std::isnan(v); });
-      const auto inf = std::ranges::count_if(*values, [](double v) { return std::isinf(v); });
+      std::vector<std::byte> scratch;
+      const auto bytes = t.model.model.tensor_bytes(t.tensor, scratch);
+      if (!bytes) return;
+      const auto [nan, inf] = not_finite(t.tensor.data_type(), *bytes, t.model.options->threads);
       if (nan + inf == 0) return;
       out.add(t.place, "{} has {} NaN and {} infinite of {} elements", called(t), nan, inf,
-              values->size());
+              t.tensor.element_count().value_or(0));
     })};
 
 const Rule initializer_vs_input{

@@ -29,24 +29,30 @@ ValueType stacked(ValueType each, const Dim& count, int axis) {
   return each;
 }
 
+/// What a body that carries values from one iteration to the next comes to.
+struct Settled {
+  std::vector<Actual> carried;
+  std::vector<Actual> made;  ///< all that the body makes under these
+};
+
 /// Types of values that a body carries from one iteration to the next: what holds of the first
-/// ones and of all that the body makes of them. `first` and the results are in the same order;
-/// `try_body` runs the body on carried types and returns what it makes of them.
-template <class TryBody>
-std::vector<Actual> settle(Context& c, std::vector<Actual> carried, TryBody try_body) {
+/// ones and of all that the body makes of them. `run(carried, trial)` runs the body; from `offset`
+/// on its results are the carried ones, in the same order.
+template <class Run>
+Settled settle(Context& c, std::vector<Actual> carried, std::size_t offset, const Run& run) {
   for (Actual& a : carried) a.data = nullptr;
   std::vector<bool> mixed(carried.size());  // kinds that change on the way stay unknown
   for (int tries = 0; tries < kMaxTries; ++tries) {
     if (tries + 1 == kMaxTries || !c.may_try_again()) {
       for (Actual& a : carried) a.type = without_shapes(a.type);
-      return carried;
+      break;
     }
     const std::int64_t watermark = c.symbols().watermark();
-    const std::vector<Actual> made = try_body(carried);
-    bool settled = made.size() >= carried.size();
-    for (std::size_t i = 0; i < carried.size() && i < made.size(); ++i) {
+    std::vector<Actual> made = run(carried, true);
+    bool settled = made.size() >= offset + carried.size();
+    for (std::size_t i = 0; i < carried.size() && offset + i < made.size(); ++i) {
       ValueType& before = carried[i].type;
-      ValueType after = made[i].type;
+      ValueType after = made[offset + i].type;
       forget_symbols_since(after, watermark);
       ValueType joined;
       if (mixed[i]) {
@@ -61,16 +67,13 @@ std::vector<Actual> settle(Context& c, std::vector<Actual> carried, TryBody try_
       settled = settled && equal(joined, before);
       before = std::move(joined);
     }
-    if (settled) return carried;
+    if (!settled) continue;
+    // Within a trial this was the run: another would double the work with every level.
+    if (c.is_trial()) return {std::move(carried), std::move(made)};
+    break;
   }
-  return carried;
-}
-
-std::vector<Actual> slice_of(const std::vector<Actual>& all, std::size_t begin, std::size_t end) {
-  begin = std::min(begin, all.size());
-  end = std::clamp(end, begin, all.size());
-  const auto at = [&](std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
-  return {at(begin), at(end)};
+  auto made = run(carried, c.is_trial());
+  return {std::move(carried), std::move(made)};
 }
 
 int checked_axis(Context& c, const std::optional<std::vector<std::int64_t>>& axes, std::size_t i,
@@ -125,12 +128,10 @@ void loop(Context& c) {
     out.insert(out.end(), carried.begin(), carried.end());
     return out;
   };
-  const auto carried = settle(c, first, [&](const std::vector<Actual>& now) {
-    const auto made = c.run("body", arguments(now), true);
-    return slice_of(made, 1, 1 + now.size());
-  });
   const std::int64_t watermark = c.symbols().watermark();
-  auto made = c.run("body", arguments(carried));
+  auto [carried, made] = settle(c, first, 1, [&](const std::vector<Actual>& now, bool trial) {
+    return c.run("body", arguments(now), trial);
+  });
 
   // The trip count is the whole one if the condition never changes.
   const bool goes_on = always && !made.empty() && made[0].data && made[0].data->elems.size() == 1 &&
@@ -188,11 +189,10 @@ void scan(Context& c) {
     now.insert(now.end(), elements.begin(), elements.end());
     return now;
   };
-  const auto carried = settle(c, first, [&](const std::vector<Actual>& now) {
-    return slice_of(c.run("body", arguments(now), true), 0, now.size());
-  });
   const std::int64_t watermark = c.symbols().watermark();
-  auto made = c.run("body", arguments(carried));
+  auto [carried, made] = settle(c, first, 0, [&](const std::vector<Actual>& now, bool trial) {
+    return c.run("body", arguments(now), trial);
+  });
   for (int i = 0; i < c.output_count(); ++i) {
     const auto k = static_cast<std::size_t>(i);
     if (k < states) {
