@@ -174,18 +174,71 @@ struct Transform {
   }
 };
 
+/// The dims of a value of `rank`, with others in place of the last two.
+Ints with_last(int rank, std::initializer_list<std::int64_t> last) {
+  Ints shape(static_cast<std::size_t>(rank - 2), 0);
+  shape.insert(shape.end(), last);
+  return shape;
+}
+
 /// x of `rank`, its last dims being [in, parts] and double: these become [out, out_parts].
 Value transformed(NodeEdit& e, const Value& x, int rank, const Transform& t) {
-  const auto merged = [&](std::initializer_list<std::int64_t> last) {
-    Ints shape(static_cast<std::size_t>(rank - 2), 0);
-    shape.insert(shape.end(), last);
-    return shape;
-  };
   const Value matrix = e.constant(
       TensorLiteral::of(kReal, {t.in * t.parts, t.out * t.out_parts}, t.matrix()), "matrix");
-  const Value flat = reshape(e, x, merged({t.in * t.parts}));
+  const Value flat = reshape(e, x, with_last(rank, {t.in * t.parts}));
   const Value product = e.emit_in({}, 1, "MatMul", {flat, matrix}, 1, {}).front();
-  return reshape(e, product, merged({t.out, t.out_parts}));
+  return reshape(e, product, with_last(rank, {t.out, t.out_parts}));
+}
+
+/// Likewise for an axis whose length the run tells: the matrix is made of [Cos-7] and [Sin-7].
+Value transformed_at_run_time(NodeEdit& e, const Value& x, int rank, const Transform& t,
+                              bool onesided) {
+  const auto real = [&](double value) { return e.number(value, kReal, "number"); };
+  const auto op = [&](std::string_view name, const Value& a, const Value& b) {
+    return binary(e, name, a, b);
+  };
+  const Value one = e.scalar(1, "one"), two = e.scalar(2, "two");
+  const Value in = dim_scalar(e, x, rank - 2);
+  const bool to_real = onesided && t.inverse;
+  const Value length = to_real ? op("Mul", op("Sub", in, one), two) : in;
+  const bool half = onesided && !t.inverse;
+  const Value out = half ? op("Add", op("Div", length, two), one) : length;
+  const Value n = unsqueeze(e, arange(e, in), {1});
+  const Value turns =
+      e.emit_in({}, 10, "Mod", {op("Mul", n, arange(e, out)), length}, 1, {}).front();
+  const Value whole = cast(e, length, kReal);
+  const double circle = (t.inverse ? 2 : -2) * std::numbers::pi;
+  const Value angle = op("Div", op("Mul", cast(e, turns, kReal), real(circle)), whole);
+  Value cosine = unary(e, "Cos", angle), sine = unary(e, "Sin", angle);  // [in, out]
+  if (t.inverse) {
+    Value share = op("Div", real(1), whole);
+    if (to_real) {
+      // The other side of the spectrum adds what is conjugate to all but its ends.
+      const Value place = cast(e, n, kReal);
+      const Value inner =
+          op("And", op("Greater", place, real(0)), op("Less", op("Mul", place, real(2)), whole));
+      share = op("Mul", op("Add", cast(e, inner, kReal), real(1)), share);
+    }
+    cosine = op("Mul", cosine, share);
+    sine = op("Mul", sine, share);
+  }
+  const auto beside = [&](const Value& a, const Value& b, std::int64_t axis) {
+    return concat(e, {unsqueeze(e, a, {axis}), unsqueeze(e, b, {axis})}, axis);
+  };
+  // [in, out] of the real part, and of the imaginary part: [in, out, out_parts], [in, parts, …].
+  Value matrix = to_real ? unsqueeze(e, cosine, {2}) : beside(cosine, sine, 2);
+  if (t.parts == 2) {
+    const Value minus = unary(e, "Neg", sine);
+    matrix = beside(matrix, to_real ? unsqueeze(e, minus, {2}) : beside(minus, cosine, 2), 1);
+  }
+  const auto times = [&](const Value& size, std::int64_t by) {
+    return unsqueeze(e, by == 1 ? size : op("Mul", size, two), {0});
+  };
+  matrix = reshape(e, matrix, concat(e, {times(in, t.parts), times(out, t.out_parts)}, 0));
+  const Value flat = reshape(e, x, with_last(rank, {-1}));
+  const Value product = e.emit_in({}, 1, "MatMul", {flat, matrix}, 1, {}).front();
+  e.note("its matrix grows with the square of the length");
+  return reshape(e, product, with_last(rank, {-1, t.out_parts}));
 }
 
 /// Of the axis, as much as the transform reads; zeros follow a shorter one.
@@ -218,23 +271,24 @@ void dft(NodeEdit& e) {
   if ((*parts != 1 && *parts != 2) || (onesided && *parts != (t.inverse ? 2 : 1))) {
     return e.refuse("its input is neither real nor complex, or not what a one-sided one takes");
   }
+  t.parts = *parts;
+  t.out_parts = to_real ? 1 : 2;
   const auto own = e.dim(e.input(0), static_cast<int>(axis));
   const auto stated = e.has_input(1) ? known_int(e, 1) : own;
-  if (!stated) {
-    return e.refuse("its length is known at run time only, and older operators need its sines");
+  Value x = cast(e, e.input(0), kReal);
+  if (stated) {
+    if (*stated < 1 || *stated > kLongest || (own && *own < 0)) {
+      return e.refuse("its length is out of range");
+    }
+    t.length = e.has_input(1) || !to_real ? *stated : 2 * (*stated - 1);
+    t.out = onesided && !t.inverse ? t.length / 2 + 1 : t.length;
+    const std::int64_t most = to_real ? t.length / 2 + 1 : t.length;
+    t.in = own ? std::min(*own, most) : most;
+    if (!t.fits()) return e.refuse("its matrix is too large for a constant");
+    x = cut_or_padded(e, x, *rank, axis, t.in);
+  } else if (e.has_input(1)) {
+    return e.refuse("its dft_length is known at run time only");
   }
-  if (*stated < 1 || *stated > kLongest || (own && *own < 0)) {
-    return e.refuse("its length is out of range");
-  }
-  t.length = e.has_input(1) || !to_real ? *stated : 2 * (*stated - 1);
-  t.parts = *parts;
-  t.out = onesided && !t.inverse ? t.length / 2 + 1 : t.length;
-  t.out_parts = to_real ? 1 : 2;
-  const std::int64_t most = to_real ? t.length / 2 + 1 : t.length;
-  t.in = own ? std::min(*own, most) : most;
-  if (!t.fits()) return e.refuse("its matrix is too large for a constant");
-
-  Value x = cut_or_padded(e, cast(e, e.input(0), kReal), *rank, axis, t.in);
   Ints forth, back(static_cast<std::size_t>(*rank));
   for (std::int64_t i = 0; i < *rank - 1; ++i) {
     if (i != axis) forth.push_back(i);
@@ -245,10 +299,31 @@ void dft(NodeEdit& e) {
   }
   const bool moved = axis != *rank - 2;
   if (moved) x = transpose(e, x, forth);
-  Value y = transformed(e, x, *rank, t);
+  Value y =
+      stated ? transformed(e, x, *rank, t) : transformed_at_run_time(e, x, *rank, t, onesided);
   if (moved) y = transpose(e, y, back);
   e.rounds();
   e.replace({cast(e, y, type)});
+}
+
+/// The places of the samples of each frame: [frames, length].
+Value known_frames(NodeEdit& e, std::int64_t frames, std::int64_t step, std::int64_t length) {
+  std::vector<double> places;
+  for (std::int64_t at = 0; at < frames * length; ++at) {
+    places.push_back(static_cast<double>(at / length * step + at % length));
+  }
+  return e.constant(TensorLiteral::of(DataType::int64, {frames, length}, places), "places");
+}
+
+/// Likewise where the run tells the step, or the number of samples.
+Value computed_frames(NodeEdit& e, std::int64_t length) {
+  const auto known = known_int(e, 1);
+  const Value step =
+      known ? e.scalar(*known, "step") : reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
+  const Value last = binary(e, "Sub", dim_scalar(e, e.input(0), 1), e.scalar(length));
+  const Value count = binary(e, "Add", binary(e, "Div", last, step), e.scalar(1));
+  const Value starts = binary(e, "Mul", arange(e, count), step);
+  return binary(e, "Add", unsqueeze(e, starts, {1}), arange(e, e.scalar(length)));
 }
 
 /// [STFT-17] frames gathered, weighted by the window and transformed.
@@ -256,46 +331,29 @@ void stft(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
   const bool onesided = e.int_or("onesided", 1) != 0;
   const auto step = known_int(e, 1);
-  std::optional<std::int64_t> length;
-  if (e.has_input(3)) {
-    length = known_int(e, 3);
-  } else if (e.has_input(2)) {
-    length = e.dim(e.input(2), 0);
-  }
+  // A window is as long as a frame.
+  const bool stated = e.has_input(3) && known_int(e, 3);
+  const auto length = stated ? known_int(e, 3) : e.dim(e.input(2), 0);
   const auto samples = e.dim(e.input(0), 1);
   auto parts = e.dim(e.input(0), 2);
   if (e.refused()) return;
   if (!parts && onesided) parts = 1;  // it takes no others
   if (!parts) return e.refuse("whether its signal is real or complex is not known");
-  if (!step || !length) {
-    return e.refuse("the step or the length of its frames is known at run time only");
-  }
-  if ((*parts != 1 && *parts != 2) || (onesided && *parts == 2) || *step < 1 || *length < 1 ||
-      (samples && *length > *samples)) {
+  if (!length) return e.refuse("the length of its frames is known at run time only");
+  if ((*parts != 1 && *parts != 2) || (onesided && *parts == 2) || (step && *step < 1) ||
+      *length < 1 || (samples && *length > *samples)) {
     return e.refuse("its frames do not fit its signal");
   }
   Transform t;
   t.in = t.length = *length;
   t.out = onesided ? *length / 2 + 1 : *length;
   t.parts = *parts;
-  const std::int64_t frames = samples ? (*samples - *length) / *step + 1 : 0;
+  const std::int64_t frames = samples && step ? (*samples - *length) / *step + 1 : 0;
   if (!t.fits() || frames > kMostElements / *length) {
     return e.refuse("its matrix is too large for a constant");
   }
-  Value places;  // [frames, length]
-  if (samples) {
-    std::vector<double> all;
-    for (std::int64_t at = 0; at < frames * *length; ++at) {
-      all.push_back(static_cast<double>(at / *length * *step + at % *length));
-    }
-    places = e.constant(TensorLiteral::of(DataType::int64, {frames, *length}, all), "places");
-  } else {
-    const Value last = binary(e, "Sub", dim_scalar(e, e.input(0), 1), e.scalar(*length));
-    const Value count =
-        binary(e, "Add", binary(e, "Div", last, e.scalar(*step, "step")), e.scalar(1));
-    const Value starts = binary(e, "Mul", arange(e, count), e.scalar(*step, "step"));
-    places = binary(e, "Add", unsqueeze(e, starts, {1}), arange(e, e.scalar(*length)));
-  }
+  const Value places =
+      frames > 0 ? known_frames(e, frames, *step, *length) : computed_frames(e, *length);
   Value x = gather(e, cast(e, e.input(0), kReal), places, 1);  // [batch, frames, length, parts]
   if (e.has_input(2)) {
     x = binary(e, "Mul", x, unsqueeze(e, cast(e, e.input(2), kReal), {1}));
