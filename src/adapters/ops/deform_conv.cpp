@@ -13,6 +13,8 @@ namespace {
 
 constexpr DataType kReal = DataType::float64;
 constexpr std::int64_t kLargest = 1 << 24;
+/// Places of the kernel, for all groups of offsets.
+constexpr std::int64_t kMostSamples = 1 << 16;
 
 /// One of the two cells along an axis that a sample lies between: [N, samples, height, width].
 struct Side {
@@ -38,7 +40,7 @@ struct Window {
     return within(kernel, 2, 1) && within(strides, 2, 1) && within(dilations, 2, 1) &&
            within(pads, 4, 0) && within({channels, features, group, offset_group}, 4, 1) &&
            channels % group == 0 && features % group == 0 && channels % offset_group == 0 &&
-           places() <= kLargest / offset_group;
+           places() <= kMostSamples / offset_group;
   }
 };
 

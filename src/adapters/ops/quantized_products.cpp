@@ -24,7 +24,7 @@ bool is_8_bit(DataType type) { return type == DataType::int8 || type == DataType
 
 /// Zero point or scale i of an operand, in double, so shaped that it broadcasts to that.
 Value along(NodeEdit& e, int i, int operand, Lines lines) {
-  const Value v = cast(e, e.input(i), DataType::float64);
+  Value v = cast(e, e.input(i), DataType::float64);
   const auto rank = e.rank(i);
   const auto shape = e.shape(i);
   const bool one =
@@ -52,7 +52,7 @@ Value along(NodeEdit& e, int i, int operand, Lines lines) {
 
 /// An operand in double with its zero point taken off.
 Value shifted(NodeEdit& e, int operand, int zero_point, Lines lines) {
-  const Value x = cast(e, e.input(operand), DataType::float64);
+  Value x = cast(e, e.input(operand), DataType::float64);
   if (!e.has_input(zero_point)) return x;
   return binary(e, "Sub", x, along(e, zero_point, operand, lines));
 }
@@ -76,7 +76,7 @@ void integer_product(NodeEdit& e) {
 
 /// A number of which there is one.
 Value single(NodeEdit& e, int i) {
-  const Value v = cast(e, e.input(i), DataType::float64);
+  Value v = cast(e, e.input(i), DataType::float64);
   return e.rank(i) == 0 ? v : reshape(e, v, Ints{});
 }
 

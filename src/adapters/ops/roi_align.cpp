@@ -108,7 +108,7 @@ class RegionSampling {
     if (!half_pixel_) {
       size = clipped(size, 1, static_cast<double>(std::numeric_limits<float>::max()));
     }
-    const std::int64_t bins = bins_[axis];
+    const std::int64_t bins = bins_[static_cast<std::size_t>(axis)];
     const Value bin = bins == 1 ? size : binary(e_, "Div", size, real(static_cast<double>(bins)));
     std::vector<double> numbers, middles;
     for (std::int64_t i = 0; i < bins; ++i) numbers.push_back(static_cast<double>(i));
@@ -149,7 +149,7 @@ class RegionSampling {
   NodeEdit& e_;
   bool half_pixel_;
   std::string mode_;
-  std::int64_t bins_[2];
+  Ints bins_;  ///< of an output: rows, columns
   std::int64_t samples_;
   double scale_;
   Value zero_, one_;

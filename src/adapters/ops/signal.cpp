@@ -53,7 +53,8 @@ double mel_weight(double j, double left, double middle, double right) {
 /// Row-major [bins, bands]; nothing where an edge lies above the spectrum.
 std::optional<std::vector<double>> mel_matrix(const std::vector<double>& edges, std::int64_t length,
                                               std::int64_t rate) {
-  const auto bins = static_cast<double>(length / 2 + 1);
+  const std::int64_t count = length / 2 + 1;
+  const auto bins = static_cast<double>(count);
   std::vector<double> points;
   for (const double hertz : edges) {
     const double bin =
@@ -113,7 +114,8 @@ void mel_weight_matrix(NodeEdit& e) {
   }
   const auto length = known_int(e, 1), rate = known_int(e, 2);
   if (*bands < 1 || *bands > kMostElements || !(*low >= 0) || !(*high > *low) ||
-      (length && (*length < 1 || *length > kLongest)) || (rate && *rate < 1)) {
+      !std::isfinite(*high) || (length && (*length < 1 || *length > kLongest)) ||
+      (rate && *rate < 1)) {
     return e.refuse("an input is out of range");
   }
   const std::vector<double> edges = mel_edges(*low, *high, *bands);
@@ -310,7 +312,8 @@ void dft(NodeEdit& e) {
 Value known_frames(NodeEdit& e, std::int64_t frames, std::int64_t step, std::int64_t length) {
   std::vector<double> places;
   for (std::int64_t at = 0; at < frames * length; ++at) {
-    places.push_back(static_cast<double>(at / length * step + at % length));
+    const std::int64_t place = at / length * step + at % length;
+    places.push_back(static_cast<double>(place));
   }
   return e.constant(TensorLiteral::of(DataType::int64, {frames, length}, places), "places");
 }
