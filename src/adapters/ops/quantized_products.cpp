@@ -109,11 +109,13 @@ void quantized_product(NodeEdit& e) {
   const Value factor = binary(e, "Div", binary(e, "Mul", a_scale, b_scale), single(e, 6));
   const Value rounded = unary(e, "Round", binary(e, "Mul", sum, factor));
   const Value moved = binary(e, "Add", rounded, single(e, 7));
+  // float32 holds every result, and runtimes clip that in all versions.
   const bool has_sign = type == DataType::int8;
-  const Value low = e.number(has_sign ? -128 : 0, DataType::float64, "min");
-  const Value high = e.number(has_sign ? 127 : 255, DataType::float64, "max");
+  const Value low = e.number(has_sign ? -128 : 0, DataType::float32, "min");
+  const Value high = e.number(has_sign ? 127 : 255, DataType::float32, "max");
+  const Value narrow = cast(e, moved, DataType::float32);
   e.rounds("runtimes scale the sum in their own ways");
-  e.replace({cast(e, e.emit_in({}, 11, "Clip", {moved, low, high}, 1, {}).front(), type)});
+  e.replace({cast(e, e.emit_in({}, 11, "Clip", {narrow, low, high}, 1, {}).front(), type)});
 }
 
 }  // namespace

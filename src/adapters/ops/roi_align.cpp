@@ -79,6 +79,8 @@ class RegionSampling {
   Value pick(std::string_view op, const std::vector<Value>& values) {
     return e_.emit_in({}, 8, op, values, 1, {}).front();
   }
+  /// Max and Min broadcast from 8 on; below, Clip takes bounds that are known.
+  bool clips() const { return e_.target() < 8; }
   Value clipped(const Value& x, double low, double high) {
     const Value least = real(low), greatest = real(high);
     return e_.emit_in({}, 11, "Clip", {x, least, greatest}, 1, {}).front();
@@ -104,9 +106,10 @@ class RegionSampling {
     };
     const Value start = corner(1 - axis);
     Value size = sub(corner(3 - axis), start);
-    // Clip of any version takes known bounds; no region is larger than float32 has numbers.
     if (!half_pixel_) {
-      size = clipped(size, 1, static_cast<double>(std::numeric_limits<float>::max()));
+      // No region is larger than float32 has numbers.
+      constexpr float kMost = std::numeric_limits<float>::max();
+      size = clips() ? clipped(size, 1, static_cast<double>(kMost)) : pick("Max", {size, one_});
     }
     const std::int64_t bins = bins_[static_cast<std::size_t>(axis)];
     const Value bin = bins == 1 ? size : binary(e_, "Div", size, real(static_cast<double>(bins)));
@@ -128,10 +131,11 @@ class RegionSampling {
     const auto known = e_.dim(e_.input(0), 2 + axis);
     const Value length = known ? real(static_cast<double>(*known))
                                : cast(e_, dim_scalar(e_, e_.input(0), 2 + axis), kReal);
-    const Value last = known ? Value{} : binary(e_, "Sub", length, one_);
+    const bool by_clip = known && clips();
+    const Value last = by_clip ? Value{} : binary(e_, "Sub", length, one_);
     const auto held_within = [&](const Value& x) {
-      return known ? clipped(x, 0, static_cast<double>(*known - 1))
-                   : pick("Min", {pick("Max", {x, zero_}), last});
+      return by_clip ? clipped(x, 0, static_cast<double>(*known - 1))
+                     : pick("Min", {pick("Max", {x, zero_}), last});
     };
     const Value outside =
         binary(e_, "Or", binary(e_, "Less", place, real(-1)), binary(e_, "Greater", place, length));
