@@ -71,11 +71,15 @@ void show_empty(NodeCase& c) {
 }  // namespace
 
 std::string Step::name() const {
+  if (expansion != nullptr) return fmt::format("{}-{}-0", expansion->op, expansion->since);
   return fmt::format("{}-{}-{}", transition->op, up ? transition->from : transition->to,
                      up ? transition->to : transition->from);
 }
 
 const OpSchema* Step::start() const {
+  if (expansion != nullptr) {
+    return find_schema(expansion->domain, expansion->op, expansion->since);
+  }
   return find_schema(transition->domain, transition->op, up ? transition->from : transition->to);
 }
 
@@ -83,13 +87,17 @@ NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& t
   Random random(seed);
   const OpSchema& schema = *step.start();
   const int newest = newest_known_opset(schema.domain).value_or(schema.since_version);
-  const int after =
-      std::min(find_schema(schema.domain, schema.name, step.transition->to)->until_version, newest);
+  // Older models than those of opset 7 are few.
+  constexpr int kLowest = 7;
+  const bool below = step.expansion != nullptr;
+  const int from = below ? std::min(kLowest, schema.since_version - 1) : step.transition->from;
+  const int to = below ? schema.since_version : step.transition->to;
+  const int after = std::min(find_schema(schema.domain, schema.name, to)->until_version, newest);
   const auto between = [&](int low, int high) {
     return static_cast<int>(random.integer(low, high));
   };
-  const int low = between(step.transition->from, step.transition->to - 1);
-  const int high = between(step.transition->to, after);
+  const int low = between(from, to - 1);
+  const int high = between(to, after);
   Draft draft(random, schema, step.up ? low : high, low, limits);
   target = step.up ? high : low;
   NodeCase& c = draft.result();

@@ -9,12 +9,13 @@
 
 namespace onnxcompat::properties {
 
-/// A transition in one direction.
+/// A transition in one direction, or the way below an operator's first version.
 struct Step {
   const adapters::Transition* transition = nullptr;
   bool up = true;
+  const adapters::Expansion* expansion = nullptr;  ///< set: stands for the transition
 
-  std::string name() const;  ///< "Softmax-11-13"
+  std::string name() const;  ///< "Softmax-11-13", "GridSample-16-0"
   const OpSchema* start() const;
 };
 
