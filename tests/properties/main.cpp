@@ -1,23 +1,23 @@
-// Random nodes of every operator at every version, taken over each transition in both directions,
-// and below the first version where a rule writes the operator in older ones, and run before and
-// after.
+// Random nodes of every operator at every version, taken over each transition in both directions
+// and run before and after.
 //
 //   adapter_properties [--cases N | --long] [--round-trip] [--exceptions FILE] [--seed S]
-//                      [--only NAME] [--jobs J] [--verbose]
+//                      [--only NAMES] [--below] [--jobs J] [--verbose]
 //
-// NAME is an operator ("Softmax") or a step ("Softmax-11-13", "Einsum-12-0"). The table has a line
-// for each step. The exit status is 1 if a case failed, or if a step did not get its cases, or had
-// none proven, and the exceptions do not say why.
+// NAMES are operators ("Softmax") or steps ("Softmax-11-13"), with commas between them. --below
+// adds the ways below an operator's first version ("GridSample-16-0"), which --only takes as well.
+// The table has a line for each step. The exit status is 1 if a case failed, or if a step did not
+// get its cases, or had none proven, and the exceptions do not say why.
 
 #include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <fstream>
 #include <iostream>
-#include <list>
 #include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,7 +35,8 @@ struct Options {
   bool round_trip = false;
   std::string exceptions;
   std::uint64_t seed = 1;
-  std::string only;
+  std::set<std::string, std::less<>> only;
+  bool below = false;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   bool verbose = false;
 };
@@ -197,21 +198,19 @@ std::string line_of(const Step& step, const Tally& t, const Options& options) {
 int run(const Options& options) {
   std::vector<Step> steps;
   std::set<std::string> names;
-  const auto consider = [&](const Step& step) {
+  const auto add = [&](const Step& step, std::string_view op, bool unasked) {
     names.insert(step.name());
-    if (options.only.empty() || options.only == step.transition->op ||
-        options.only == step.name()) {
+    if (options.only.empty() ? unasked
+                             : options.only.contains(op) || options.only.contains(step.name())) {
       steps.push_back(step);
     }
   };
-  for (const adapters::Transition* t : adapters::Registry::instance().transitions()) {
-    for (const bool up : {true, false}) consider({t, up});
+  const adapters::Registry& registry = adapters::Registry::instance();
+  for (const adapters::Transition* t : registry.transitions()) {
+    for (const bool up : {true, false}) add({.transition = t, .up = up}, t->op, true);
   }
-  std::list<adapters::Transition> below;
-  for (const adapters::Expansion* x : adapters::Registry::instance().expansions()) {
-    if (options.round_trip || !has_recipe(x->domain, x->op)) continue;
-    below.emplace_back(x->domain, x->op, 0, x->since);
-    consider({&below.back(), false});
+  for (const adapters::Expansion* x : registry.expansions()) {
+    if (x->domain.empty()) add({.up = false, .expansion = x}, x->op, options.below);
   }
   Exceptions exceptions;
   if (!options.exceptions.empty() && !read(options.exceptions, names, exceptions)) return 2;
@@ -289,6 +288,10 @@ bool parse(const std::vector<std::string>& words, Options& options) {
       options.cases = 10'000;
       continue;
     }
+    if (word == "--below") {
+      options.below = true;
+      continue;
+    }
     if (word == "--round-trip") {
       options.round_trip = true;
       continue;
@@ -305,7 +308,8 @@ bool parse(const std::vector<std::string>& words, Options& options) {
     } else if (word == "--jobs") {
       if (!parse(words[++i], options.jobs) || options.jobs < 1) return false;
     } else if (word == "--only") {
-      options.only = words[++i];
+      std::istringstream names(words[++i]);
+      for (std::string name; std::getline(names, name, ',');) options.only.insert(name);
     } else if (word == "--exceptions") {
       options.exceptions = words[++i];
     } else {
@@ -323,7 +327,7 @@ int main(int argc, char** argv) {
   if (!onnxcompat::properties::parse({argv + 1, argv + argc}, options)) {
     std::cerr
         << "usage: adapter_properties [--cases N | --long] [--round-trip] [--exceptions FILE]\n"
-           "                          [--seed S] [--only NAME] [--jobs J] [--verbose]\n";
+           "                          [--seed S] [--only NAMES] [--below] [--jobs J] [--verbose]\n";
     return 2;
   }
   return onnxcompat::properties::run(options);

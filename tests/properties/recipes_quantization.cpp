@@ -1,4 +1,4 @@
-// QuantizeLinear, DequantizeLinear, QLinearMatMul.
+// QuantizeLinear, DequantizeLinear, and products of quantized tensors.
 
 #include <algorithm>
 
@@ -101,15 +101,57 @@ void q_mat_mul(Draft& d) {
   const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);
-  const auto scale = [&] { d.give(d.chosen(s, {}, {0.5, 0.25, 1.0})); };
+  // One number for all, as a scalar or a vector, or one for each line of a matrix.
+  const auto quantizes = [&](DataType t, std::int64_t lines) {
+    const Dims dims = r.chance(60) ? Dims{} : Dims{r.chance(40) ? 1 : lines};
+    d.give(d.chosen(s, dims, {0.5, 0.25, 1.0, 0.03, 0.7}));
+    d.give(zero_point(d, t, dims));
+  };
   d.data(a, {m, k});
-  scale();
-  d.give(zero_point(d, a, {}));
+  quantizes(a, m);
   d.data(b, {k, n});
-  scale();
-  d.give(zero_point(d, b, {}));
-  scale();
-  d.give(zero_point(d, y, {}));
+  quantizes(b, n);
+  quantizes(y, 1);
+}
+
+void integer_product(Draft& d) {
+  Random& r = d.random();
+  const bool convolution = d.op() != "MatMulInteger";
+  const bool scaled = d.op() == "QLinearConv";
+  const std::int64_t lines = r.integer(1, 3), k = r.integer(1, 2), group = r.integer(1, 2);
+  const DataType a = d.type("T1"), b = d.type("T2"), y = d.type("T3");
+  const auto parameters = [&](DataType t, std::int64_t of) {
+    const Dims dims = of == 1 || r.chance(50) ? Dims{} : Dims{of};
+    if (scaled) d.give(d.chosen(DataType::float32, dims, {0.5, 0.25, 1.0, 0.03, 0.7}));
+    return d.chosen(t, dims, {0, 1, 2, 3});
+  };
+  const Dims x = convolution ? Dims{r.integer(1, 2), k * group, 4, 5} : Dims{lines, k};
+  const Dims w = convolution ? Dims{lines * group, k, 2, 2} : Dims{k, r.integer(1, 3)};
+  Tensor zeros[2];
+  d.data(a, x);
+  zeros[0] = parameters(a, convolution ? 1 : lines);
+  if (scaled) d.give(zeros[0].clone());
+  d.data(b, w);
+  zeros[1] = parameters(b, convolution ? w[0] : w[1]);
+  if (scaled) {
+    d.give(zeros[1].clone());
+    Tensor shift = parameters(y, 1);
+    d.give(std::move(shift));
+    if (r.chance(50)) d.give(d.ranged(DataType::int32, {w[0]}, -20, 20));
+  } else {
+    for (Tensor& zero : zeros) {
+      if (r.chance(60)) {
+        d.give(std::move(zero));
+      } else {
+        d.skip();
+      }
+    }
+  }
+  if (!convolution) return;
+  d.maybe("group", group, group == 1 ? 40 : 100);
+  d.maybe("strides", Ints{r.integer(1, 2), r.integer(1, 2)});
+  d.maybe("dilations", Ints{r.integer(1, 2), 1}, 30);
+  if (r.chance(50)) d.set("pads", Ints{1, 0, 0, 1});
 }
 
 }  // namespace
@@ -118,6 +160,7 @@ void add_quantization(Recipes& r) {
   r["QuantizeLinear"] = quantize;
   r["DequantizeLinear"] = dequantize;
   r["QLinearMatMul"] = q_mat_mul;
+  for (const char* op : {"MatMulInteger", "ConvInteger", "QLinearConv"}) r[op] = integer_product;
 }
 
 }  // namespace onnxcompat::properties

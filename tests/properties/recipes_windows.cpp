@@ -99,14 +99,27 @@ void conv(Draft& d) {
   Dims w = transposed ? Dims{in, out / group} : Dims{out, in / group};
   w.insert(w.end(), s.kernel.begin(), s.kernel.end());
   d.data(t, w);
+  const std::int64_t offset_group = deform && in % 2 == 0 ? r.integer(1, 2) : 1;
+  const bool padded = deform && r.chance(50);
+  const bool bias = r.chance(50);
   if (deform) {
-    Dims offset{x[0], 2 * s.kernel[0] * s.kernel[1]};
+    const std::int64_t places = offset_group * s.kernel[0] * s.kernel[1];
+    Dims offset{x[0], 2 * places};
     for (std::size_t i = 0; i < 2; ++i) {
-      offset.push_back((s.dims[i] - (s.kernel[i] - 1) * s.dilations[i] - 1) / s.strides[i] + 1);
+      const std::int64_t size = s.dims[i] + (padded ? s.pads[i] + s.pads[i + 2] : 0);
+      offset.push_back((size - (s.kernel[i] - 1) * s.dilations[i] - 1) / s.strides[i] + 1);
     }
-    d.give(d.ranged(t, offset, -1, 1));
+    // Now and then in the middle between cells, or on one.
+    d.give(r.chance(30) ? d.chosen(t, offset, {-1, -0.5, 0, 0.5, 1}) : d.ranged(t, offset, -2, 2));
+    if (bias) d.data(t, {out});
+    if (r.chance(50)) {
+      if (!bias) d.skip();
+      offset[1] = places;
+      d.give(d.ranged(t, offset, 0, 1));
+    }
+  } else if (bias) {
+    d.data(t, {out});
   }
-  if (r.chance(50)) d.data(t, {out});
   if (group != 1 || r.chance(30)) d.set("group", group);
   d.maybe("kernel_shape", s.kernel, 50);
   const bool strided = deform || r.chance(70);
@@ -114,6 +127,8 @@ void conv(Draft& d) {
   const bool dilated = std::ranges::any_of(s.dilations, [](auto v) { return v != 1; });
   if (deform) {
     d.set("dilations", s.dilations);
+    if (padded) d.set("pads", s.pads);
+    d.maybe("offset_group", offset_group, offset_group == 1 ? 30 : 100);
     return;
   }
   if (dilated) d.set("dilations", s.dilations);
@@ -162,7 +177,7 @@ void roi_pool(Draft& d) {
   d.any("mode");
   d.maybe("output_height", r.integer(1, 3));
   d.maybe("output_width", r.integer(1, 3));
-  d.maybe("sampling_ratio", r.integer(0, 2));
+  d.maybe("sampling_ratio", r.integer(0, 3), 80);
   d.any("coordinate_transformation_mode");
 }
 
@@ -281,8 +296,9 @@ void dft(Draft& d) {
   Random& r = d.random();
   d.tame();
   const bool inverse = r.chance(30);
-  const bool onesided = !inverse && r.chance(30);
-  const Dims dims{1, r.integer(2, 4), r.integer(2, 4), onesided ? 1 : r.integer(1, 2)};
+  const bool onesided = r.chance(30);
+  Dims dims{1, r.integer(2, 4), r.integer(2, 4), r.integer(1, 2)};
+  if (onesided) dims.back() = inverse ? 2 : 1;
   d.data(d.type("T1"), dims);
   const bool length = r.chance(40);
   if (length) d.parameter(Ints{r.integer(2, 5)}, d.type("T2"), true);
@@ -293,6 +309,36 @@ void dft(Draft& d) {
   if (d.has("axis")) return d.set("axis", axis);
   if (!length) d.skip();
   d.parameter(Ints{axis}, DataType::int64, true);
+}
+
+void stft(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool onesided = r.chance(70);
+  const std::int64_t length = r.integer(1, 5);
+  const DataType t = d.type("T1");
+  d.data(t, {r.integer(1, 2), length + r.integer(0, 6), onesided ? 1 : r.integer(1, 2)});
+  const DataType count = d.type("T2");
+  d.parameter(Ints{r.integer(1, 3)}, count, true);
+  const bool window = r.chance(60);
+  if (window) d.data(t, {length});
+  if (!window) d.skip();
+  if (!window || r.chance(40)) d.parameter(Ints{length}, count, true);
+  d.maybe("onesided", std::int64_t{onesided ? 1 : 0}, onesided ? 40 : 100);
+}
+
+void mel_weight_matrix(Draft& d) {
+  Random& r = d.random();
+  const DataType count = d.type("T1"), edge = d.type("T2");
+  d.parameter(Ints{r.integer(1, 6)}, count, true);
+  d.parameter(Ints{r.integer(8, 32)}, count, true);
+  d.parameter(Ints{r.integer(4000, 16000)}, count, true);
+  d.parameter(d.ranged(edge, {}, 0, 400));
+  d.parameter(d.ranged(edge, {}, 500, 1900));
+  const DataType t = d.type("T3");
+  if (t != DataType::float32 || r.chance(50)) {
+    d.set("output_datatype", static_cast<std::int64_t>(t));
+  }
 }
 
 }  // namespace
@@ -308,6 +354,8 @@ void add_windows(Recipes& r) {
   r["Resize"] = resize;
   r["Upsample"] = upsample;
   r["DFT"] = dft;
+  r["STFT"] = stft;
+  r["MelWeightMatrix"] = mel_weight_matrix;
 }
 
 }  // namespace onnxcompat::properties

@@ -12,8 +12,9 @@
 namespace onnxcompat::properties {
 namespace {
 
-std::string key_of(std::string_view domain, std::string_view op) {
-  return domain.empty() ? std::string(op) : fmt::format("{}:{}", domain, op);
+std::string key_of(const OpSchema& schema) {
+  return schema.domain.empty() ? std::string(schema.name)
+                               : fmt::format("{}:{}", schema.domain, schema.name);
 }
 
 /// Cases are small, and run side by side.
@@ -70,39 +71,38 @@ void show_empty(NodeCase& c) {
 }  // namespace
 
 std::string Step::name() const {
+  if (expansion != nullptr) return fmt::format("{}-{}-0", expansion->op, expansion->since);
   return fmt::format("{}-{}-{}", transition->op, up ? transition->from : transition->to,
                      up ? transition->to : transition->from);
 }
 
 const OpSchema* Step::start() const {
+  if (expansion != nullptr) {
+    return find_schema(expansion->domain, expansion->op, expansion->since);
+  }
   return find_schema(transition->domain, transition->op, up ? transition->from : transition->to);
-}
-
-bool has_recipe(std::string_view domain, std::string_view op) {
-  return recipes().contains(key_of(domain, op));
 }
 
 NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& target) {
   Random random(seed);
   const OpSchema& schema = *step.start();
   const int newest = newest_known_opset(schema.domain).value_or(schema.since_version);
-  const int after =
-      std::min(find_schema(schema.domain, schema.name, step.transition->to)->until_version, newest);
+  // Older models than those of opset 7 are few.
+  constexpr int kLowest = 7;
+  const bool below = step.expansion != nullptr;
+  const int from = below ? std::min(kLowest, schema.since_version - 1) : step.transition->from;
+  const int to = below ? schema.since_version : step.transition->to;
+  const int after = std::min(find_schema(schema.domain, schema.name, to)->until_version, newest);
   const auto between = [&](int low, int high) {
     return static_cast<int>(random.integer(low, high));
   };
-  // Far below the first version hardly anything can be said.
-  const int since = step.transition->to;
-  const int lowest = step.transition->from > 0 ? step.transition->from
-                     : random.chance(75)       ? std::min(9, since - 1)
-                                               : 1;
-  const int low = between(lowest, since - 1);
-  const int high = between(since, after);
+  const int low = between(from, to - 1);
+  const int high = between(to, after);
   Draft draft(random, schema, step.up ? low : high, low, limits);
   target = step.up ? high : low;
   NodeCase& c = draft.result();
   c.ai_onnx = random.of({9, 13, 17, 21});
-  const auto recipe = recipes().find(key_of(schema.domain, schema.name));
+  const auto recipe = recipes().find(key_of(schema));
   if (recipe == recipes().end()) return {};
   recipe->second(draft);
   draft.leftover_attributes();

@@ -9,12 +9,13 @@
 
 namespace onnxcompat::properties {
 
-/// A transition in one direction; or from 0 the way below an operator's first version.
+/// A transition in one direction, or the way below an operator's first version.
 struct Step {
   const adapters::Transition* transition = nullptr;
   bool up = true;
+  const adapters::Expansion* expansion = nullptr;  ///< set: stands for the transition
 
-  std::string name() const;  ///< "Softmax-11-13"
+  std::string name() const;  ///< "Softmax-11-13", "GridSample-16-0"
   const OpSchema* start() const;
 };
 
@@ -43,9 +44,6 @@ struct Trial {
   std::string after;
   std::string back;  ///< of a round trip
 };
-
-/// Can nodes of the operator be drawn?
-bool has_recipe(std::string_view domain, std::string_view op);
 
 /// A case drawn for the step; without a schema if there is no recipe.
 NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& target);

@@ -1,7 +1,5 @@
 // Layers written in older operators: normalisation, rotary embedding, losses left aside.
 
-#include <numeric>
-
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -169,50 +167,6 @@ void dynamic_quantize(NodeEdit& e) {
   e.replace({y, scale, zero_point});
 }
 
-/// [MatMulInteger-10] zero points taken off, the product in double, which holds every sum.
-void integer_product(NodeEdit& e) {
-  const bool convolution = e.op() == "ConvInteger";
-  const auto shifted = [&](int input, int zero_point) -> Value {
-    Value x = cast(e, e.input(input), DataType::float64);
-    if (!e.has_input(zero_point)) return x;
-    Value zero = cast(e, e.input(zero_point), DataType::float64);
-    const auto shape = e.shape(zero_point);
-    const bool scalar = shape && std::accumulate(shape->begin(), shape->end(), std::int64_t{1},
-                                                 std::multiplies<>()) == 1;
-    if (!scalar) {
-      if (!shape) {
-        e.refuse("whether a zero point is one for all or one for each row is not known");
-        return x;
-      }
-      // One for each row of A, each column of B, each filter of W.
-      if (convolution) {
-        const auto rank = e.need_rank(input);
-        if (!rank) return x;
-        Ints axes;
-        for (std::int64_t i = 1; i < *rank; ++i) axes.push_back(i);
-        zero = unsqueeze(e, zero, axes);
-      } else if (input == 0 && shape->size() == 1) {
-        zero = unsqueeze(e, zero, {1});
-      }
-    }
-    return binary(e, "Sub", x, zero);
-  };
-  const Value a = shifted(0, 2);
-  const Value b = shifted(1, 3);
-  if (e.refused()) return;
-  Value product;
-  if (convolution) {
-    product =
-        e.emit_in(
-             {}, 1, "Conv", {a, b}, 1,
-             e.attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}))
-            .front();
-  } else {
-    product = e.emit_in({}, 1, "MatMul", {a, b}, 1, {}).front();
-  }
-  e.replace({cast(e, product, DataType::int32)});
-}
-
 /// [CausalConvWithState-27] a convolution over what came before and what is new.
 void causal_conv(NodeEdit& e) {
   const auto weights = e.need_shape(1);
@@ -250,8 +204,6 @@ void register_expand_nn(Registry& t) {
   t.expand("MeanVarianceNormalization", mean_variance_normalization, "ReduceMean, Sqrt, Div");
   t.expand("RotaryEmbedding", rotary_embedding, "products with the gathered caches");
   t.expand("DynamicQuantizeLinear", dynamic_quantize, "ReduceMin, ReduceMax, QuantizeLinear");
-  t.expand("MatMulInteger", integer_product, "MatMul in double");
-  t.expand("ConvInteger", integer_product, "Conv in double");
   t.expand("CausalConvWithState", causal_conv, "Concat and Conv");
 }
 

@@ -27,20 +27,8 @@ void register_inexpressible(Registry& t) {
   }
   constexpr std::string_view kPlaces = "no older operator writes to computed places";
   for (const std::string_view op : {"Scatter", "MaxUnpool"}) t.inexpressible(op, kPlaces);
-  constexpr std::string_view kSampling =
-      "sampling at computed places has no older form that rounds alike";
-  for (const std::string_view op : {"RoiAlign", "DeformConv"}) {
-    t.inexpressible(op, kSampling);
-  }
-  constexpr std::string_view kSpectra = "its sines depend on lengths known at run time only";
-  for (const std::string_view op : {"DFT", "STFT", "MelWeightMatrix"}) {
-    t.inexpressible(op, kSpectra);
-  }
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
-  t.inexpressible("Det", "determinants of any size have no finite formula");
-  t.inexpressible("QLinearConv", "how its result is rounded is not the same in every runtime");
-  t.inexpressible("QLinearMatMul", "how its result is rounded is not the same in every runtime");
   t.inexpressible("ImageDecoder", "no older operator decodes images");
 }
 

@@ -1,4 +1,4 @@
-// RoiAlign, AffineGrid, Col2Im, DFT.
+// AffineGrid, Col2Im, DFT.
 
 #include <algorithm>
 
@@ -196,9 +196,6 @@ void col2im(NodeEdit& e) {
 void register_vision(Registry& t) {
   t.expand("AffineGrid", affine_grid, "sums of products with positions");
   t.expand("Col2Im", col2im, "a sum of padded slices");
-  t.at("RoiAlign", 10, 16)
-      .added("coordinate_transformation_mode", was("output_half_pixel"))
-      .note("the default of 16 is not the behaviour of 10");
   t.at("DFT", 17, 20).up(axis_input_up).down(axis_input_down);
 }
 
