@@ -43,23 +43,23 @@ void layer_normalization(NodeEdit& e) {
   const Value normal = cast(e, binary(e, "Mul", centred, inverse), type);
   Value y = binary(e, "Mul", normal, e.input(1));
   if (e.has_input(2)) y = binary(e, "Add", y, e.input(2));
-  e.rounds();
+  e.rounds({}, stash);
   e.replace({y, mean, inverse});
 }
 
-/// [RMSNormalization-23]
+/// [RMSNormalization-23] the result is of the type of scale.
 void rms_normalization(NodeEdit& e) {
   const auto axes = axes_from(e, e.int_or("axis", -1));
   const auto stash = static_cast<DataType>(e.int_or("stash_type", 1));
   const auto epsilon = static_cast<double>(e.float_or("epsilon", 1e-5F));
-  const DataType type = e.need_dtype(0);
+  const DataType type = e.need_dtype(1);
   if (e.refused() || !axes) return;
   const Value x = cast(e, e.input(0), stash);
   const Value squares = reduce(e, "ReduceMean", binary(e, "Mul", x, x), *axes, true);
   const Value root =
       unary(e, "Sqrt", binary(e, "Add", squares, e.number(epsilon, stash, "epsilon")));
   const Value normal = cast(e, binary(e, "Div", x, root), type);
-  e.rounds();
+  e.rounds({}, stash);
   e.replace({binary(e, "Mul", normal, e.input(1))});
 }
 
@@ -152,8 +152,9 @@ void dynamic_quantize(NodeEdit& e) {
   const Value zero = e.number(0, DataType::float32, "zero");
   const Value top = e.number(255, DataType::float32, "top");
   const auto extreme = [&](const char* reduction, const char* with) {
-    return e.emit_in({}, 8, with, {reduce(e, reduction, e.input(0), {}, false), zero}, 1, {})
-        .front();
+    const Value found = reduce(e, reduction, e.input(0), {}, false);
+    e.set_type(found, DataType::float32, 0);
+    return e.emit_in({}, 8, with, {found, zero}, 1, {}).front();
   };
   const Value high = extreme("ReduceMax", "Max");
   const Value low = extreme("ReduceMin", "Min");
