@@ -465,6 +465,7 @@ void tensor_scatter(NodeEdit& e) {
   // hold every number of those.
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
+  if (type == DataType::float8e8m0) return e.refuse("no operator below 24 writes float8e8m0");
   const DataType work = holder_of(type);
   const auto converted = [&](const Value& x, DataType to) {
     if (work == type) return x;
