@@ -25,11 +25,17 @@ void run_parallel(unsigned threads, std::size_t count,
     }
   };
   std::vector<std::jthread> others;
-  try {
-    for (std::size_t i = 1; i < std::min<std::size_t>(threads, count); ++i)
+  // Where there is a limit on threads, those that have begun and this one do the work.
+  const auto begin_another = [&] {
+    try {
       others.emplace_back(run);
-  } catch (const std::system_error&) {
-    // A limit on threads: those that have begun, and this one, do the work.
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  };
+  const std::size_t wanted = std::min<std::size_t>(threads, count);
+  while (others.size() + 1 < wanted && begin_another()) {
   }
   run();
   others.clear();  // joins

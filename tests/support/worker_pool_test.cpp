@@ -27,6 +27,13 @@ using Kind = JobEnd::Kind;
 
 namespace {
 
+/// The address sanitizer takes its memory where no limit on data holds.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kLimitsHold = false;
+#else
+constexpr bool kLimitsHold = true;
+#endif
+
 /// Runs the plan; how each job ended.
 std::map<std::size_t, JobEnd> ends_of(WorkerPlan plan) {
   std::map<std::size_t, JobEnd> ends;
@@ -107,6 +114,7 @@ TEST_CASE("a job that ends its worker costs only itself") {
   for (const auto& [job, end] : ends) {
     INFO("job " << job);
     const bool bad = job == 1 || job == 3 || (job >= 5 && job <= 8);
+    if (job == 7 && !kLimitsHold) continue;
     CHECK((end.kind == Kind::answered) == !bad);
   }
   CHECK(ends.at(1).kind == Kind::crashed);
@@ -115,11 +123,15 @@ TEST_CASE("a job that ends its worker costs only itself") {
   CHECK(ends.at(3).status == 9);
   CHECK(ends.at(5).kind == Kind::crashed);
   CHECK(ends.at(6).kind == Kind::timed_out);
-  CHECK(ends.at(7).kind == Kind::out_of_memory);
+  if (kLimitsHold) CHECK(ends.at(7).kind == Kind::out_of_memory);
   CHECK(ends.at(8).kind == Kind::timed_out);
 }
 
 TEST_CASE("memory is limited to what is written; what a job leaves is not the next one's") {
+  if (!kLimitsHold) {
+    WARN("skipped: limits on memory do not hold under the address sanitizer");
+    return;
+  }
   constexpr std::size_t kMiB = std::size_t{1} << 20;
   WorkerPlan plan;
   plan.jobs = 8;
