@@ -146,8 +146,10 @@ void shrink(NodeEdit& e) {
   const auto bias = static_cast<double>(e.float_or("bias", 0));
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  // Of an integer the attributes are no whole numbers.
-  const DataType work = is_float(type) ? type : DataType::float64;
+  // The attributes are floats, which neither integers nor 16 bits hold.
+  const DataType work = type == DataType::float16 ? DataType::float32
+                        : is_float(type)          ? type
+                                                  : DataType::float64;
   const Value x = cast(e, e.input(0), work);
   const Value limit = e.number(lambda, work, "lambda");
   const Value b = e.number(bias, work, "bias");
