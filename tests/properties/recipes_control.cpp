@@ -129,6 +129,66 @@ void split_to_sequence(Draft& d) {
   d.result().output_types = {fmt::format("seq({}[])", name_of(t))};
 }
 
+Argument& give_sequence(Draft& d, DataType t, std::vector<Dims> elements) {
+  Argument a;
+  executor::Sequence sequence{.elements = {}, .elem = t};
+  for (const Dims& dims : elements) {
+    sequence.elements.push_back(executor::Value{d.values(t, dims)});
+  }
+  a.type = fmt::format("seq({}[])", name_of(t));
+  a.value = executor::Value{std::move(sequence)};
+  d.result().inputs.push_back(std::move(a));
+  return d.result().inputs.back();
+}
+
+/// A tensor type of which a sequence may be.
+DataType element_type(Draft& d, std::string_view type_str) {
+  std::vector<DataType> choices;
+  for (const std::string_view name : d.result().schema->allowed_types(type_str)) {
+    if (!name.starts_with("seq(tensor(")) continue;
+    if (const auto t = data_type_named(name.substr(11, name.size() - 13))) choices.push_back(*t);
+  }
+  return d.random().of(choices);
+}
+
+void sequence_operator(Draft& d) {
+  Random& r = d.random();
+  const auto op = d.op();
+  if (op == "SequenceEmpty") {
+    const DataType t = element_type(d, "S");
+    if (t != DataType::float32 || r.chance(50)) d.set("dtype", static_cast<std::int64_t>(t));
+    d.result().output_types = {fmt::format("seq({}[])", name_of(t))};
+    return;
+  }
+  if (op == "SequenceConstruct") {
+    const DataType t = d.type("T");
+    for (std::int64_t i = r.integer(1, 3); i > 0; --i) d.data(t, d.dims(0, 3));
+    d.result().output_types = {fmt::format("seq({}[])", name_of(t))};
+    return;
+  }
+  const DataType t = element_type(d, "S");
+  const bool joins = op == "ConcatFromSequence";
+  const std::int64_t count = r.integer(op == "SequenceInsert" || op == "SequenceLength" ? 0 : 1, 3);
+  const Dims dims = d.dims(1, 3);
+  std::vector<Dims> elements;
+  for (std::int64_t i = 0; i < count; ++i) elements.push_back(joins ? dims : d.dims(0, 3));
+  give_sequence(d, t, std::move(elements));
+  if (joins) {
+    const std::int64_t stacks = r.integer(0, 1);
+    d.set("axis", d.axis(static_cast<std::int64_t>(dims.size()) + stacks, true));
+    if (stacks != 0 || r.chance(40)) d.set("new_axis", stacks);
+    return;
+  }
+  if (op == "SequenceInsert") d.data(t, d.dims(0, 3));
+  const std::int64_t last = op == "SequenceInsert" ? count : count - 1;
+  if (op == "SequenceAt" || (op != "SequenceLength" && r.chance(60))) {
+    d.parameter(Ints{r.integer(-count, last)}, d.type("I"), true);
+  }
+  if (op == "SequenceInsert" || op == "SequenceErase") {
+    d.result().output_types = {fmt::format("seq({}[])", name_of(t))};
+  }
+}
+
 void optional(Draft& d) {
   Random& r = d.random();
   const Dims dims = d.dims(0, 2);
@@ -156,6 +216,10 @@ void add_control(Recipes& r) {
   r["Loop"] = loop;
   r["Scan"] = scan;
   r["SplitToSequence"] = split_to_sequence;
+  for (const char* op : {"SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase",
+                         "SequenceInsert", "SequenceLength", "ConcatFromSequence"}) {
+    r[op] = sequence_operator;
+  }
   r["OptionalGetElement"] = optional;
   r["OptionalHasElement"] = optional;
 }

@@ -25,6 +25,18 @@ Recipe with_reals(std::vector<std::pair<std::string, std::vector<float>>> attrib
   };
 }
 
+/// Operators by exponentials, with attributes: large numbers are infinite in some forms only.
+Recipe gate(std::vector<std::pair<std::string, std::vector<float>>> attributes) {
+  return [attributes = std::move(attributes)](Draft& d) {
+    d.tame();
+    const DataType t = d.type("T");
+    const Dims dims = d.dims(0, 4);
+    for (std::size_t i = 0; i < d.result().schema->inputs.size(); ++i) d.data(t, dims);
+    for (const auto& [name, choices] : attributes) d.maybe(name, d.random().of(choices));
+    d.any("approximate");
+  };
+}
+
 /// Before opset 7: one shape, or with broadcast=1 a B that is a block of A's shape.
 void legacy_broadcast(Draft& d, const Dims& a, DataType type_b) {
   Random& r = d.random();
@@ -77,6 +89,53 @@ void binary(Draft& d) {
     }
   } else {
     d.data(b, other);
+  }
+}
+
+void shrink(Draft& d) {
+  Random& r = d.random();
+  const DataType t = d.type("T");
+  // What is moved past either end of an integer type is not defined.
+  const bool whole = t != DataType::float16 && t != DataType::float32 && t != DataType::float64;
+  const bool is_signed = whole && (t == DataType::int8 || t == DataType::int16 ||
+                                   t == DataType::int32 || t == DataType::int64);
+  if (whole) d.tame();
+  d.data(t, d.dims(0, 4));
+  d.maybe("bias", r.of({0.0F, 0.5F, 0.3F, 1.0F, -1.0F}));
+  d.maybe("lambd", whole && !is_signed ? r.of({0.0F, 0.3F, 0.5F, 1.0F, 2.0F})
+                                       : r.of({0.0F, 0.3F, 0.5F, 1.0F, 2.0F, -1.0F}));
+}
+
+void bit_shift(Draft& d) {
+  Random& r = d.random();
+  const DataType t = d.type("T");
+  const Dims full = d.dims(0, 3);
+  const bool first = r.chance(25);
+  const Dims part = d.broadcast_part(full);
+  d.data(t, first ? part : full);
+  const double last = static_cast<double>(bits_of(t)) - 1;
+  Tensor places = d.chosen(t, first ? full : part, {0, 1, 2, 5, 7, last});
+  d.parameter(std::move(places));
+  d.set("direction", d.text("direction"));
+}
+
+/// Into any type of the same width.
+void bit_cast(Draft& d) {
+  Random& r = d.random();
+  const DataType from = d.type("T1");
+  DataType to = from;
+  do {
+    d.result().attributes.clear();
+    to = r.chance(15) ? from : static_cast<DataType>(r.integer(1, 26));
+    d.set("to", static_cast<std::int64_t>(to));
+  } while (bits_of(to) != bits_of(from) || !d.takes(to, "T2") || !d.result().has_attribute("to"));
+  const Dims dims = d.dims(0, 3);
+  // The bits of a bool are those of 0 or 1.
+  Tensor x = to == DataType::boolean ? d.chosen(from, dims, {0}) : d.values(from, dims);
+  if (r.chance(50)) {
+    d.parameter(std::move(x));
+  } else {
+    d.give(std::move(x));
   }
 }
 
@@ -231,8 +290,9 @@ void dropout(Draft& d) {
 }  // namespace
 
 void add_elementwise(Recipes& r) {
-  for (const char* op : {"Abs", "Ceil", "Floor", "Neg", "Relu", "Round", "Sign", "Identity",
-                         "IsNaN", "Reciprocal", "Softsign", "Sigmoid", "Tanh", "Not"}) {
+  for (const char* op :
+       {"Abs", "Ceil", "Floor", "Neg", "Relu", "Round", "Sign", "Identity", "IsNaN", "Reciprocal",
+        "Softsign", "Sigmoid", "Tanh", "Not", "BitwiseNot"}) {
     r[op] = unary;
   }
   for (const char* op :
@@ -247,8 +307,15 @@ void add_elementwise(Recipes& r) {
   r["LeakyRelu"] = with_reals({{"alpha", slopes}});
   r["Selu"] = with_reals({{"alpha", slopes}, {"gamma", slopes}});
   r["ThresholdedRelu"] = with_reals({{"alpha", slopes}});
-  for (const char* op : {"Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater",
-                         "Less", "GreaterOrEqual", "LessOrEqual", "Mod"}) {
+  r["Shrink"] = shrink;
+  r["Swish"] = gate({{"alpha", slopes}});
+  r["SwiGLU"] = gate({{"alpha", slopes}});
+  r["Gelu"] = gate({});
+  r["BitShift"] = bit_shift;
+  r["BitCast"] = bit_cast;
+  for (const char* op :
+       {"Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater", "Less",
+        "GreaterOrEqual", "LessOrEqual", "Mod", "BitwiseAnd", "BitwiseOr", "BitwiseXor"}) {
     r[op] = binary;
   }
   for (const char* op : {"Max", "Min", "Sum", "Mean"}) r[op] = variadic;

@@ -307,6 +307,34 @@ void pad(Draft& d) {
   }
 }
 
+void center_crop_pad(Draft& d) {
+  Random& r = d.random();
+  const Dims dims = d.dims(1, 4);
+  const std::int64_t rank = rank_of(dims);
+  d.data(d.type("T"), dims);
+  Ints axes;
+  const bool given = r.chance(50);
+  for (std::int64_t a = 0; a < rank; ++a) {
+    if (!given || r.chance(60)) axes.push_back(a);
+  }
+  if (axes.empty()) axes.push_back(rank - 1);
+  if (r.chance(40)) std::ranges::reverse(axes);
+  if (!given) std::ranges::sort(axes);
+  Ints shape(axes.size());
+  for (auto& x : shape) x = r.integer(r.chance(10) ? 0 : 1, 7);
+  d.parameter(shape, d.type("Tind"));
+  for (auto& a : axes) a -= given && r.chance(40) ? rank : 0;
+  if (given) d.set("axes", axes);
+}
+
+/// One of the triangles of matrices.
+void trilu(Draft& d) {
+  Random& r = d.random();
+  d.data(d.type("T"), d.dims(2, 4));
+  if (r.chance(65)) d.parameter(Ints{r.integer(-6, 6)}, DataType::int64, true);
+  d.maybe("upper", r.integer(0, 1), 70);
+}
+
 void blocks(Draft& d) {
   Random& r = d.random();
   const std::int64_t block = r.integer(1, 2);
@@ -349,6 +377,8 @@ void add_movement(Recipes& r) {
   r["Split"] = split;
   r["Concat"] = concat;
   r["Pad"] = pad;
+  r["CenterCropPad"] = center_crop_pad;
+  r["Trilu"] = trilu;
   r["DepthToSpace"] = blocks;
   r["SpaceToDepth"] = blocks;
   r["ConstantOfShape"] = constant_of_shape;

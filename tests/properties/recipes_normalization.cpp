@@ -72,6 +72,36 @@ void group_normalization(Draft& d) {
   d.maybe("epsilon", r.of({1e-5F, 1e-3F}), 40);
 }
 
+/// Over the axes from `axis` to the last.
+void last_axes_normalization(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const bool rms = d.op() == "RMSNormalization";
+  Dims dims = d.dims(1, 4);
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  const DataType t = d.type("T");
+  const DataType scale = rms ? d.type("V") : t;
+  std::int64_t axis = -1;
+  if (r.chance(75)) {
+    axis = d.axis(rank, true);
+    d.set("axis", axis);
+  }
+  const auto first = dims.begin() + (axis < 0 ? axis + rank : axis);
+  // The mean of nothing is not defined.
+  for (auto it = first; it != dims.end(); ++it) *it = std::max<std::int64_t>(*it, 1);
+  const Dims own(first, dims.end());
+  d.data(t, dims);
+  d.data(scale, r.chance(75) ? own : d.broadcast_part(own));
+  d.maybe("epsilon", r.of({1e-5F, 1e-3F, 0.1F}), 40);
+  if (r.chance(35)) {
+    d.set("stash_type", static_cast<std::int64_t>(
+                            r.of({DataType::float32, DataType::float32, DataType::bfloat16})));
+  }
+  if (rms) return;
+  if (r.chance(60)) d.data(t, own);
+  d.outputs({100, 40, 40});
+}
+
 void lrn(Draft& d) {
   Random& r = d.random();
   d.tame();
@@ -208,6 +238,8 @@ void add_normalization(Recipes& r) {
   r["BatchNormalization"] = batch_normalization;
   r["InstanceNormalization"] = instance_normalization;
   r["GroupNormalization"] = group_normalization;
+  r["LayerNormalization"] = last_axes_normalization;
+  r["RMSNormalization"] = last_axes_normalization;
   r["LRN"] = lrn;
   r["LpNormalization"] = lp_normalization;
   r["MeanVarianceNormalization"] = mean_variance;

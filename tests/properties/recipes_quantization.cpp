@@ -91,6 +91,19 @@ void dequantize(Draft& d) {
   }
 }
 
+void dynamic_quantize(Draft& d) {
+  d.tame();
+  Dims dims = d.dims(0, 4);
+  // An empty tensor has no range, and one of zeros no scale.
+  for (auto& x : dims) x = std::max<std::int64_t>(x, 1);
+  Tensor x = d.values(DataType::float32, dims);
+  const float shift = d.random().of({0.0F, 10.0F, -10.0F, 0.37F});
+  for (float& v : x.mutable_data<float>()) v += shift;
+  x.mutable_data<float>()[0] += 0.75F;
+  d.give(std::move(x));
+  d.outputs({100, 100, 100});
+}
+
 void q_mat_mul(Draft& d) {
   Random& r = d.random();
   d.tame();
@@ -159,6 +172,7 @@ void integer_product(Draft& d) {
 void add_quantization(Recipes& r) {
   r["QuantizeLinear"] = quantize;
   r["DequantizeLinear"] = dequantize;
+  r["DynamicQuantizeLinear"] = dynamic_quantize;
   r["QLinearMatMul"] = q_mat_mul;
   for (const char* op : {"MatMulInteger", "ConvInteger", "QLinearConv"}) r[op] = integer_product;
 }

@@ -169,7 +169,7 @@ void add_reductions(Recipes& r) {
   for (const char* op : {"ArgMax", "ArgMin"}) r[op] = arg;
   r["TopK"] = top_k;
   for (const char* op : {"Softmax", "LogSoftmax", "Hardmax"}) r[op] = softmax;
-  r["CumSum"] = cumulate;
+  for (const char* op : {"CumSum", "CumProd"}) r[op] = cumulate;
 }
 
 }  // namespace onnxcompat::properties

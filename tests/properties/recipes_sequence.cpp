@@ -1,4 +1,4 @@
-// Recurrent networks and attention.
+// Recurrent networks, attention and what stands around it.
 
 #include <limits>
 
@@ -149,12 +149,80 @@ void linear_attention(Draft& d) {
   d.outputs({100, 100});
 }
 
+void rotary_embedding(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::int64_t batch = r.integer(1, 2), heads = r.integer(1, 3), length = r.integer(1, 3),
+                     half = r.integer(1, 3), size = 2 * half;
+  const std::int64_t turned = r.chance(50) ? half : r.integer(1, half);
+  const bool flat = r.chance(50);
+  const DataType t = d.type("T");
+  d.data(t, flat ? Dims{batch, length, heads * size} : Dims{batch, heads, length, size});
+  const bool by_position = r.chance(50);
+  const std::int64_t positions = r.integer(1, 5);
+  const Dims cache = by_position ? Dims{positions, turned} : Dims{batch, length, turned};
+  d.give(d.ranged(t, cache, -1, 1));
+  d.give(d.ranged(t, cache, -1, 1));
+  if (by_position) {
+    d.parameter(d.ranged(DataType::int64, {batch, length}, 0, static_cast<double>(positions) - 1));
+  }
+  if (flat || r.chance(30)) d.set("num_heads", heads);
+  if (turned < half || r.chance(30)) d.set("rotary_embedding_dim", 2 * turned);
+  d.maybe("interleaved", r.integer(0, 1));
+}
+
+void tensor_scatter(Draft& d) {
+  Random& r = d.random();
+  Dims cache = d.dims(2, 4);
+  const auto rank = static_cast<std::int64_t>(cache.size());
+  std::int64_t axis = rank - 2;
+  if (rank == 2 || r.chance(60)) {
+    axis = r.integer(1, rank - 1);
+    d.set("axis", r.chance(50) ? axis : axis - rank);
+  }
+  auto& longest = cache[static_cast<std::size_t>(axis)];
+  longest += r.integer(1, 3);
+  Dims update = cache;
+  auto& length = update[static_cast<std::size_t>(axis)];
+  length = r.integer(r.chance(10) ? 0 : 1, longest);
+  const bool circular = r.chance(50);
+  const DataType t = d.type("T");
+  d.data(t, cache);
+  d.data(t, update);
+  if (r.chance(70)) {
+    d.parameter(d.ranged(DataType::int64, {cache[0]}, 0,
+                         static_cast<double>(circular ? longest - 1 : longest - length)));
+  }
+  if (circular || r.chance(30)) d.set("mode", std::string(circular ? "circular" : "linear"));
+}
+
+void causal_conv(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::int64_t batch = r.integer(1, 2), channels = r.integer(1, 3), length = r.integer(1, 4),
+                     kernel = r.integer(1, 4);
+  const DataType t = d.type("T");
+  d.data(t, {batch, channels, length});
+  d.data(t, {channels, 1, kernel});
+  const bool bias = r.chance(50);
+  if (bias) d.data(t, {channels});
+  if (r.chance(50)) {
+    if (!bias) d.skip();
+    d.data(t, {batch, channels, kernel - 1});
+  }
+  d.any("activation");
+  d.outputs({100, 100});
+}
+
 }  // namespace
 
 void add_sequences(Recipes& r) {
   for (const char* op : {"RNN", "GRU", "LSTM"}) r[op] = recurrent;
   r["Attention"] = attention;
   r["LinearAttention"] = linear_attention;
+  r["RotaryEmbedding"] = rotary_embedding;
+  r["TensorScatter"] = tensor_scatter;
+  r["CausalConvWithState"] = causal_conv;
 }
 
 }  // namespace onnxcompat::properties

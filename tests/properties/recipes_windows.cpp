@@ -327,6 +327,57 @@ void stft(Draft& d) {
   d.maybe("onesided", std::int64_t{onesided ? 1 : 0}, onesided ? 40 : 100);
 }
 
+/// HannWindow and its like.
+void cosine_window(Draft& d) {
+  Random& r = d.random();
+  d.parameter(Ints{r.chance(15) ? r.integer(0, 1) : r.integer(1, 12)}, d.type("T1"), true);
+  const DataType t = d.type("T2");
+  if (t != DataType::float32 || r.chance(50)) {
+    d.set("output_datatype", static_cast<std::int64_t>(t));
+  }
+  d.maybe("periodic", r.integer(0, 1), 70);
+}
+
+void affine_grid(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::int64_t axes = r.integer(2, 3), batch = r.integer(1, 2);
+  d.data(d.type("T1"), {batch, axes, axes + 1});
+  Ints size{batch, r.integer(1, 3)};
+  for (std::int64_t i = 0; i < axes; ++i) size.push_back(r.integer(1, 4));
+  d.parameter(size);
+  d.maybe("align_corners", r.integer(0, 1), 70);
+}
+
+void col2im(Draft& d) {
+  Random& r = d.random();
+  d.tame();
+  const std::int64_t axes = r.integer(2, 3);
+  Ints image, block, dilations, strides;
+  Ints pads(2 * static_cast<std::size_t>(axes), 0);
+  const bool padded = r.chance(50), dilated = r.chance(50), strided = r.chance(60);
+  std::int64_t cells = 1, places = 1;
+  for (std::int64_t i = 0; i < axes; ++i) {
+    block.push_back(r.integer(1, 3));
+    dilations.push_back(dilated ? r.integer(1, 2) : 1);
+    strides.push_back(strided ? r.integer(1, 3) : 1);
+    const std::int64_t reach = dilations.back() * (block.back() - 1) + 1;
+    auto& before = pads[static_cast<std::size_t>(i)];
+    auto& after = pads[static_cast<std::size_t>(axes + i)];
+    if (padded) before = r.integer(0, 2);
+    if (padded) after = r.integer(0, 2);
+    image.push_back(std::max<std::int64_t>(reach - before - after, 1) + r.integer(0, 3));
+    cells *= block.back();
+    places *= (image.back() + before + after - reach) / strides.back() + 1;
+  }
+  d.data(d.type("T"), {r.integer(1, 2), r.integer(1, 2) * cells, places});
+  d.parameter(image);
+  d.parameter(block);
+  if (padded) d.set("pads", pads);
+  if (dilated) d.set("dilations", dilations);
+  if (strided) d.set("strides", strides);
+}
+
 void mel_weight_matrix(Draft& d) {
   Random& r = d.random();
   const DataType count = d.type("T1"), edge = d.type("T2");
@@ -353,6 +404,9 @@ void add_windows(Recipes& r) {
   r["GridSample"] = grid_sample;
   r["Resize"] = resize;
   r["Upsample"] = upsample;
+  for (const char* op : {"HannWindow", "HammingWindow", "BlackmanWindow"}) r[op] = cosine_window;
+  r["AffineGrid"] = affine_grid;
+  r["Col2Im"] = col2im;
   r["DFT"] = dft;
   r["STFT"] = stft;
   r["MelWeightMatrix"] = mel_weight_matrix;

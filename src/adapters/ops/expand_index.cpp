@@ -97,33 +97,33 @@ void eye_like(NodeEdit& e) {
 /// index + size where the index is negative.
 Value wrapped(Emitter& e, const Value& index, const Value& size) {
   const Value negative = binary(e, "Less", index, e.scalar(0, "zero"));
+  // What stands for Where there needs dims that may not be known.
+  if (e.target() < 9) {
+    return binary(e, "Add", index, binary(e, "Mul", cast(e, negative, DataType::int64), size));
+  }
   return where(e, negative, binary(e, "Add", index, size), index);
 }
 
-/// [OneHot-9] negative indices counted from the end, as every runtime does.
+/// [OneHot-9] negative indices counted from the end, as every runtime does; hits are indices 1
+/// into the two values.
 void one_hot(NodeEdit& e) {
-  const auto depth = e.need_ints(1);
+  const auto known = e.const_ints(1);
   const auto rank = e.need_rank(0);
   std::int64_t axis = e.int_or("axis", -1);
-  if (!depth || !rank || e.refused()) return;
+  if (!rank || e.refused()) return;
   if (axis < 0) axis += *rank + 1;
-  if (depth->size() != 1 || axis < 0 || axis > *rank) {
+  if ((known && known->size() != 1) || axis < 0 || axis > *rank) {
     return e.refuse("its depth is not one number, or its axis is out of range");
   }
-  const Value size = e.scalar(depth->front(), "depth");
+  // A depth that the run tells is of any type, and a scalar or a vector of one.
+  const Value size = known ? e.scalar(known->front(), "depth")
+                           : reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
   const Value index = wrapped(e, cast(e, e.input(0), DataType::int64), size);
   Ints shape(static_cast<std::size_t>(*rank) + 1, 1);
   shape[static_cast<std::size_t>(axis)] = -1;
   const Value places = reshape(e, arange(e, size), shape);
-  const DataType type = e.dtype(2);
-  const auto value_at = [&](std::int64_t place) {
-    const Value value = slice(e, e.input(2), Ints{place}, Ints{place + 1}, Ints{0});
-    if (type != DataType::undefined) e.set_type(value, ValueType::tensor(type, Shape{Dim{1, {}}}));
-    return value;
-  };
-  const Value on = value_at(1);
-  const Value off = value_at(0);
-  e.replace({where(e, binary(e, "Equal", unsqueeze(e, index, {axis}), places), on, off)});
+  const Value hits = binary(e, "Equal", unsqueeze(e, index, {axis}), places);
+  e.replace({gather(e, e.input(2), cast(e, hits, DataType::int64), 0)});
 }
 
 /// [Range-11] a constant where its bounds are known, else start + i * delta.
@@ -288,6 +288,8 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   const Value so_far = body.input("so_far", type, *rank - 1);
   const Value item = body.input("item", type, *rank - 1);
   const Value next = binary(body, op, so_far, item);
+  // How wide the result so far is kept between the steps is not said.
+  if (type == DataType::float16 || type == DataType::bfloat16) e.rounds();
   body.output(next);
   body.output(exclusive ? so_far : unary(body, "Identity", next));
   const std::int64_t direction = reverse ? 1 : 0;
@@ -421,6 +423,23 @@ void window(NodeEdit& e, const std::vector<double>& cosines) {
   e.replace({e.constant(TensorLiteral::of(type, {n}, values), "window")});
 }
 
+/// The type of ScatterElements that holds every number of a type.
+DataType holder_of(DataType type) {
+  switch (type) {
+    case DataType::int4:
+    case DataType::uint4:
+      return DataType::int8;
+    case DataType::float8e4m3fn:
+    case DataType::float8e4m3fnuz:
+    case DataType::float8e5m2:
+    case DataType::float8e5m2fnuz:
+    case DataType::float4e2m1:
+      return DataType::float32;
+    default:
+      return type;
+  }
+}
+
 /// [TensorScatter-24] the update's rows put at their place in the cache.
 void tensor_scatter(NodeEdit& e) {
   const std::string mode = e.string_or("mode", "linear");
@@ -442,8 +461,23 @@ void tensor_scatter(NodeEdit& e) {
     place = e.emit_in({}, 10, "Mod", {place, dim_scalar(e, cache, axis)}, 1, {}).front();
   }
   const Value indices = expand(e, place, shape_of(e, update));
-  e.replace({e.emit_in({}, 11, "ScatterElements", {cache, indices, update}, 1, {{"axis", axis}})
-                 .front()});
+  // [ScatterElements-18] takes no type of 8 bits or fewer but the plain integers; float32 and int8
+  // hold every number of those.
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (type == DataType::float8e8m0) return e.refuse("no operator below 24 writes float8e8m0");
+  const DataType work = holder_of(type);
+  const auto converted = [&](const Value& x, DataType to) {
+    if (work == type) return x;
+    Attrs how{{"to", to}};
+    if (to == type && is_float(work)) how.emplace_back("saturate", 0);
+    return e.emit_in({}, 24, "Cast", {x}, 1, how).front();
+  };
+  const Value placed =
+      e.emit_in({}, 13, "ScatterElements",
+                {converted(cache, work), indices, converted(update, work)}, 1, {{"axis", axis}})
+          .front();
+  e.replace({converted(placed, type)});
 }
 
 }  // namespace

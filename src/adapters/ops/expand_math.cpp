@@ -81,22 +81,28 @@ void swiglu(NodeEdit& e) {
 /// [Gelu-20] x/2 * (1 + erf(x/sqrt(2))), or its approximation by tanh.
 void gelu(NodeEdit& e) {
   const std::string approximate = e.string_or("approximate", "none");
+  const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  const Value x = e.input(0);
-  const Value half = like_input(e, 0.5, "half");
-  const Value one = like_input(e, 1, "one");
-  if (e.refused()) return;
+  // 16 bits keep next to nothing of 1 + erf where that is near 0.
+  const bool narrow = type == DataType::float16 || type == DataType::bfloat16;
+  const DataType work = narrow ? DataType::float32 : type;
+  const auto number = [&](double value, std::string_view name) {
+    return e.number(value, work, name);
+  };
+  const Value x = cast(e, e.input(0), work);
+  const Value half = number(0.5, "half");
+  const Value one = number(1, "one");
   e.rounds();
   Value inner;
   if (approximate == "tanh") {
     const Value cube = binary(e, "Mul", binary(e, "Mul", x, x), x);
-    const Value sum = binary(e, "Add", x, binary(e, "Mul", like_input(e, 0.044715, "cubic"), cube));
-    inner = unary(e, "Tanh", binary(e, "Mul", like_input(e, std::sqrt(2 / M_PI), "scale"), sum));
+    const Value sum = binary(e, "Add", x, binary(e, "Mul", number(0.044715, "cubic"), cube));
+    inner = unary(e, "Tanh", binary(e, "Mul", number(std::sqrt(2 / M_PI), "scale"), sum));
   } else {
-    inner = unary(e, "Erf", binary(e, "Div", x, like_input(e, std::sqrt(2.0), "root")));
+    inner = unary(e, "Erf", binary(e, "Div", x, number(std::sqrt(2.0), "root")));
   }
   const Value gate = binary(e, "Mul", half, binary(e, "Add", one, inner));
-  e.replace({binary(e, "Mul", x, gate)});
+  e.replace({cast(e, binary(e, "Mul", x, gate), type)});
 }
 
 /// [Celu-12] x where positive, alpha * (exp(x/alpha) - 1) elsewhere.
@@ -138,14 +144,20 @@ void thresholded_relu(NodeEdit& e) {
 void shrink(NodeEdit& e) {
   const auto lambda = static_cast<double>(e.float_or("lambd", 0.5F));
   const auto bias = static_cast<double>(e.float_or("bias", 0));
-  const Value x = e.input(0);
-  const Value limit = like_input(e, lambda, "lambda");
-  const Value b = like_input(e, bias, "bias");
-  const Value zero = like_input(e, 0, "zero");
-  const Value low = like_input(e, -lambda, "low");
+  const DataType type = e.need_dtype(0);
   if (e.refused()) return;
+  // The attributes are floats, which neither integers nor 16 bits hold.
+  const DataType work = type == DataType::float16 ? DataType::float32
+                        : is_float(type)          ? type
+                                                  : DataType::float64;
+  const Value x = cast(e, e.input(0), work);
+  const Value limit = e.number(lambda, work, "lambda");
+  const Value b = e.number(bias, work, "bias");
+  const Value zero = e.number(0, work, "zero");
+  const Value low = e.number(-lambda, work, "low");
   const Value above = where(e, binary(e, "Greater", x, limit), binary(e, "Sub", x, b), zero);
-  e.replace({where(e, binary(e, "Less", x, low), binary(e, "Add", x, b), above)});
+  const Value y = where(e, binary(e, "Less", x, low), binary(e, "Add", x, b), above);
+  e.replace({cast(e, y, type)});
 }
 
 /// [Mod-10] of integers: the remainder has the sign of the divisor, or of the dividend under fmod.

@@ -26,6 +26,11 @@ std::optional<Ints> axes_from(NodeEdit& e, std::int64_t axis) {
   return axes;
 }
 
+/// The type to compute statistics in: what is left of differences in 16 bits is their rounding.
+DataType at_least_float32(DataType stash) {
+  return stash == DataType::float16 || stash == DataType::bfloat16 ? DataType::float32 : stash;
+}
+
 /// [LayerNormalization-17] statistics in stash_type, scale and bias in the type of X.
 void layer_normalization(NodeEdit& e) {
   const auto axes = axes_from(e, e.int_or("axis", -1));
@@ -33,33 +38,40 @@ void layer_normalization(NodeEdit& e) {
   const auto epsilon = static_cast<double>(e.float_or("epsilon", 1e-5F));
   const DataType type = e.need_dtype(0);
   if (e.refused() || !axes) return;
-  const Value x = cast(e, e.input(0), stash);
+  const DataType work = at_least_float32(stash);
+  const Value x = cast(e, e.input(0), work);
   const Value mean = reduce(e, "ReduceMean", x, *axes, true);
   const Value centred = binary(e, "Sub", x, mean);
   const Value variance = reduce(e, "ReduceMean", binary(e, "Mul", centred, centred), *axes, true);
   const Value deviation =
-      unary(e, "Sqrt", binary(e, "Add", variance, e.number(epsilon, stash, "epsilon")));
+      unary(e, "Sqrt", binary(e, "Add", variance, e.number(epsilon, work, "epsilon")));
   const Value inverse = unary(e, "Reciprocal", deviation);
   const Value normal = cast(e, binary(e, "Mul", centred, inverse), type);
   Value y = binary(e, "Mul", normal, e.input(1));
   if (e.has_input(2)) y = binary(e, "Add", y, e.input(2));
-  e.rounds();
-  e.replace({y, mean, inverse});
+  e.rounds({}, work);
+  const auto given = [&](int i, const Value& value) {
+    const bool named = i < e.output_count() && !e.output(i).empty();
+    return named ? cast(e, value, stash) : value;
+  };
+  const Value given_mean = given(1, mean);
+  e.replace({y, given_mean, given(2, inverse)});
 }
 
-/// [RMSNormalization-23]
+/// [RMSNormalization-23] the result is of the type of scale.
 void rms_normalization(NodeEdit& e) {
   const auto axes = axes_from(e, e.int_or("axis", -1));
   const auto stash = static_cast<DataType>(e.int_or("stash_type", 1));
   const auto epsilon = static_cast<double>(e.float_or("epsilon", 1e-5F));
-  const DataType type = e.need_dtype(0);
+  const DataType type = e.need_dtype(1);
   if (e.refused() || !axes) return;
-  const Value x = cast(e, e.input(0), stash);
+  const DataType work = at_least_float32(stash);
+  const Value x = cast(e, e.input(0), work);
   const Value squares = reduce(e, "ReduceMean", binary(e, "Mul", x, x), *axes, true);
   const Value root =
-      unary(e, "Sqrt", binary(e, "Add", squares, e.number(epsilon, stash, "epsilon")));
+      unary(e, "Sqrt", binary(e, "Add", squares, e.number(epsilon, work, "epsilon")));
   const Value normal = cast(e, binary(e, "Div", x, root), type);
-  e.rounds();
+  e.rounds({}, work);
   e.replace({binary(e, "Mul", normal, e.input(1))});
 }
 
@@ -152,8 +164,9 @@ void dynamic_quantize(NodeEdit& e) {
   const Value zero = e.number(0, DataType::float32, "zero");
   const Value top = e.number(255, DataType::float32, "top");
   const auto extreme = [&](const char* reduction, const char* with) {
-    return e.emit_in({}, 8, with, {reduce(e, reduction, e.input(0), {}, false), zero}, 1, {})
-        .front();
+    const Value found = reduce(e, reduction, e.input(0), {}, false);
+    e.set_type(found, DataType::float32, 0);
+    return e.emit_in({}, 8, with, {found, zero}, 1, {}).front();
   };
   const Value high = extreme("ReduceMax", "Max");
   const Value low = extreme("ReduceMin", "Min");

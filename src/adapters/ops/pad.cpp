@@ -158,7 +158,10 @@ void center_crop_pad(NodeEdit& e) {
     return e.replace(
         {e.emit_in({}, 18, "Pad", {cropped, e.ints(pads, "pads"), Value{}, all}, 1, {}).front()});
   }
-  if (e.target() < 11) return static_cast<void>(e.need_ints(1));
+  if (e.target() < 11) {
+    if (!wanted) return static_cast<void>(e.need_ints(1));
+    return e.refuse("the dimensions of input 0 are not all known, or its shape does not fit them");
+  }
   std::vector<Value> dims;
   for (const std::int64_t axis : axes) dims.push_back(dim_of(e, x, axis));
   const Value size = concat(e, dims, 0);

@@ -157,6 +157,9 @@ void col2im(NodeEdit& e) {
   if (e.refused() || !blocks) return;
   const auto& [image, block, dilations, strides, pads, steps, cells] = *blocks;
   const std::size_t rank = image.size();
+  if (type == DataType::complex64 || type == DataType::complex128) {
+    return e.refuse("no older operator adds complex numbers");
+  }
   const bool half = type == DataType::float16 || type == DataType::bfloat16;
   Value x = half ? cast(e, e.input(0), DataType::float32) : e.input(0);
   Ints split{0, -1, cells};

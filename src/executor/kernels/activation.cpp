@@ -157,7 +157,7 @@ Status shrink(KernelContext& c) {
     const auto v = static_cast<C>(x);
     if (v < -static_cast<C>(lambd)) return static_cast<T>(v + static_cast<C>(bias));
     if (v > static_cast<C>(lambd)) return static_cast<T>(v - static_cast<C>(bias));
-    return v != v ? x : T{0};
+    return T{0};  // of NaN as well
   });
 }
 
