@@ -10,6 +10,7 @@
 #include <string>
 
 #include "checker/checker.h"
+#include "model/walk.h"
 #include "mutate.h"
 #include "support.h"
 #include "support/version.h"
@@ -30,13 +31,23 @@ std::optional<std::set<std::string>> warnings_of_valid(const Model& model) {
   return rules;
 }
 
+/// Nothing is known of the shapes in a sequence: taken apart, they may contradict each other.
+bool has_sequences(const Model& model) {
+  bool found = false;
+  each_body(model, [&](const Body& body) {
+    for (const NodeView node : body.nodes()) found = found || node.op_type().contains("Sequence");
+  });
+  return found;
+}
+
 /// Errors of a result whose source has none: but for what was a warning there and is an error under
 /// the later rules.
 void require_valid(const Model& model, const std::set<std::string>& warnings,
-                   const ConversionRequest& request) {
+                   const ConversionRequest& request, bool sequences) {
   bool valid = true;
   for (const Finding& finding : check(model)) {
     if (finding.severity != Severity::error || warnings.contains(finding.rule)) continue;
+    if (sequences && (finding.rule == "OCN014" || finding.rule == "OCN020")) continue;
     valid = false;
     std::fprintf(stderr, "%s %s: %s\n", finding.rule.c_str(), finding.location.path.c_str(),
                  finding.message.c_str());
@@ -101,6 +112,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(bytes.has_value(), "a result is written");
   const auto read = Model::parse(*bytes, "fuzz.onnx");
   fuzz::require(read.has_value(), "and read");
-  if (warnings) require_valid(*read, *warnings, request);
+  if (warnings) require_valid(*read, *warnings, request, has_sequences(*model));
   return 0;
 }

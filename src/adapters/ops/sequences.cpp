@@ -88,6 +88,31 @@ void length(NodeEdit& e) {
   if (values != nullptr) e.replace({e.scalar(std::ssize(*values), "length")});
 }
 
+/// Can tensors of these shapes be joined along the axis, or stacked to a new one? What is not known
+/// can. A sequence may hold what cannot.
+bool fit(NodeEdit& e, const std::vector<Value>& parts, std::int64_t axis, bool stacks) {
+  std::optional<int> rank;
+  for (const Value& part : parts) {
+    const auto own = e.Emitter::rank(part);
+    if (own && rank && *own != *rank) return false;
+    if (own) rank = own;
+  }
+  if (!rank) return true;
+  const std::int64_t axes = *rank + (stacks ? 1 : 0);
+  if (axis < -axes || axis >= axes) return false;
+  if (axis < 0) axis += axes;
+  for (int i = 0; i < *rank; ++i) {
+    std::optional<std::int64_t> size;
+    if (i == axis && !stacks) continue;
+    for (const Value& part : parts) {
+      const auto own = e.dim(part, i);
+      if (own && size && *own != *size) return false;
+      if (own) size = own;
+    }
+  }
+  return true;
+}
+
 /// [ConcatFromSequence-11]
 void concatenated(NodeEdit& e) {
   const auto* values = held(e);
@@ -96,6 +121,9 @@ void concatenated(NodeEdit& e) {
   if (values == nullptr || e.refused()) return;
   if (values->empty()) return e.refuse("its sequence is empty");
   std::vector<Value> parts = *values;
+  if (!fit(e, parts, axis, stacks)) {
+    return e.refuse("the tensors of its sequence have shapes that do not fit, or not its axis");
+  }
   for (Value& part : parts) {
     if (stacks) part = unsqueeze(e, part, {axis});
   }
@@ -136,6 +164,15 @@ void split(NodeEdit& e) {
   if (!parts) return;
   if (axis < 0 || std::ranges::any_of(*parts, [](std::int64_t p) { return p < 0; })) {
     return e.refuse("its axis or the lengths of its parts are out of range");
+  }
+  std::int64_t sum = 0;
+  for (const std::int64_t part : *parts) {
+    if (__builtin_add_overflow(sum, part, &sum)) return e.refuse("its parts are too long");
+  }
+  const auto rank = e.rank(0);
+  const auto whole = e.dim(e.input(0), static_cast<int>(axis));
+  if ((rank && axis >= *rank) || (whole && *whole != sum)) {
+    return e.refuse("its axis or the lengths of its parts do not fit its input");
   }
   std::vector<Value> values;
   if (!parts->empty()) {
