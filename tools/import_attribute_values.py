@@ -15,7 +15,7 @@ import sys
 # What the program's evaluator knows (src/checker/expression.cpp); facts in other terms are left out.
 FUNCTIONS = {
     "all_dims_one", "all_equal", "all_or_none", "all_same_dtype", "all_same_rank",
-    "all_same_shape", "at_most_one", "bcast", "bitwidth", "ceil_div", "concat", "contains",
+    "all_same_shape", "at_most_one", "bcast", "bcast_to", "bitwidth", "ceil_div", "concat", "contains",
     "count", "dim", "dtype", "elem_dtype", "elem_lt", "elem_max", "exactly_one", "has", "ite",
     "key_count", "key_dtype", "legacy_bcast", "len", "max", "min", "n", "n_labels", "present",
     "prod", "rank", "same_shape_except", "shape", "size", "sum", "unique_pairs", "val",

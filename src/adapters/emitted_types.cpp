@@ -99,7 +99,10 @@ std::optional<Shape> shape_of(const Emitter& emitter, const NodeView& node) {
       Shape shape(dims->size());
       const auto own = x != nullptr ? x->static_shape() : std::nullopt;
       std::int64_t rest = 1;
-      for (const std::int64_t d : own.value_or(std::vector<std::int64_t>{})) rest *= d;
+      bool counted = own.has_value();
+      for (std::size_t i = 0; counted && i < own->size(); ++i) {
+        counted = !__builtin_mul_overflow(rest, (*own)[i], &rest);
+      }
       for (std::size_t i = 0; i < dims->size(); ++i) {
         if ((*dims)[i] > 0) shape[i].value = (*dims)[i];
         // A 0 copies the dim; below allowzero, which adapters write with full shapes only.
@@ -108,7 +111,7 @@ std::optional<Shape> shape_of(const Emitter& emitter, const NodeView& node) {
         }
         if (shape[i].value.value_or(0) > 0) rest /= *shape[i].value;
       }
-      for (std::size_t i = 0; i < dims->size() && own; ++i) {
+      for (std::size_t i = 0; i < dims->size() && counted; ++i) {
         if ((*dims)[i] == -1) shape[i].value = rest;
       }
       return shape;

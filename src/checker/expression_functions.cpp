@@ -33,6 +33,25 @@ std::optional<bool> can_broadcast(const std::vector<Term>& shapes) {
   return fits;
 }
 
+/// Can the first be broadcast to the second, which stays as it is [Broadcasting.md#unidirectional]?
+std::optional<bool> can_broadcast_to(const Term& small, const Term& large) {
+  if (small.kind != Kind::list || large.kind != Kind::list) return std::nullopt;
+  if (small.items.size() > large.items.size()) return false;
+  std::optional<bool> fits = true;
+  for (std::size_t back = 1; back <= small.items.size(); ++back) {
+    const Term& from = small.items[small.items.size() - back];
+    const Term& to = large.items[large.items.size() - back];
+    if (from.kind != Kind::integer) {
+      fits = std::nullopt;
+    } else if (from.i != 1 && to.kind != Kind::integer) {
+      fits = std::nullopt;
+    } else if (from.i != 1 && from.i != to.i) {
+      return false;
+    }
+  }
+  return fits;
+}
+
 /// Before opset 7 the second shape is a contiguous part of the first one, from `axis` on or at its
 /// end; readers stretch a size of 1, too.
 std::optional<bool> can_broadcast_legacy(const Term& small, const Term& large, const Term& axis) {
@@ -132,6 +151,7 @@ Term Evaluation::of_edges(const Expression::Node& node) {
                : Term{};
   }
   if (f == "bcast") return truth(can_broadcast(shapes(node)));
+  if (f == "bcast_to") return truth(can_broadcast_to(shape(node, 0), shape(node, 1)));
   if (f == "legacy_bcast") {
     return truth(can_broadcast_legacy(shape(node, 0), shape(node, 1), operand(node, 2)));
   }
