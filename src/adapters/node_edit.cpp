@@ -179,9 +179,10 @@ void Emitter::set_type(const Value& value, ValueType type) {
 }
 
 void Emitter::set_type(const Value& value, DataType elem, std::optional<int> rank) {
-  set_type(value,
-           ValueType::tensor(
-               elem, rank ? std::optional(Shape(static_cast<std::size_t>(*rank))) : std::nullopt));
+  // A rank below 0 is that of a model which contradicts itself.
+  std::optional<Shape> shape;
+  if (rank && *rank >= 0) shape.emplace(static_cast<std::size_t>(*rank));
+  set_type(value, ValueType::tensor(elem, std::move(shape)));
 }
 
 // ---- Subgraph

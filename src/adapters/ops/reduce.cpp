@@ -65,7 +65,8 @@ Value from_work(NodeEdit& e, const Value& x, const WorkType& t) {
 
 /// Axes known at run time only, by ReduceSum-13, which takes them as an input.
 void dynamic_axes_by_sum(NodeEdit& e) {
-  const Decomposed parts = decomposed(e.op() == "ReduceMean" ? "ReduceSum" : e.op());
+  const std::string_view op = e.op();
+  const Decomposed parts = decomposed(op == "ReduceMean" ? std::string_view("ReduceSum") : op);
   const Attrs attributes = e.attributes({"keepdims", "noop_with_empty_axes"});
   const auto own = work_type(e, parts);
   if (!own) return;
