@@ -1,6 +1,8 @@
 // Experimental operators of the first releases. No opset has them, checkers reject them; files of
 // those days are full of them.
 
+#include <algorithm>
+
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -58,6 +60,10 @@ void crop(NodeEdit& e) {
   if (e.refused()) return;
   if (!border || border->size() != 4 || (size && size->size() != 2)) {
     return e.refuse("border and scale are not four and two numbers");
+  }
+  const auto is_size = [](std::int64_t v) { return v >= 0 && v <= kEnd / 2; };
+  if (!std::ranges::all_of(*border, is_size) || (size && !std::ranges::all_of(*size, is_size))) {
+    return e.refuse("border and scale hold what is no size");
   }
   const Ints starts{(*border)[1], (*border)[0]};
   if (size) {

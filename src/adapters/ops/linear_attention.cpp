@@ -83,7 +83,8 @@ class Recurrence {
                                {"scan_output_axes", Ints{1}}});
     e_.set_type(results[0], kWork, 4);
     e_.set_type(results[1], kWork, 5);
-    const std::int64_t width = h_.value_size > 0 ? h_.queries * h_.value_size : -1;
+    std::int64_t width = -1;
+    if (h_.value_size > 0 && __builtin_mul_overflow(h_.queries, h_.value_size, &width)) width = -1;
     e_.rounds();
     e_.replace({cast(e_, reshape(e_, results[1], Ints{0, 0, width}), type),
                 cast(e_, results[0], state_type)});
