@@ -41,11 +41,10 @@ std::optional<bool> can_broadcast_to(const Term& small, const Term& large) {
   for (std::size_t back = 1; back <= small.items.size(); ++back) {
     const Term& from = small.items[small.items.size() - back];
     const Term& to = large.items[large.items.size() - back];
-    if (from.kind != Kind::integer) {
+    if (from.kind == Kind::integer && from.i == 1) continue;
+    if (from.kind != Kind::integer || to.kind != Kind::integer) {
       fits = std::nullopt;
-    } else if (from.i != 1 && to.kind != Kind::integer) {
-      fits = std::nullopt;
-    } else if (from.i != 1 && from.i != to.i) {
+    } else if (from.i != to.i) {
       return false;
     }
   }

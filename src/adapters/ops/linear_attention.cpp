@@ -124,7 +124,7 @@ class Recurrence {
   }
 
   /// The state [batch, key head, key size, value size] and the outputs after one token.
-  void write_step(Subgraph& body) {
+  void write_step(Subgraph& body) const {
     Value state = body.input("state", kWork, 4);
     const Value q = body.input("query", kWork, 4);
     const Value k = body.input("key", kWork, 4);

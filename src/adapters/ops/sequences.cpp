@@ -138,7 +138,7 @@ std::optional<Ints> parts_of(NodeEdit& e, std::int64_t axis) {
     e.refuse(fmt::format("{}; how many there are (input 1) is decided at run time", kAtRunTime));
     return std::nullopt;
   }
-  if (sizes && !known->dims().empty()) return *sizes;
+  if (sizes && !known->dims().empty()) return sizes;
   const auto all = e.dim(e.input(0), static_cast<int>(axis));
   const std::int64_t each = sizes && !sizes->empty() ? sizes->front() : 1;
   if (!all || each < 1 || *all / each > kMostParts) {
