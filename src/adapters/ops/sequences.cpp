@@ -133,7 +133,7 @@ void concatenated(NodeEdit& e) {
 /// How long the parts are; nothing if the node was refused.
 std::optional<Ints> parts_of(NodeEdit& e, std::int64_t axis) {
   const auto known = e.has_input(1) ? e.constant(1) : std::nullopt;
-  const auto sizes = known ? known->ints() : std::nullopt;
+  auto sizes = known ? known->ints() : std::nullopt;
   if (e.has_input(1) && !sizes) {
     e.refuse(fmt::format("{}; how many there are (input 1) is decided at run time", kAtRunTime));
     return std::nullopt;
