@@ -131,11 +131,7 @@ Conversion run(const Model& model, const ConversionRequest& request) {
     if (targets.empty()) continue;
     changed = true;
     reached.insert(reached.end(), targets.begin(), targets.end());
-    Body body;
-    body.model = &model;
-    body.function = function;
-    body.root = fmt::format("function {}:{}", display_domain(function.domain()), function.name());
-    if (!function.overload().empty()) body.root += ":" + function.overload();
+    const Body body = body_of(model, function);
     Root root = start(editor.function(i), body);
     root.targets = targets;
     engine.convert(root);

@@ -167,10 +167,8 @@ class Inliner {
         "IR-{}-{}", context_.source.ir_version(),
         context_.request.ir_version.value_or(context_.request.max_ir_version.value_or(7)));
     finding.name = "conversion-refused";
-    finding.message = fmt::format("function {}:{} cannot be inlined: it {}",
-                                  display_domain(function.domain()), function.name(), why);
-    finding.location.path =
-        fmt::format("function {}:{}", display_domain(function.domain()), function.name());
+    finding.location.path = path_of(function);
+    finding.message = fmt::format("{} cannot be inlined: it {}", finding.location.path, why);
     context_.blockers.push_back(std::move(finding));
   }
 

@@ -17,7 +17,7 @@ class FeatureScan {
   void scan(const Model& model) {
     each_body(model, [&](const Body& body) { this->body(body); });
     for (const FunctionView f : model.functions()) {
-      const std::string place = fmt::format("function {}:{}", display_domain(f.domain()), f.name());
+      const std::string place = path_of(f);
       found_({8, "a model-local function", place});
       if (!f.attribute_protos().empty()) found_({9, "defaults of function parameters", place});
       if (!f.overload().empty()) found_({10, "a function overload", place});

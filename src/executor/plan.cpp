@@ -257,21 +257,15 @@ Result<FunctionPlan*> Planner::function_of(const NodeView& node) {
   const auto function = model_.function(node.domain(), node.op_type(), node.overload());
   if (!function) return nullptr;
   auto& planned = plan_.functions_[{std::string(node.domain()), node.op_type(), node.overload()}];
-  std::string root =
-      fmt::format("function {}:{}", display_domain(function->domain()), function->name());
-  if (!function->overload().empty()) root += ":" + function->overload();
+  const Body body = body_of(model_, *function);
   if (open_functions_.contains(function->proto())) {
-    return wrong(fmt::format("{}: calls itself", root));
+    return wrong(fmt::format("{}: calls itself", body.root));
   }
   if (planned != nullptr) return planned.get();
   planned = std::make_unique<FunctionPlan>(*function);
   FunctionPlan& result = *planned;
   open_functions_.insert(function->proto());
 
-  Body body;
-  body.model = &model_;
-  body.function = *function;
-  body.root = std::move(root);
   result.body.path = body.path();
   Scope scope;
   scope.plan = &result.body;

@@ -127,12 +127,7 @@ void Engine::run_training() {
 void Engine::run_lone_functions() {
   for (const FunctionView function : model_.functions()) {
     if (tables.contains(function.proto())) continue;
-    Body body;
-    body.model = &model_;
-    body.function = function;
-    body.root =
-        fmt::format("function {}:{}{}{}", display_domain(function.domain()), function.name(),
-                    function.overload().empty() ? "" : ":", function.overload());
+    const Body body = body_of(model_, function);
     const Bindings bindings;
     Frame frame{body, nullptr, &bindings, false, {}};
     active_.push_back(function.proto());

@@ -68,12 +68,7 @@ void Engine::call_function(Frame& frame, const NodeView& node, const FunctionVie
     Call call;
     call.watermark = symbols_.watermark();
     call.committed = !frame.trial;
-    Body body;
-    body.model = &model_;
-    body.function = function;
-    body.root =
-        fmt::format("function {}:{}{}{}", display_domain(function.domain()), function.name(),
-                    function.overload().empty() ? "" : ":", function.overload());
+    const Body body = body_of(model_, function);
     Frame inner{body, nullptr, &bindings, frame.trial, {}};
     active_.push_back(function.proto());
     ++depth_;

@@ -61,6 +61,19 @@ std::string Body::path() const {
   return step;
 }
 
+std::string path_of(const FunctionView& function) {
+  return fmt::format("function {}:{}{}{}", display_domain(function.domain()), function.name(),
+                     function.overload().empty() ? "" : ":", function.overload());
+}
+
+Body body_of(const Model& model, const FunctionView& function) {
+  Body body;
+  body.model = &model;
+  body.function = function;
+  body.root = path_of(function);
+  return body;
+}
+
 Location locate(const Body& body) {
   Location where;
   where.path = body.path();
@@ -119,12 +132,7 @@ void each_body(const Model& model, const std::function<void(const Body&)>& visit
   }
 
   for (const FunctionView function : model.functions()) {
-    std::string root =
-        fmt::format("function {}:{}", display_domain(function.domain()), function.name());
-    if (!function.overload().empty()) root += ":" + function.overload();
-    Body body = start(std::move(root));
-    body.function = function;
-    visit_body(body, visit);
+    visit_body(body_of(model, function), visit);
   }
 }
 

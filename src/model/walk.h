@@ -35,6 +35,11 @@ struct Body {
   std::string path() const;
 };
 
+/// "function ai.acme:Gelu", with ":OVERLOAD" behind where it has one.
+std::string path_of(const FunctionView& function);
+/// The body of a function, at the root of a walk. It refers to `model`.
+Body body_of(const Model& model, const FunctionView& function);
+
 /// Places in a body, for findings. `what` is appended to the path: `input[1]`, `attr pads`.
 Location locate(const Body& body);
 Location locate_node(const Body& body, int node_index);

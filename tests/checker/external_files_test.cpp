@@ -76,6 +76,27 @@ TEST_CASE("a folder in place of the file is found") {
   CHECK(external_findings(model) == std::vector<std::string>{"OCX006"});
 }
 
+TEST_CASE("NaN and infinity are found in external weights") {
+  const test::TempDir dir;
+  fs::create_directory(dir / "sub");
+  const auto model = [&](std::string_view bytes) {
+    dir.write("sub/data.bin", bytes);
+    return Model::load(dir.write("model.textproto", kModel));
+  };
+  const auto told = [](const Result<Model>& m) {
+    REQUIRE(m.has_value());
+    CheckOptions options;
+    options.select = {"OCT015"};
+    std::vector<std::string> out;
+    for (const Finding& f : check(*m, options)) out.push_back(f.message);
+    return out;
+  };
+  using namespace std::string_view_literals;
+  CHECK(told(model("\0\0\x80\x3f\0\0\x80\x3f"sv)).empty());      // 1, 1
+  const auto found = told(model("\0\0\xc0\x7f\0\0\x80\xff"sv));  // NaN, -inf
+  CHECK(found == std::vector<std::string>{"Tensor \"w\" has 1 NaN and 1 infinite of 2 elements"});
+}
+
 TEST_CASE("a model that was not read from a file has no files to look for") {
   const auto model = Model::parse(kModel, "memory.textproto", ModelFormat::textproto);
   REQUIRE(model.has_value());

@@ -90,7 +90,7 @@ void length(NodeEdit& e) {
 
 /// Can tensors of these shapes be joined along the axis, or stacked to a new one? What is not known
 /// can. A sequence may hold what cannot.
-bool fit(NodeEdit& e, const std::vector<Value>& parts, std::int64_t axis, bool stacks) {
+bool can_join(NodeEdit& e, const std::vector<Value>& parts, std::int64_t axis, bool stacks) {
   std::optional<int> rank;
   for (const Value& part : parts) {
     const auto own = e.Emitter::rank(part);
@@ -121,7 +121,7 @@ void concatenated(NodeEdit& e) {
   if (values == nullptr || e.refused()) return;
   if (values->empty()) return e.refuse("its sequence is empty");
   std::vector<Value> parts = *values;
-  if (!fit(e, parts, axis, stacks)) {
+  if (!can_join(e, parts, axis, stacks)) {
     return e.refuse("the tensors of its sequence have shapes that do not fit, or not its axis");
   }
   for (Value& part : parts) {
