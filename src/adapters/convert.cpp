@@ -151,7 +151,7 @@ Conversion run(const Model& model, const ConversionRequest& request) {
   conversion.steps = std::move(context.steps);
   conversion.blockers = std::move(context.blockers);
   conversion.notes = std::move(context.notes);
-  if (conversion.blockers.empty()) conversion.model = std::move(result);
+  if (conversion.blockers.empty()) conversion.model = std::make_unique<Model>(std::move(result));
   return conversion;
 }
 

@@ -61,8 +61,8 @@ struct ConversionStep {
 };
 
 struct Conversion {
-  std::optional<Model> model;   ///< absent if anything was refused
-  std::int64_t ir_version = 0;  ///< of the result
+  std::unique_ptr<Model> model;  ///< absent if anything was refused
+  std::int64_t ir_version = 0;   ///< of the result
   std::vector<ConversionStep> steps;
   std::vector<Finding>
       blockers;                ///< every refusal; rule is "Softmax-13-11", "Gelu-20-0", "IR-10-8"

@@ -61,15 +61,25 @@ struct Active {
 /// The rules that run, by what they look at.
 class Selection {
  public:
-  Selection(const ModelScope& scope, const CheckOptions& options) {
+  Selection(std::int64_t ir_version, const CheckOptions& options) {
     for (const Rule* rule : kRules) {
       const bool wanted =
           (options.select.empty() ? rule->default_on : matches_any(*rule, options.select)) ||
           matches_any(*rule, options.also);
       if (!wanted || matches_any(*rule, options.ignore)) continue;
-      if (scope.ir_version < rule->min_ir || scope.ir_version > rule->max_ir) continue;
+      if (ir_version < rule->min_ir || ir_version > rule->max_ir) continue;
       by_kind_[rule->check.index()].push_back({rule, severity_of(*rule, options), size_++});
     }
+  }
+
+  /// Those of these rules that need inference, or those that do not.
+  Selection part(bool needs_inference) const {
+    Selection out = *this;
+    for (auto& active : out.by_kind_) {
+      std::erase_if(active,
+                    [&](const Active& a) { return a.rule->needs_inference != needs_inference; });
+    }
+    return out;
   }
 
   const std::vector<Active>& of_kind(std::size_t kind) const { return by_kind_[kind]; }
@@ -106,11 +116,16 @@ class Walk {
   // reader meets first.
   void body(const BodyScope& body) {
     head(body);
+    contents(body);
+  }
+
+  /// The initializers and nodes of a body.
+  void contents(const BodyScope& body) {
     initializers(body, 0, initializer_count(body));
     nodes(body, 0, body.body.nodes().size());
   }
 
-  /// All of a body but its initializers and nodes.
+  /// All of a body but those.
   void head(const BodyScope& body) {
     each<BodyCheck>(body);
     values(body);
@@ -138,21 +153,22 @@ class Walk {
   /// Nodes `from` to `to - 1`, with the bodies that they hold.
   void nodes(const BodyScope& body, int from, int to) {
     const auto nodes = body.body.nodes();
+    const auto types = scope_.inference != nullptr
+                           ? std::optional(scope_.inference->seen_from(body.body))
+                           : std::nullopt;
     auto inner = std::ranges::lower_bound(body.inner, from, {},
                                           [](const BodyScope* b) { return b->body.owner_index; });
     for (int i = from; i < to; ++i) {
       const NodeView node = nodes[i];
       const int opset = body.opset(node.domain());
-      const bool has_schema =
-          opset > 0 && !is_experimental_operator(node.domain(), node.op_type(), opset);
-      types_of(body, node.inputs(), input_types_);
-      types_of(body, node.outputs(), output_types_);
+      look_up(types, node.inputs(), input_types_);
+      look_up(types, node.outputs(), output_types_);
       const NodeAt at{
           .body = body,
           .index = i,
           .node = node,
           .opset = opset,
-          .schema = has_schema ? find_schema(node.domain(), node.op_type(), opset) : nullptr,
+          .schema = opset > 0 ? find_schema(node.domain(), node.op_type(), opset) : nullptr,
           .function = scope_.function(node),
           .input_types = input_types_,
           .output_types = output_types_,
@@ -179,11 +195,12 @@ class Walk {
     return !rules_.of_kind(Check(CheckFn{}).index()).empty();
   }
 
-  void types_of(const BodyScope& body, Strings names, std::vector<const ValueType*>& types) const {
+  static void look_up(const std::optional<Inference::View>& known, Strings names,
+                      std::vector<const ValueType*>& types) {
     types.clear();
-    if (scope_.inference == nullptr) return;
+    if (!known) return;
     for (const std::string& name : names) {
-      types.push_back(name.empty() ? nullptr : scope_.inference->type_of(body.body, name));
+      types.push_back(name.empty() ? nullptr : known->type_of(name));
     }
   }
 
@@ -296,7 +313,7 @@ class Walk {
 
 /// What one thread does at a time: a part of a model.
 struct Part {
-  enum class Kind : std::uint8_t { head, initializers, nodes };
+  enum class Kind : std::uint8_t { initializers, nodes };
   Kind kind;
   const BodyScope* body;
   int from = 0;
@@ -304,8 +321,6 @@ struct Part {
 
   void walk(Walk& with) const {
     switch (kind) {
-      case Kind::head:
-        return with.head(*body);
       case Kind::initializers:
         return with.initializers(*body, from, to);
       case Kind::nodes:
@@ -315,10 +330,10 @@ struct Part {
 };
 
 /// Fewer parts than that are walked by one thread.
-constexpr std::size_t kWorthThreads = 6;
+constexpr std::size_t kWorthThreads = 5;
 
-/// A model in parts that are worth a thread's while, in the order of a walk; one for a small model.
-/// Initializers are weighed by their bytes where rules read them.
+/// The initializers and nodes of a model in parts that are worth a thread's while, in the order of
+/// a walk. Initializers are weighed by their bytes where rules read them.
 std::vector<Part> parts_of(const ModelScope& scope, bool reads_weights) {
   constexpr std::int64_t kEnough = 1 << 11;  // nodes, or so many KiB of initializers
   std::vector<Part> parts;
@@ -334,7 +349,6 @@ std::vector<Part> parts_of(const ModelScope& scope, bool reads_weights) {
     }
   };
   for (const BodyScope* root : scope.roots) {
-    parts.push_back({Part::Kind::head, root});
     cut(Part::Kind::initializers, root, Walk::initializer_count(*root), [&](int i) {
       const TensorView tensor = root->body.graph->initializers()[i];
       return 1 +
@@ -345,26 +359,33 @@ std::vector<Part> parts_of(const ModelScope& scope, bool reads_weights) {
   return parts;
 }
 
+/// Asks the rules about the model as a whole, and about all of its outermost bodies but their
+/// initializers and nodes.
+void walk_heads(const ModelScope& scope, Walk& walk) {
+  walk.model();
+  for (const BodyScope* root : scope.roots) walk.head(*root);
+}
+
 /// Asks all rules, in several threads where there is enough to ask. What comes of it does not
-/// depend on their number.
+/// depend on their number. `begun`: walked the heads with the rules that need no inference; may be
+/// null.
 std::vector<Sink::Entry> ask(const ModelScope& scope, const Selection& rules, unsigned threads,
-                             std::size_t& omitted) {
-  Walk whole(scope, rules);
-  whole.model();
+                             Walk* begun, std::size_t& omitted) {
   const std::vector<Part> parts =
       threads > 1 ? parts_of(scope, rules.reads_weights()) : std::vector<Part>();
+  const Selection left = begun != nullptr ? rules.part(true) : rules;
+  Walk heads(scope, left);
+  walk_heads(scope, heads);
+  std::vector<Walk> walks(std::max<std::size_t>(parts.size(), 1), Walk(scope, rules));
   if (parts.size() < kWorthThreads) {
-    for (const BodyScope* root : scope.roots) whole.body(*root);
-    omitted = whole.sink().omitted();
-    return std::move(whole.sink().entries());
+    for (const BodyScope* root : scope.roots) walks[0].contents(*root);
+  } else {
+    run_parallel(threads, parts.size(), [&](std::size_t i) { parts[i].walk(walks[i]); });
   }
-  std::vector<Walk> walks(parts.size(), Walk(scope, rules));
-  run_parallel(threads, parts.size(), [&](std::size_t i) { parts[i].walk(walks[i]); });
-  std::vector<Sink::Entry> entries = std::move(whole.sink().entries());
+  std::vector<Sink::Entry> entries;
   std::map<const Rule*, std::size_t> found;
-  for (const Sink::Entry& entry : entries) ++found[entry.rule];
-  omitted = whole.sink().omitted();
-  for (Walk& walk : walks) {
+  omitted = 0;
+  const auto take = [&](Walk& walk) {
     omitted += walk.sink().omitted();
     for (Sink::Entry& entry : walk.sink().entries()) {
       if (++found[entry.rule] <= kMostOfOneRule) {
@@ -373,7 +394,10 @@ std::vector<Sink::Entry> ask(const ModelScope& scope, const Selection& rules, un
         ++omitted;
       }
     }
-  }
+  };
+  if (begun != nullptr) take(*begun);
+  take(heads);
+  std::ranges::for_each(walks, take);
   return entries;
 }
 
@@ -427,13 +451,24 @@ Result<void> validate(const CheckOptions& options) {
 }
 
 CheckReport Examination::run_checks(const CheckOptions& options) {
-  scope_->options = &options;
-  const Selection rules(*scope_, options);
+  const std::int64_t ir_version = ir_version_in_force(model_);
+  const Selection rules(ir_version, options);
   // Before IR 4 every initializer is an input, whether or not anyone means to override it.
-  scope_->inference = rules.needs_inference() ? &inference(scope_->ir_version < 4) : nullptr;
+  const bool assume_defaults = ir_version < 4;
+  std::optional<Selection> no_inference;
+  std::optional<Walk> begun;
+  if (rules.needs_inference()) {
+    prepare(assume_defaults, options.threads, [&](ModelScope& indexed) {
+      indexed.options = &options;
+      walk_heads(indexed, begun.emplace(indexed, no_inference.emplace(rules.part(false))));
+    });
+  }
+  scope().options = &options;
+  scope().inference = rules.needs_inference() ? &inference(assume_defaults) : nullptr;
   CheckReport report;
-  std::vector<Sink::Entry> entries = ask(*scope_, rules, options.threads, report.omitted);
-  scope_->options = nullptr;
+  std::vector<Sink::Entry> entries =
+      ask(scope(), rules, options.threads, begun ? &*begun : nullptr, report.omitted);
+  scope().options = nullptr;
 
   drop_consequences(entries);
   std::ranges::stable_sort(entries, [](const Sink::Entry& a, const Sink::Entry& b) {

@@ -2,19 +2,42 @@
 
 #include "checker/scope.h"
 #include "inference/inference.h"
+#include "support/parallel.h"
 
 namespace onnxcompat {
 
-Examination::Examination(const Model& model) : scope_(std::make_unique<ModelScope>(model)) {}
+Examination::Examination(const Model& model) : model_(model) {}
 Examination::~Examination() = default;
+
+ModelScope& Examination::scope() {
+  if (!scope_) scope_ = std::make_unique<ModelScope>(model_);
+  return *scope_;
+}
 
 const Inference& Examination::inference(bool assume_defaults) {
   std::unique_ptr<Inference>& kept = assume_defaults ? assumed_ : inferred_;
   if (!kept) {
-    kept = std::make_unique<Inference>(
-        Inference::run(scope_->model, {.assume_defaults = assume_defaults}));
+    kept =
+        std::make_unique<Inference>(Inference::run(model_, {.assume_defaults = assume_defaults}));
   }
   return *kept;
+}
+
+void Examination::prepare(bool assume_defaults, unsigned threads,
+                          const std::function<void(ModelScope&)>& meanwhile) {
+  constexpr int kWorthAThread = 1000;  // nodes
+  const bool is_large = model_.has_graph() && model_.graph().nodes().size() >= kWorthAThread;
+  if (threads < 2 || !is_large) {
+    inference(assume_defaults);
+    return;
+  }
+  run_parallel(2, 2, [&](std::size_t i) {
+    if (i == 0) {
+      inference(assume_defaults);
+    } else {
+      meanwhile(scope());
+    }
+  });
 }
 
 CheckReport run_checks(const Model& model, const CheckOptions& options) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,7 +14,8 @@ namespace onnxcompat {
 class Inference;
 struct ModelScope;
 
-/// A model under examination: indexed and inferred once, for all that is asked about it. The free
+/// A model under examination: indexed and inferred once, when first needed, for all that is asked
+/// about it. The free
 /// functions of checker.h and target.h are examinations with one question.
 class Examination {
  public:
@@ -27,11 +29,17 @@ class Examination {
   /// One verdict for each target.
   std::vector<TargetVerdict> check_targets(std::span<const Target> targets,
                                            const TargetOptions& options = {});
-  ModelNeeds needs() const;
+  ModelNeeds needs();
 
  private:
+  ModelScope& scope();
   const Inference& inference(bool assume_defaults);
+  /// The inference, and the scope in another thread where the model is worth one; `meanwhile` is
+  /// called there as well, with the scope, and nowhere else.
+  void prepare(bool assume_defaults, unsigned threads,
+               const std::function<void(ModelScope&)>& meanwhile);
 
+  const Model& model_;
   std::unique_ptr<ModelScope> scope_;
   std::unique_ptr<Inference> inferred_;  ///< from what is bound for certain
   std::unique_ptr<Inference> assumed_;   ///< with overridable defaults taken for what is meant

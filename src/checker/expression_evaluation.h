@@ -202,6 +202,17 @@ class Evaluation {
     return edge.op == Op::input ? terms::inputs_of(n_, edge.name)
                                 : terms::outputs_of(n_, edge.name);
   }
+  /// True if the operands are all of the node's inputs, each once and in order.
+  bool is_of_all_inputs(const Expression::Node& node) const {
+    int next = 0;
+    for (const int operand : node.operands) {
+      if (at(operand).op != Op::input) return false;
+      const Actuals own = actuals(at(operand));
+      if (own.first != next) return false;
+      next = own.end;
+    }
+    return next == static_cast<int>(n_.input_types.size());
+  }
   const ValueType* type(const Expression::Node& edge) const {
     return terms::type_of(n_, edge.op == Op::input, actuals(edge).first);
   }

@@ -9,24 +9,41 @@ namespace {
 using Kind = Term::Kind;
 using namespace terms;
 
+/// The sizes of a shape, in either form, from the last one on: 1 is the last. A rank or a size that
+/// is not known is none.
+std::optional<std::size_t> rank_of(const Term& shape) {
+  return shape.kind == Kind::list ? std::optional(shape.items.size()) : std::nullopt;
+}
+std::optional<std::int64_t> size_from_back(const Term& shape, std::size_t back) {
+  const Term& d = shape.items[shape.items.size() - back];
+  return d.kind == Kind::integer ? std::optional(d.i) : std::nullopt;
+}
+std::optional<std::size_t> rank_of(const ValueType* type) {
+  return type != nullptr && type->shape ? std::optional(type->shape->size()) : std::nullopt;
+}
+std::optional<std::int64_t> size_from_back(const ValueType* type, std::size_t back) {
+  return (*type->shape)[type->shape->size() - back].value;
+}
+
 /// Can shapes be broadcast to one [Broadcasting.md]?
-std::optional<bool> can_broadcast(const std::vector<Term>& shapes) {
+std::optional<bool> can_broadcast(const auto& shapes) {
   std::size_t rank = 0;
   std::optional<bool> fits = true;
-  for (const Term& shape : shapes) {
-    if (shape.kind != Kind::list) fits = std::nullopt;
-    rank = std::max(rank, shape.items.size());
+  for (const auto& shape : shapes) {
+    const auto own = rank_of(shape);
+    if (!own) fits = std::nullopt;
+    rank = std::max(rank, own.value_or(0));
   }
   for (std::size_t back = 1; back <= rank; ++back) {
     std::optional<std::int64_t> size;
-    for (const Term& shape : shapes) {
-      if (shape.kind != Kind::list || shape.items.size() < back) continue;
-      const Term& d = shape.items[shape.items.size() - back];
-      if (d.kind != Kind::integer) {
+    for (const auto& shape : shapes) {
+      if (rank_of(shape).value_or(0) < back) continue;
+      const auto d = size_from_back(shape, back);
+      if (!d) {
         fits = std::nullopt;
-      } else if (d.i != 1) {
-        if (size && *size != d.i) return false;
-        size = d.i;
+      } else if (*d != 1) {
+        if (size && *size != *d) return false;
+        size = d;
       }
     }
   }
@@ -149,7 +166,11 @@ Term Evaluation::of_edges(const Expression::Node& node) {
                ? Term::integer(static_cast<int>(t->inner->elem))
                : Term{};
   }
-  if (f == "bcast") return truth(can_broadcast(shapes(node)));
+  if (f == "bcast") {
+    // Asked for most nodes of most models: without a detour over terms.
+    return truth(is_of_all_inputs(node) ? can_broadcast(n_.input_types)
+                                        : can_broadcast(shapes(node)));
+  }
   if (f == "bcast_to") return truth(can_broadcast_to(shape(node, 0), shape(node, 1)));
   if (f == "legacy_bcast") {
     return truth(can_broadcast_legacy(shape(node, 0), shape(node, 1), operand(node, 2)));

@@ -157,8 +157,7 @@ class RuntimeCheck {
       }
       if (opset < 1) return;
     }
-    const OpSchema* schema =
-        is_experimental_operator(domain, op, opset) ? nullptr : find_schema(domain, op, opset);
+    const OpSchema* schema = find_schema(domain, op, opset);
     if (schema != nullptr) return standard(body, index, node, *schema);
     if (const ContributedSchema* own = find_contributed(domain, op, opset)) {
       return contributed(body, index, node, *own);

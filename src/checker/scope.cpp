@@ -21,7 +21,7 @@ void define(BodyScope& scope, std::string_view name, Definition definition) {
   if (name.empty()) return;
   const auto [at, inserted] = scope.definitions.try_emplace(name, definition);
   if (inserted) return;
-  Definition& first = at->second;
+  Definition& first = at.value();
   const bool is_default = first.kind == Kind::input && definition.kind != Kind::input &&
                           definition.kind != Kind::node_output && !first.has_default;
   if (is_default) {
@@ -201,10 +201,11 @@ int BodyScope::opset(std::string_view domain) const {
   return at == imports->end() ? 0 : at->second;
 }
 
-ModelScope::ModelScope(const Model& m) : model(m) {
-  const bool stamped = m.ir_version() > 0;
-  ir_version = stamped ? clamp_version(m.ir_version()) : newest_ir_version();
+std::int64_t ir_version_in_force(const Model& m) {
+  return m.ir_version() > 0 ? clamp_version(m.ir_version()) : newest_ir_version();
+}
 
+ModelScope::ModelScope(const Model& m) : model(m), ir_version(ir_version_in_force(m)) {
   if (ir_version < 3) opsets.emplace("", 1);  // [onnx.proto#Version] opset 1 is meant
   for (const OpsetImportView import : m.opset_imports()) {
     opsets.insert_or_assign(import.domain(), clamp_version(import.version()));

@@ -17,6 +17,7 @@
 #include "checker/place.h"
 #include "model/model.h"
 #include "model/walk.h"
+#include "support/name_map.h"
 #include "versiontable/schema.h"
 
 namespace onnxcompat {
@@ -81,7 +82,7 @@ struct BodyScope {
   std::vector<BodyScope*> inner;  ///< the subgraphs of its nodes, in order
   const OpsetImports* imports = nullptr;  ///< in force here
   std::vector<int> order;                 ///< Place::order() of everything in it starts with this
-  std::unordered_map<std::string_view, Definition> definitions;
+  NameMap<Definition> definitions;
   std::vector<Redefinition> redefinitions;
   std::vector<Shadowing> shadowings;
   std::vector<Unresolved> unresolved;
@@ -94,7 +95,7 @@ struct BodyScope {
   };
   std::vector<Capture> captures;
   /// What inputs, outputs and value_info entries declare; the first of a name.
-  std::unordered_map<std::string_view, ValueInfoView> declared;
+  NameMap<ValueInfoView> declared;
 
   const Definition* find(std::string_view name) const;
   /// True if `name` is defined here or, visibly, in an enclosing body.
@@ -113,6 +114,9 @@ struct FunctionKey {
   auto operator<=>(const FunctionKey&) const = default;
 };
 
+/// The stamped IR version; the newest one where none is stamped.
+std::int64_t ir_version_in_force(const Model& m);
+
 /// The model with everything that is worth computing once.
 struct ModelScope {
   explicit ModelScope(const Model& m);
@@ -120,8 +124,7 @@ struct ModelScope {
   ModelScope& operator=(const ModelScope&) = delete;
 
   const Model& model;
-  /// The stamped IR version; the newest one where none is stamped.
-  std::int64_t ir_version = 0;
+  std::int64_t ir_version;                         ///< ir_version_in_force()
   std::vector<std::unique_ptr<BodyScope>> bodies;  ///< in the order of each_body
   std::vector<const BodyScope*> roots;             ///< main graph (if any), training, functions
   std::map<FunctionKey, int> functions;            ///< index of the first of that identity
@@ -218,7 +221,8 @@ struct SparseTensorAt {
 void each_type_part(const TypeAt& type, const std::function<void(const TypeAt&)>& visit);
 
 /// True for an operator of the years before operators had versions: files carry it without any
-/// schema [Versioning.md#operator-versioning]. `opset` is the version imported for ai.onnx.
+/// schema: find_schema() has none for it [Versioning.md#operator-versioning]. `opset` is the
+/// version imported for ai.onnx.
 bool is_experimental_operator(std::string_view domain, std::string_view op, int opset);
 
 }  // namespace onnxcompat

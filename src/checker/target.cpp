@@ -33,10 +33,7 @@ void each_use(const ModelScope& scope, Visit visit) {
     for (int i = 0; i < nodes.size(); ++i) {
       const NodeView node = nodes[i];
       const int opset = body->opset(node.domain());
-      if (opset < 1 || scope.function(node) ||
-          is_experimental_operator(node.domain(), node.op_type(), opset)) {
-        continue;
-      }
+      if (opset < 1 || scope.function(node)) continue;
       const OpSchema* schema = find_schema(node.domain(), node.op_type(), opset);
       if (schema == nullptr) continue;
       visit(Use{body.get(), i, schema->domain, schema->name, schema->since_version});
@@ -234,24 +231,24 @@ std::vector<DomainVersion> as_list(const std::map<std::string_view, int>& versio
 std::vector<TargetVerdict> Examination::check_targets(std::span<const Target> targets,
                                                       const TargetOptions& options) {
   const auto has_kernels = [](const Target& target) { return target.product == kKernelsKnownOf; };
-  scope_->inference = std::ranges::any_of(targets, has_kernels) ? &inference(false) : nullptr;
+  scope().inference = std::ranges::any_of(targets, has_kernels) ? &inference(false) : nullptr;
   std::vector<Use> uses;
-  if (!targets.empty()) each_use(*scope_, [&](const Use& use) { uses.push_back(use); });
+  if (!targets.empty()) each_use(scope(), [&](const Use& use) { uses.push_back(use); });
   std::vector<TargetVerdict> verdicts;
   for (const Target& asked : targets) {
     const Target target = options.allow_unreleased ? unreleased(asked) : asked;
-    verdicts.push_back(TargetCheck(*scope_, target, uses).run());
+    verdicts.push_back(TargetCheck(scope(), target, uses).run());
   }
   return verdicts;
 }
 
-ModelNeeds Examination::needs() const {
-  const ModelScope& scope = *scope_;
+ModelNeeds Examination::needs() {
+  const ModelScope& m = scope();
   ModelNeeds needs;
-  needs.stamped_ir = std::max<std::int64_t>(scope.model.ir_version(), 0);
-  needs.needed_ir = minimal_ir(scope);
+  needs.stamped_ir = std::max<std::int64_t>(m.model.ir_version(), 0);
+  needs.needed_ir = minimal_ir(m);
   std::map<std::string_view, int> stamped;
-  for (const Import& import : imports_of(scope)) {
+  for (const Import& import : imports_of(m)) {
     int& version = stamped[import.domain];
     version = std::max(version, import.version);
   }
@@ -260,7 +257,7 @@ ModelNeeds Examination::needs() const {
     // Of a domain without tables nothing is known but what the file says.
     needed[domain] = is_standard_domain(domain) ? 1 : version;
   }
-  each_use(scope, [&](const Use& use) {
+  each_use(m, [&](const Use& use) {
     int& version = needed[use.domain];
     version = std::max(version, use.since);
   });

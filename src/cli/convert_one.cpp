@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/summary.h"
+#include "support/parallel.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -37,30 +38,43 @@ SaveOptions save_options(const ConvertOptions& options) {
   return save;
 }
 
-/// Writes the result and what belongs to it: all of it appears, or nothing.
-Result<SavedWeights> write_result(const ConvertOptions& options, const Model& result,
-                                  const std::string& place) {
-  FileSet files;
-  std::vector<std::filesystem::path> moved;
-  if (!options.embed) {
-    auto brought =
-        bring_external_files(result, place, external_policy(options.external_files), files);
-    if (!brought) return std::unexpected(brought.error());
-    moved = *std::move(brought);
+/// The result and what belongs to it, on its way to its place: all of it appears, or nothing.
+class Delivery {
+ public:
+  /// Writes everything beside its place.
+  void prepare(const ConvertOptions& options, const Model& result, const std::string& place) {
+    if (!options.embed) {
+      auto brought =
+          bring_external_files(result, place, external_policy(options.external_files), files_);
+      if (!brought) {
+        saved_ = std::unexpected(brought.error());
+        return;
+      }
+      moved_ = *std::move(brought);
+    }
+    saved_ = ModelWriter::save(result, place, save_options(options), files_);
   }
-  const auto saved = ModelWriter::save(result, place, save_options(options), files);
-  if (!saved) return saved;
-  if (const auto committed = files.commit(); !committed) return std::unexpected(committed.error());
-  std::error_code ignored;
-  for (const auto& path : moved) std::filesystem::remove(path, ignored);
-  return saved;
-}
+
+  /// Puts what was written in its place.
+  Result<SavedWeights> commit() {
+    if (!saved_) return saved_;
+    if (const auto done = files_.commit(); !done) return std::unexpected(done.error());
+    std::error_code ignored;
+    for (const auto& path : moved_) std::filesystem::remove(path, ignored);
+    return saved_;
+  }
+
+ private:
+  FileSet files_;
+  std::vector<std::filesystem::path> moved_;
+  Result<SavedWeights> saved_;
+};
 
 /// Faults that the result has and the source had not: conversions must not make any.
-std::vector<Finding> new_errors(const Model& result, const ModelReport& source,
+std::vector<Finding> new_errors(Examination& result, const ModelReport& source,
                                 const CheckOptions& check_options) {
   std::vector<Finding> out;
-  for (Finding& finding : check(result, check_options)) {
+  for (Finding& finding : result.run_checks(check_options).findings) {
     if (finding.severity != Severity::error) continue;
     const bool known =
         std::any_of(source.findings.begin(), source.findings.end(), [&](const Finding& other) {
@@ -123,7 +137,10 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
       }
       request->conversion = *nearest;
       *converted = *std::move(part);
-      if (converted->model) arrival->verdicts = check_targets(*converted->model, request->targets);
+      if (converted->model) {
+        arrival->examination = std::make_unique<Examination>(*converted->model);
+        arrival->verdicts = arrival->examination->check_targets(request->targets);
+      }
       stopped_short = true;
     }
   }
@@ -135,7 +152,21 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
   conversion.to = stamp_line(*converted->model);
 
   const Model& result = *converted->model;
-  auto faults = new_errors(result, report, check_options);
+  const bool wanted =
+      !options.dry_run &&
+      (stopped_short || std::ranges::all_of(arrival->verdicts, &TargetVerdict::compatible));
+  // Without a proof only the check is left, which takes about as long as writing.
+  const bool at_once = wanted && proof_mode(options.prove) == ProofMode::off;
+  Delivery delivery;
+  std::vector<Finding> faults;
+  run_parallel(options.threads, at_once ? 2 : 1, [&](std::size_t i) {
+    if (i == 0) {
+      faults = new_errors(*arrival->examination, report, check_options);
+    } else {
+      delivery.prepare(options, result, place);
+    }
+  });
+  arrival->examination.reset();
   const bool on_disk = std::ranges::all_of(
       faults, [](const Finding& fault) { return fault.rule.starts_with("OCX"); });
   if (!faults.empty() && on_disk) {
@@ -164,7 +195,8 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
     conversion.proof = prove_conversion(model, *converted, request->conversion,
                                         proof_mode(options.prove), options.proof);
     if (conversion.proof->verdict == "differs") return ExitCode::differs;
-    const auto saved = write_result(options, result, place);
+    if (!at_once) delivery.prepare(options, result, place);
+    const auto saved = delivery.commit();
     if (!saved) return complain(saved.error());
     if (saved->tensors > 0 && !saved->embedded) {
       outcome.notes.push_back(fmt::format("{} tensors ({} bytes) are in {}, beside the model",

@@ -21,9 +21,10 @@ const TargetVerdict* objection(const std::vector<TargetVerdict>& verdicts) {
 Result<Arrival> arrive(const Model& model, Request request) {
   auto converted = convert(model, request.conversion);
   if (!converted) return std::unexpected(converted.error());
-  Arrival arrival{std::move(request), *std::move(converted), {}};
+  Arrival arrival{std::move(request), *std::move(converted), {}, nullptr};
   if (arrival.conversion.model) {
-    arrival.verdicts = check_targets(*arrival.conversion.model, arrival.request.targets);
+    arrival.examination = std::make_unique<Examination>(*arrival.conversion.model);
+    arrival.verdicts = arrival.examination->check_targets(arrival.request.targets);
   }
   return arrival;
 }

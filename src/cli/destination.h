@@ -3,9 +3,11 @@
 // Which opset version of ai.onnx a conversion for a release ends at. A release's ceilings allow a
 // range; within it, the release may lack the kernels for some versions of an operator.
 
+#include <memory>
 #include <vector>
 
 #include "adapters/convert.h"
+#include "checker/examination.h"
 #include "checker/target.h"
 #include "cli/request.h"
 #include "model/model.h"
@@ -18,6 +20,7 @@ struct Arrival {
   Conversion conversion;
   /// What the request's targets say of the result, in their order; empty where there is none.
   std::vector<TargetVerdict> verdicts;
+  std::unique_ptr<Examination> examination;  ///< of the result; null where there is none
 };
 
 /// Converts as asked. Where the result is within every ceiling but a target still does not run it,

@@ -22,7 +22,7 @@ int imported(const Model& model, std::string_view domain) {
 
 bool reaches(const Model& model, const ConversionRequest& request) {
   const auto conversion = convert(model, request);
-  return conversion && conversion->model.has_value();
+  return conversion && conversion->model != nullptr;
 }
 
 int node_count(const Model& model) {

@@ -114,7 +114,7 @@ void Engine::run_training() {
       // The main graph's initializers are the state that training changes [IR.md#training].
       if (sees_weights) {
         for (const TensorView weight : model_.graph().initializers()) {
-          frame.facts[weight.name()].type = tensor_type(weight);
+          frame.facts.at(weight.name()).type = tensor_type(weight);
         }
       }
       run_graph(frame, {});
@@ -136,10 +136,18 @@ void Engine::run_lone_functions() {
   }
 }
 
+Fact& Table::at(std::string_view name, bool* made) {
+  if (Fact* known = find(name)) return *known;
+  if (made != nullptr) *made = true;
+  Entry& entry = entries_.emplace_back(std::string(name), Fact{});
+  index_.emplace(entry.name, &entry);
+  return entry.fact;
+}
+
 void Engine::declare(Frame& frame, const ListOf<ValueInfoView>& values, bool keep_symbols) {
   for (const ValueInfoView value : values) {
     if (!value.has_type()) continue;
-    Fact& fact = frame.facts[value.name()];
+    Fact& fact = frame.facts.at(value.name());
     ValueType type = declared_type(value.type(), keep_symbols);
     fill(type, fact.type);
     fact.type = std::move(type);
@@ -153,7 +161,7 @@ void Engine::add_initializers(Frame& frame) {
     for (const ValueInfoView input : frame.body.graph->inputs()) overridable.insert(input.name());
   }
   const auto add = [&](const TensorView& values, ValueType type, bool dense) {
-    Fact& fact = frame.facts[values.name()];
+    Fact& fact = frame.facts.at(values.name());
     const bool is_input = overridable.contains(values.name());
     const ValueType declared = std::exchange(fact.type, {});
     if (is_input) {
@@ -187,7 +195,7 @@ void Engine::add_initializers(Frame& frame) {
 void Engine::add_inputs(Frame& frame, std::span<const Actual> inputs) {
   const auto formals = frame.body.graph->inputs();
   for (int i = 0; i < formals.size(); ++i) {
-    Fact& fact = frame.facts[formals[i].name()];
+    Fact& fact = frame.facts.at(formals[i].name());
     fact.declared_only = false;
     if (static_cast<std::size_t>(i) < inputs.size()) {
       const Actual& actual = inputs[static_cast<std::size_t>(i)];
@@ -234,7 +242,7 @@ std::vector<Actual> Engine::run_function(Frame& frame, std::span<const Actual> i
   declare(frame, function.value_infos(), false);
   const Strings formals = function.inputs();
   for (int i = 0; i < formals.size(); ++i) {
-    Fact& fact = frame.facts[formals[i]];
+    Fact& fact = frame.facts.at(formals[i]);
     fact.declared_only = false;
     if (!frame.bindings->known) continue;
     if (static_cast<std::size_t>(i) >= inputs.size() ||
@@ -263,18 +271,15 @@ std::vector<Actual> Engine::run_function(Frame& frame, std::span<const Actual> i
 
 void Engine::commit(Frame& frame) {
   if (frame.trial) return;
-  const auto [at, first] = tables.try_emplace(key_of(frame.body));
-  if (first) {
-    at->second = std::move(frame.facts);
-    return;
-  }
+  const auto [at, first] = tables.try_emplace(key_of(frame.body), std::move(frame.facts));
+  if (first) return;
   for (auto& [name, fact] : at->second) {
-    const auto now = frame.facts.find(name);
-    if (now == frame.facts.end()) continue;
-    fact.absent = fact.absent && now->second.absent;
-    fact.type = meet(fact.type, now->second.type);
+    const Fact* now = frame.facts.find(name);
+    if (now == nullptr) continue;
+    fact.absent = fact.absent && now->absent;
+    fact.type = meet(fact.type, now->type);
     if (fact.tensor) continue;
-    const bool same = fact.data && now->second.data && *fact.data == *now->second.data;
+    const bool same = fact.data && now->data && *fact.data == *now->data;
     if (!same) fact.data = nullptr;
   }
 }
@@ -367,16 +372,14 @@ bool Engine::run_node(Frame& frame, int index, const NodeView& node, bool wait) 
 }
 
 void Engine::store(Frame& frame, int index, std::string_view name, ValueType type, DataPtr data) {
-  auto at = frame.facts.find(name);
-  if (at == frame.facts.end()) {
-    at = frame.facts.try_emplace(std::string(name)).first;
-  } else if (at->second.declared_only) {
-    if (auto found = fill(type, at->second.type)) {
+  bool made = false;
+  Fact& fact = frame.facts.at(name, &made);
+  if (!made && fact.declared_only) {
+    if (auto found = fill(type, fact.type)) {
       add_conflict(frame, index, std::string(name), std::move(found->message), found->shape_only);
     }
   }
   name_unknown_dims(type);
-  Fact& fact = at->second;
   fact.type = std::move(type);
   fact.data = std::move(data);
   fact.tensor.reset();
@@ -396,8 +399,7 @@ void Engine::name_unknown_dims(ValueType& type) {
 
 Fact* Engine::find(Frame& frame, std::string_view name) {
   for (Frame* f = &frame; f != nullptr; f = f->outer) {
-    const auto at = f->facts.find(name);
-    if (at != f->facts.end()) return &at->second;
+    if (Fact* fact = f->facts.find(name)) return fact;
   }
   return nullptr;
 }
@@ -430,13 +432,10 @@ void Engine::add_conflict(const Frame& frame, int node_index, std::string value,
 const Engine::Plan& Engine::plan_of(const Frame& frame, const NodeView& node) {
   const Body& top = frame.body.outermost();
   const void* root = top.function ? key_of(top) : nullptr;
-  plan_key_.clear();
-  plan_key_.append(node.op_type()).append(":").append(node.domain()).append(":");
-  plan_key_.append(node.overload()).append(":");
-  plan_key_.append(reinterpret_cast<const char*>(&root), sizeof root);
-  const auto at = plans_.find(std::string_view(plan_key_));
-  if (at != plans_.end()) return at->second;
-  Plan plan;
+  const auto [at, made] =
+      plans_.try_emplace({node.op_type(), node.domain(), node.overload(), root});
+  Plan& plan = at->second;
+  if (!made) return plan;
   plan.function = model_.function(node.domain(), node.op_type(), node.overload());
   if (!plan.function) {
     const int opset = frame.body.opset(node.domain());
@@ -444,7 +443,7 @@ const Engine::Plan& Engine::plan_of(const Frame& frame, const NodeView& node) {
     plan.rule = find_rule(node.domain(), node.op_type(), 0);  // known without a schema
     if (plan.schema != nullptr) make_plan(plan);
   }
-  return plans_.emplace(plan_key_, std::move(plan)).first->second;
+  return plan;
 }
 
 void Engine::make_plan(Plan& plan) {

@@ -2,7 +2,10 @@
 
 // Walks a model's bodies in order of execution and keeps what is known of every value.
 
+#include <deque>
 #include <functional>
+#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,13 +18,9 @@
 #include "inference/inference.h"
 #include "inference/symbols.h"
 #include "inference/types.h"
+#include "support/name_map.h"
 
 namespace onnxcompat::infer {
-
-struct StringHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-};
 
 /// What is known of one value.
 struct Fact {
@@ -31,7 +30,37 @@ struct Fact {
   bool declared_only = false;        ///< nothing has produced it so far
   bool absent = false;               ///< a formal input of a function that the call leaves out
 };
-using Table = std::unordered_map<std::string, Fact, StringHash, std::equal_to<>>;
+
+/// What is known of the values of a body, by name. Facts stay where they are.
+class Table {
+ public:
+  struct Entry {
+    std::string name;
+    Fact fact;
+  };
+
+  Table() = default;
+  Table(Table&&) = default;
+  Table& operator=(Table&&) = delete;
+  Table(const Table&) = delete;  // its index refers to its entries
+
+  /// Null if there is none.
+  Fact* find(std::string_view name) const {
+    const auto at = index_.find(name);
+    return at == index_.end() ? nullptr : &at->second->fact;
+  }
+  /// The fact, made if there is none; `made` says which.
+  Fact& at(std::string_view name, bool* made = nullptr);
+  void reserve(std::size_t size) { index_.reserve(size); }
+  auto begin() { return entries_.begin(); }
+  auto end() { return entries_.end(); }
+
+ private:
+  std::unique_ptr<std::pmr::monotonic_buffer_resource> memory_ =
+      std::make_unique<std::pmr::monotonic_buffer_resource>();
+  std::pmr::deque<Entry> entries_{memory_.get()};
+  NameMap<Entry*> index_;
+};
 
 /// Attribute values that a function's body refers to.
 struct Bindings {
@@ -69,6 +98,19 @@ class Engine {
     Rule rule = nullptr;
     std::optional<FunctionView> function;
     std::vector<OutputPlan> outputs;  ///< by formal output
+  };
+  /// What a node calls, and the function in whose body it stands; names are the model's own.
+  struct PlanKey {
+    std::string_view op;
+    std::string_view domain;
+    std::string_view overload;
+    const void* function = nullptr;
+    bool operator==(const PlanKey&) const = default;
+  };
+  struct PlanKeyHash {
+    std::size_t operator()(const PlanKey& key) const {
+      return std::hash<std::string_view>{}(key.op) ^ std::hash<const void*>{}(key.function);
+    }
   };
   struct Call {  ///< the outcome of a function for one set of argument types
     std::vector<Actual> results;
@@ -109,8 +151,7 @@ class Engine {
   const Model& model_;
   InferenceOptions options_;
   Symbols symbols_;
-  std::unordered_map<std::string, Plan, StringHash, std::equal_to<>> plans_;
-  std::string plan_key_;
+  std::unordered_map<PlanKey, Plan, PlanKeyHash> plans_;
   std::unordered_map<std::string, Call> calls_;
   std::vector<const void*> active_;  ///< functions being called, outermost first
   std::unordered_set<std::string> reported_;

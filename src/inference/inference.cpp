@@ -94,12 +94,15 @@ struct Inference::Impl {
   std::unordered_map<const void*, infer::Table> tables;
   std::vector<TypeConflict> conflicts;
 
+  const infer::Table* table_of(const Body& body) const {
+    const auto table = tables.find(infer::key_of(body));
+    return table == tables.end() ? nullptr : &table->second;
+  }
   const infer::Fact* find(const Body& body, std::string_view value) const {
     for (const Body* b = &body; b != nullptr; b = b->outer) {
-      const auto table = tables.find(infer::key_of(*b));
-      if (table == tables.end()) continue;
-      const auto at = table->second.find(value);
-      if (at != table->second.end()) return &at->second;
+      const infer::Table* table = table_of(*b);
+      if (table == nullptr) continue;
+      if (const infer::Fact* fact = table->find(value)) return fact;
     }
     return nullptr;
   }
@@ -119,9 +122,37 @@ Inference Inference::run(const Model& model, const InferenceOptions& options) {
   return Inference(std::move(impl));
 }
 
-const ValueType* Inference::type_of(const Body& body, std::string_view value) const {
-  const infer::Fact* fact = impl_->find(body, value);
+namespace {
+
+const ValueType* type_of(const infer::Fact* fact) {
   return fact != nullptr && fact->type.kind != Kind::none ? &fact->type : nullptr;
+}
+
+}  // namespace
+
+const ValueType* Inference::type_of(const Body& body, std::string_view value) const {
+  return onnxcompat::type_of(impl_->find(body, value));
+}
+
+struct Inference::View::Tables {
+  std::vector<const infer::Table*> innermost_first;
+};
+
+Inference::View Inference::seen_from(const Body& body) const {
+  auto tables = std::make_shared<View::Tables>();
+  for (const Body* b = &body; b != nullptr; b = b->outer) {
+    if (const infer::Table* table = impl_->table_of(*b)) tables->innermost_first.push_back(table);
+  }
+  View view;
+  view.tables_ = std::move(tables);
+  return view;
+}
+
+const ValueType* Inference::View::type_of(std::string_view value) const {
+  for (const infer::Table* table : tables_->innermost_first) {
+    if (const infer::Fact* fact = table->find(value)) return onnxcompat::type_of(fact);
+  }
+  return nullptr;
 }
 
 std::optional<std::vector<std::int64_t>> Inference::ints_of(const Body& body,

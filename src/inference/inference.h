@@ -70,6 +70,19 @@ class Inference {
   Inference& operator=(Inference&&) noexcept;
   ~Inference();
 
+  /// The types that are seen from one body, to be asked for many values; valid as long as the
+  /// inference.
+  class View {
+   public:
+    /// As Inference::type_of.
+    const ValueType* type_of(std::string_view value) const;
+
+   private:
+    friend class Inference;
+    struct Tables;
+    std::shared_ptr<const Tables> tables_;
+  };
+  View seen_from(const Body& body) const;
   /// Type of a value as seen from a body (its own values first, then the enclosing bodies');
   /// null if nothing is known of it.
   const ValueType* type_of(const Body& body, std::string_view value) const;

@@ -215,9 +215,13 @@ ValueType sequence_of(ValueType element) { return wrap(Kind::sequence, std::move
 ValueType optional_of(ValueType element) { return wrap(Kind::optional, std::move(element)); }
 ValueType parse_type(std::string_view spelling) { return parse_type(spelling, 0); }
 
-ValueType without_shapes(ValueType type) {
-  change_shapes(type, [](std::optional<Shape>& shape) { shape.reset(); });
-  return type;
+ValueType without_shapes(const ValueType& type) {
+  ValueType out;
+  out.kind = type.kind;
+  out.elem = type.elem;
+  out.key = type.key;
+  if (type.inner) out.inner = std::make_shared<ValueType>(without_shapes(*type.inner));
+  return out;
 }
 
 std::optional<Contradiction> fill(ValueType& known, const ValueType& declared) {

@@ -46,7 +46,7 @@ ValueType optional_of(ValueType element);
 ValueType parse_type(std::string_view spelling);
 
 /// The type without any shape in it.
-ValueType without_shapes(ValueType type);
+ValueType without_shapes(const ValueType& type);
 
 struct Contradiction {
   std::string message;

@@ -74,7 +74,7 @@ TEST_CASE("a damaged model is converted or refused") {
           if (outcome.versions.ir != 0) request.ir_version = outcome.versions.ir;
           const auto result = convert(broken, request);
           REQUIRE(result);
-          REQUIRE(result->model.has_value() == result->blockers.empty());
+          REQUIRE((result->model != nullptr) == result->blockers.empty());
           if (result->model) REQUIRE(result->model->serialize());
           ++(result->model ? converted : refused);
         }

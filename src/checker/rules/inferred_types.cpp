@@ -65,12 +65,71 @@ std::string listing(std::span<const std::string_view> types) {
                      named < types.size() ? fmt::format(" and {} more", types.size() - named) : "");
 }
 
+/// What a formal parameter allows, in a form that is compared at once: most values are tensors.
+struct Allowed {
+  std::uint32_t tensors = 0;  ///< a bit for each element type
+  int variable = -1;          ///< number of its type variable; -1: it names one type
+  static_assert(kDataTypeCount <= 32);
+};
+
+/// The parameters of a schema, inputs first.
+std::span<const Allowed> allowed_by(const OpSchema& schema) {
+  static const OpSchema* const first = all_schemas().data();
+  thread_local std::vector<std::vector<Allowed>> known(all_schemas().size());
+  std::vector<Allowed>& own = known[static_cast<std::size_t>(&schema - first)];
+  if (!own.empty()) return own;
+  for (const auto& formals : {schema.inputs, schema.outputs}) {
+    for (const FormalParameter& formal : formals) {
+      Allowed& allowed = own.emplace_back();
+      for (const std::string_view type : schema.allowed_types(formal.type_str)) {
+        if (!type.starts_with("tensor(")) continue;
+        const auto elem = data_type_named(type.substr(7, type.size() - 8));
+        if (elem) allowed.tensors |= 1U << static_cast<unsigned>(*elem);
+      }
+      const auto variable =
+          std::ranges::find(schema.type_constraints, formal.type_str, &TypeConstraint::param);
+      if (variable != schema.type_constraints.end()) {
+        allowed.variable = static_cast<int>(variable - schema.type_constraints.begin());
+      }
+    }
+  }
+  return own;
+}
+
 /// Holds the types of a node's inputs, or of its outputs, against its schema. Bound type variables
 /// are shared by both.
 class TypeMatch {
  public:
   TypeMatch(const NodeAt& n, const OpSchema& schema, Sink& out)
       : n_(n), schema_(schema), out_(out) {}
+
+  /// True if all types are of tensors and as they should be: so for most nodes. False says nothing.
+  bool plainly_fits() const {
+    const auto allowed = allowed_by(schema_);
+    std::array<DataType, 8> bound{};
+    const auto fits = [&](std::span<const ValueType* const> types,
+                          std::span<const FormalParameter> formals, std::size_t offset) {
+      if (types.empty()) return true;
+      if (formals.empty()) return false;
+      for (std::size_t i = 0; i < types.size(); ++i) {
+        if (types[i] == nullptr) continue;
+        const std::size_t k = std::min(i, formals.size() - 1);
+        if (i > k && formals[k].option != ParameterOption::variadic) return false;
+        if (types[i]->kind != TypeView::Kind::tensor || !formals[k].homogeneous) return false;
+        const Allowed& own = allowed[offset + k];
+        const DataType elem = types[i]->elem;
+        if ((own.tensors >> static_cast<unsigned>(elem) & 1U) == 0) return false;
+        if (own.variable < 0) continue;
+        const auto variable = static_cast<std::size_t>(own.variable);
+        if (variable >= bound.size()) return false;
+        if (bound[variable] == DataType::undefined) bound[variable] = elem;
+        if (bound[variable] != elem) return false;
+      }
+      return true;
+    };
+    return fits(n_.input_types, schema_.inputs, 0) &&
+           fits(n_.output_types, schema_.outputs, schema_.inputs.size());
+  }
 
   void inputs() {
     const Strings names = n_.node.inputs();
@@ -227,6 +286,7 @@ const Rule type_constraint{
       const OpSchema* schema = n.signature();
       if (schema == nullptr || n.function) return;
       TypeMatch match(n, *schema, out);
+      if (match.plainly_fits()) return;
       match.inputs();
       match.outputs();
     })};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -12,15 +13,15 @@ ListOf<ValueInfoView> value_infos(const BodyScope& b) {
   return b.body.graph ? b.body.graph->value_infos() : b.body.function->value_infos();
 }
 
-/// Calls `visit(what, name, place)` for every name in a body.
+/// Calls `visit(what, name, place)` for every name in a body; `place()` is made on demand.
 template <class Visit>
 void each_name(const BodyScope& b, Visit visit) {
-  visit(b.body.graph ? "graph" : "function", b.body.name(), in_body(b));
+  visit(b.body.graph ? "graph" : "function", b.body.name(), [&] { return in_body(b); });
   const auto values = [&](Section section, ListOf<ValueInfoView> list) {
     for (int i = 0; i < list.size(); ++i) {
-      const Place place = in_body(b, section, i, list[i].name());
+      const auto place = [&] { return in_body(b, section, i, list[i].name()); };
       if (section != Section::value_info) visit("value", list[i].name(), place);
-      each_type_part(TypeAt{*b.model, list[i].type(), place}, [&](const TypeAt& part) {
+      each_type_part(TypeAt{*b.model, list[i].type(), place()}, [&](const TypeAt& part) {
         for (const DimView dim : part.type.dims()) {
           if (dim.has_param()) visit("dimension", dim.param(), place);
         }
@@ -32,24 +33,29 @@ void each_name(const BodyScope& b, Visit visit) {
     values(Section::output, b.body.graph->outputs());
     const auto tensors = b.body.graph->initializers();
     for (int i = 0; i < tensors.size(); ++i) {
-      visit("value", tensors[i].name(), in_body(b, Section::initializer, i, tensors[i].name()));
+      visit("value", tensors[i].name(),
+            [&] { return in_body(b, Section::initializer, i, tensors[i].name()); });
     }
   }
   values(Section::value_info, value_infos(b));
   const auto nodes = b.body.nodes();
   for (int i = 0; i < nodes.size(); ++i) {
-    const Place place = at_node(b, i);
-    visit("node", nodes[i].name(), place);
-    visit("operator", nodes[i].op_type(), place);
-    visit("domain", nodes[i].raw_domain(), place);
-    for (const std::string& name : nodes[i].inputs()) visit("value", name, place);
-    for (const std::string& name : nodes[i].outputs()) visit("value", name, place);
-    for (const AttributeView a : nodes[i].attributes()) visit("attribute", a.name(), place);
+    const NodeView node = nodes[i];
+    const auto place = [&] { return at_node(b, i); };
+    visit("node", node.name(), place);
+    visit("operator", node.op_type(), place);
+    visit("domain", node.raw_domain(), place);
+    for (const std::string& name : node.inputs()) visit("value", name, place);
+    for (const std::string& name : node.outputs()) visit("value", name, place);
+    for (const AttributeView a : node.attributes()) visit("attribute", a.name(), place);
   }
 }
 
 /// What is wrong with the encoding of a name; empty if nothing.
 std::string_view encoding_fault(std::string_view name) {
+  // Most names are ASCII.
+  const auto is_plain = [](char c) { return static_cast<unsigned char>(c) - 1U < 0x7FU; };
+  if (std::ranges::all_of(name, is_plain)) return {};
   if (!is_utf8(name)) return "is not UTF-8";
   if (name.find('\0') != std::string_view::npos) return "holds a NUL";
   if (name.starts_with("\xEF\xBB\xBF")) return "starts with a byte order mark";
@@ -152,7 +158,7 @@ const Rule node_name_duplicate{
     .fix = "Rename one of the nodes; nothing refers to node names",
     .check = each_body([](const BodyScope& b, Sink& out) {
       const auto nodes = b.body.nodes();
-      std::unordered_map<std::string_view, int> first;
+      NameMap<int> first;
       first.reserve(static_cast<std::size_t>(nodes.size()));
       for (int i = 0; i < nodes.size(); ++i) {
         if (nodes[i].name().empty()) continue;
@@ -177,10 +183,10 @@ const Rule name_not_c90{
     .default_on = false,
     .check = each_body([](const BodyScope& b, Sink& out) {
       std::unordered_set<std::string_view> reported;
-      each_name(b, [&](std::string_view what, const std::string& name, const Place& place) {
+      each_name(b, [&](std::string_view what, const std::string& name, const auto& place) {
         if (what == "domain" || name.empty() || is_c90_identifier(name)) return;
         if (!reported.insert(name).second) return;
-        out.add(place, "The {} name \"{}\" is not an identifier of C", what, name);
+        out.add(place(), "The {} name \"{}\" is not an identifier of C", what, name);
       });
     })};
 
@@ -216,10 +222,10 @@ const Rule name_not_utf8{
     .fix = "Encode the name in UTF-8",
     .check = each_body([](const BodyScope& b, Sink& out) {
       std::unordered_set<std::string_view> reported;
-      each_name(b, [&](std::string_view what, const std::string& name, const Place& place) {
+      each_name(b, [&](std::string_view what, const std::string& name, const auto& place) {
         const std::string_view fault = encoding_fault(name);
         if (fault.empty() || !reported.insert(name).second) return;
-        out.add(place, "The {} name \"{}\" {}", what, name, fault);
+        out.add(place(), "The {} name \"{}\" {}", what, name, fault);
       });
     })};
 

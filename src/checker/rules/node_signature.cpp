@@ -7,8 +7,8 @@ namespace onnxcompat::rules {
 namespace {
 
 bool has_any_output(const NodeAt& n) {
-  for (int i = 0; i < n.node.outputs().size(); ++i) {
-    if (n.node.has_output(i)) return true;
+  for (const std::string& name : n.node.outputs()) {
+    if (!name.empty()) return true;
   }
   return false;
 }
@@ -88,12 +88,11 @@ const Rule required_input_empty{
     .check = each_node([](const NodeAt& n, Sink& out) {
       const OpSchema* schema = n.signature();
       if (schema == nullptr) return;
-      const int count = n.node.inputs().size();
-      for (int i = 0; i < count && i < schema->max_input; ++i) {
+      const Strings inputs = n.node.inputs();
+      for (int i = 0; i < inputs.size() && i < schema->max_input; ++i) {
+        if (!inputs[i].empty()) continue;
         const FormalParameter* formal = schema->input(i);
-        if (n.node.has_input(i) || formal == nullptr || formal->option != ParameterOption::single) {
-          continue;
-        }
+        if (formal == nullptr || formal->option != ParameterOption::single) continue;
         out.add(n.input(i), "Input {} ({}) of {} is required but left out", i, formal->name,
                 version_of(*schema));
       }
@@ -113,13 +112,11 @@ const Rule required_output_empty{
     .check = each_node([](const NodeAt& n, Sink& out) {
       const OpSchema* schema = n.signature();
       if (schema == nullptr || !has_any_output(n)) return;  // OCN009's
-      const int count = n.node.outputs().size();
-      for (int i = 0; i < count && i < schema->max_output; ++i) {
+      const Strings outputs = n.node.outputs();
+      for (int i = 0; i < outputs.size() && i < schema->max_output; ++i) {
+        if (!outputs[i].empty()) continue;
         const FormalParameter* formal = schema->output(i);
-        if (n.node.has_output(i) || formal == nullptr ||
-            formal->option != ParameterOption::single) {
-          continue;
-        }
+        if (formal == nullptr || formal->option != ParameterOption::single) continue;
         out.add(n.output(i), "Output {} ({}) of {} is required but left out", i, formal->name,
                 version_of(*schema));
       }

@@ -29,7 +29,8 @@ std::optional<std::string_view> domain_with(std::string_view op) {
 }
 
 bool is_experimental(const NodeAt& n) {
-  return is_experimental_operator(n.node.domain(), n.node.op_type(), n.opset);
+  return n.schema == nullptr &&
+         is_experimental_operator(n.node.domain(), n.node.op_type(), n.opset);
 }
 
 bool is_preview_domain(std::string_view domain) { return domain.starts_with("ai.onnx.preview"); }

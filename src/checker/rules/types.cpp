@@ -56,6 +56,13 @@ std::string_view expected_denotation(int dim) {
   return dim == 0 ? "DATA_BATCH" : dim == 1 ? "DATA_CHANNEL" : "DATA_FEATURE";
 }
 
+bool is_denoted(const ValueInfoView& value) {
+  for (const DimView dim : value.type().dims()) {
+    if (!dim.denotation().empty()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 const Rule elem_type_invalid{
@@ -244,19 +251,27 @@ const Rule dim_denotation_conflict{
     .bad = "AveragePool of an input denoted DATA_BATCH, DATA_FEATURE, DATA_FEATURE, DATA_CHANNEL",
     .good = "AveragePool of an input denoted DATA_BATCH, DATA_CHANNEL, DATA_FEATURE, DATA_FEATURE",
     .fix = "Transpose the input, or correct the denotation",
-    .check = each_node([](const NodeAt& n, Sink& out) {
-      if (!n.node.domain().empty() || !n.node.has_input(0)) return;
-      if (!std::ranges::binary_search(kBatchChannelFeature, n.node.op_type())) return;
-      const auto declared = n.body.declared.find(n.node.inputs()[0]);
-      if (declared == n.body.declared.end()) return;
-      const auto dims = declared->second.type().dims();
-      for (int i = 0; i < dims.size(); ++i) {
-        const std::string& denotation = dims[i].denotation();
-        const bool standard =
-            std::ranges::find(kDimDenotations, denotation) != kDimDenotations.end();
-        if (!standard || denotation == expected_denotation(i)) continue;
-        out.add(n.input(0), "Dimension {} of \"{}\" is denoted {}, {} expects {}", i,
-                declared->first, denotation, n.node.op_type(), expected_denotation(i));
+    .check = each_body([](const BodyScope& b, Sink& out) {
+      if (std::ranges::none_of(b.declared, [](const auto& d) { return is_denoted(d.second); })) {
+        return;
+      }
+      const auto nodes = b.body.nodes();
+      for (int k = 0; k < nodes.size(); ++k) {
+        const NodeView node = nodes[k];
+        if (!node.domain().empty() || !node.has_input(0)) continue;
+        if (!std::ranges::binary_search(kBatchChannelFeature, node.op_type())) continue;
+        const auto declared = b.declared.find(node.inputs()[0]);
+        if (declared == b.declared.end()) continue;
+        const auto dims = declared->second.type().dims();
+        for (int i = 0; i < dims.size(); ++i) {
+          const std::string& denotation = dims[i].denotation();
+          const bool standard =
+              std::ranges::find(kDimDenotations, denotation) != kDimDenotations.end();
+          if (!standard || denotation == expected_denotation(i)) continue;
+          out.add(at_node_input(b, k, 0, node.inputs()[0]),
+                  "Dimension {} of \"{}\" is denoted {}, {} expects {}", i, declared->first,
+                  denotation, node.op_type(), expected_denotation(i));
+        }
       }
     })};
 

@@ -28,15 +28,17 @@ void identity(Context& c) {
 
 /// Multidirectional broadcasting [Broadcasting.md].
 void elementwise(Context& c) {
-  std::optional<Shape> shape;
-  for (int i = 0; i < c.input_count(); ++i) {
+  const Shape* first = c.shape(0);
+  if (first == nullptr) return;
+  std::optional<Shape> wider;  // than the first, where the shapes differ
+  for (int i = 1; i < c.input_count(); ++i) {
     const Shape* s = c.shape(i);
     if (s == nullptr) return;
-    shape = shape ? c.broadcast(*shape, *s) : *s;
-    if (!shape) return;
+    if (!wider && *s == *first) continue;
+    wider = c.broadcast(wider ? *wider : *first, *s);
+    if (!wider) return;
   }
-  if (!shape) return;
-  c.set_shape(0, std::move(*shape));
+  c.set_shape(0, wider ? *std::move(wider) : *first);
   propagate_elementwise(c);
 }
 

@@ -258,6 +258,7 @@ void propagate_elementwise(Context& c) {
   const bool scalar = out.shape->empty();
   const std::int64_t length = scalar ? 1 : data_length(*out.shape);
   if (length < 0) return;
+  if (!c.data(0)) return;
   const auto count = static_cast<std::size_t>(length);
   const DataType type = c.elem(c.op() == "Where" ? 1 : 0);
   const bool numbers = is_integer(type) || type == DataType::float32 || type == DataType::float64 ||
