@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "checker/catalogue.h"
+#include "checker/scope.h"
 #include "support/shared.h"
 #include "support/temp_dir.h"
 #include "support/text_model.h"
@@ -51,6 +52,20 @@ std::string chain(int nodes) {
 }
 
 }  // namespace
+
+TEST_CASE("an operator is experimental only where it has no schema") {
+  int experimental = 0;
+  for (const OpSchema& schema : all_schemas()) {
+    for (int opset = 1; opset <= 30; ++opset) {
+      if (!is_experimental_operator(schema.domain, schema.name, opset)) continue;
+      ++experimental;
+      INFO(schema.name << " at " << opset);
+      CHECK(find_schema(schema.domain, schema.name, opset) == nullptr);
+    }
+  }
+  CHECK(experimental > 0);  // early forms of operators that got a schema later
+  CHECK(is_experimental_operator("", "ATen", 30));
+}
 
 TEST_CASE("rules are chosen by id, name, group or all") {
   const Model model = model_of(kTwoFaults);
