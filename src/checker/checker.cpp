@@ -168,7 +168,7 @@ class Walk {
           .index = i,
           .node = node,
           .opset = opset,
-          .schema = opset > 0 ? find_schema(node.domain(), node.op_type(), opset) : nullptr,
+          .schema = opset > 0 ? schema_in_force(node.domain(), node.op_type(), opset) : nullptr,
           .function = scope_.function(node),
           .input_types = input_types_,
           .output_types = output_types_,

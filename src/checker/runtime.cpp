@@ -157,7 +157,7 @@ class RuntimeCheck {
       }
       if (opset < 1) return;
     }
-    const OpSchema* schema = find_schema(domain, op, opset);
+    const OpSchema* schema = schema_in_force(domain, op, opset);
     if (schema != nullptr) return standard(body, index, node, *schema);
     if (const ContributedSchema* own = find_contributed(domain, op, opset)) {
       return contributed(body, index, node, *own);

@@ -324,4 +324,10 @@ bool is_experimental_operator(std::string_view domain, std::string_view op, int 
   return at != kOperators.end() && at->op == op && opset <= at->last_opset;
 }
 
+const OpSchema* schema_in_force(std::string_view domain, std::string_view op, int opset) {
+  const OpSchema* schema = find_schema(domain, op, opset);
+  const bool experimental = schema != nullptr && schema->experimental;
+  return experimental && is_experimental_operator(domain, op, opset) ? nullptr : schema;
+}
+
 }  // namespace onnxcompat

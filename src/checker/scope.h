@@ -221,8 +221,10 @@ struct SparseTensorAt {
 void each_type_part(const TypeAt& type, const std::function<void(const TypeAt&)>& visit);
 
 /// True for an operator of the years before operators had versions: files carry it without any
-/// schema: find_schema() has none for it [Versioning.md#operator-versioning]. `opset` is the
-/// version imported for ai.onnx.
+/// schema [Versioning.md#operator-versioning]. `opset` is the version imported for ai.onnx.
 bool is_experimental_operator(std::string_view domain, std::string_view op, int opset);
+
+/// The schema to hold nodes against; null as find_schema(), and for experimental operators.
+const OpSchema* schema_in_force(std::string_view domain, std::string_view op, int opset);
 
 }  // namespace onnxcompat

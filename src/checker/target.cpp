@@ -34,7 +34,7 @@ void each_use(const ModelScope& scope, Visit visit) {
       const NodeView node = nodes[i];
       const int opset = body->opset(node.domain());
       if (opset < 1 || scope.function(node)) continue;
-      const OpSchema* schema = find_schema(node.domain(), node.op_type(), opset);
+      const OpSchema* schema = schema_in_force(node.domain(), node.op_type(), opset);
       if (schema == nullptr) continue;
       visit(Use{body.get(), i, schema->domain, schema->name, schema->since_version});
     }
