@@ -40,7 +40,7 @@ class Table {
   };
 
   Table() = default;
-  Table(Table&&) = default;
+  Table(Table&&) noexcept = default;
   Table& operator=(Table&&) = delete;
   Table(const Table&) = delete;  // its index refers to its entries
 
