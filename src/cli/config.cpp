@@ -238,6 +238,48 @@ bool matches_pattern(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+namespace {
+
+constexpr int kMostKeyParts = 64;
+
+/// The first line, from 1 on, where a key is written in more parts than anyone needs ("a.b.c"): the
+/// parser goes one call deeper for each of them.
+std::optional<int> line_of_long_key(std::string_view text) {
+  int line = 1;
+  int dots = 0;  // since the last character that no key holds
+  std::string_view open;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') ++line;
+    if (!open.empty()) {
+      if (c == '\\' && open.front() == '"') {
+        ++i;
+      } else if (text.substr(i).starts_with(open)) {
+        i += open.size() - 1;
+        open = {};
+      } else if (c == '\n' && open.size() == 1) {
+        open = {};  // such a string ends with its line: the parser says so
+      }
+      continue;
+    }
+    if (c == '"' || c == '\'') {
+      const std::string_view three = text.substr(i, 3);
+      const bool many_lines = three.find_first_not_of(c) == std::string_view::npos;
+      open = text.substr(i, many_lines && three.size() == 3 ? 3 : 1);
+      i += open.size() - 1;
+    } else if (c == '#') {
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    } else if (c == '.') {
+      if (++dots >= kMostKeyParts) return line;
+    } else if (std::string_view("\n=,[]{}").find(c) != std::string_view::npos) {
+      dots = 0;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Result<Config> read_config(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
@@ -248,6 +290,10 @@ Result<Config> read_config(const fs::path& file) {
 }
 
 Result<Config> parse_config(std::string_view text, const fs::path& file) {
+  if (const auto line = line_of_long_key(text)) {
+    return fail(ExitCode::usage, fmt::format("{}:{}: a key has more than {} parts", file.string(),
+                                             *line, kMostKeyParts));
+  }
   const toml::parse_result parsed = toml::parse(text, file.string());
   if (!parsed) {
     return std::unexpected(at(file, parsed.error().source(), parsed.error().description()));

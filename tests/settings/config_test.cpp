@@ -94,9 +94,15 @@ TEST_CASE("settings that are nested deeply are refused") {
   const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
   CHECK(refusal("targets = " + deep).starts_with("onnxcompat.toml:1:"));
   std::string keys = "a";
-  for (int i = 0; i < 100'000; ++i) keys += ".a";
-  CHECK(!refusal(keys + " = 1").empty());
-  CHECK(!refusal("[" + keys + "]").empty());
+  for (int i = 0; i < 3'000'000; ++i) keys += ".a";
+  for (const std::string before : {"", "# it's a comment\n", "x = 'a.\"b'\n", "x = \"a\\\"\"\n",
+                                   "x = \"\"\"a\n\"b\"\"\"\n", "x = '''\n'''\n"}) {
+    INFO(before);
+    CHECK(refusal(before + keys + " = 1").ends_with(": a key has more than 64 parts"));
+    CHECK(refusal(before + "[" + keys + "]").ends_with(": a key has more than 64 parts"));
+  }
+  const std::string dots(1000, '.');
+  CHECK(refusal("fail-on = \"" + dots + "\"  # " + dots).find("parts") == std::string::npos);
   std::string tables;
   for (int i = 0; i < 100'000; ++i) tables += "{a=";
   CHECK(refusal("a = " + tables).starts_with("onnxcompat.toml:1:"));
