@@ -3,6 +3,7 @@
 #include "adapters/convert.h"
 
 #include <chrono>
+#include <functional>
 #include <set>
 #include <tuple>
 
@@ -296,39 +297,49 @@ TEST_CASE("sparse initializers are written densely below IR 6") {
   CHECK(*dense.doubles() == std::vector<double>{0, 3, 0, 0});
 }
 
-TEST_CASE("a long chain converts in linear time") {
-  constexpr int kNodes = 50'000;
-  std::string text = "<ir_version: 8, opset_import: [\"\" : 9]>\ng (float[8] v0) => (float[8] v" +
-                     std::to_string(kNodes) + ") {\n";
-  for (int i = 0; i < kNodes; ++i) {
-    const char* op = i % 3 == 0 ? "Relu" : i % 3 == 1 ? "Tanh" : "Neg";
-    text += fmt::format("v{} = {} (v{})\n", i + 1, op, i);
-  }
-  text += "}";
-  const Model model = model_of(text);
+namespace {
+
+/// A chain of `nodes` nodes: `line(i)` takes v<i> and gives v<i + 1>.
+Model chain_of(int nodes, const std::function<std::string(int)>& line) {
+  std::string text = fmt::format(
+      "<ir_version: 8, opset_import: [\"\" : 9]>\ng (float[2,4] v0) => (float[2,4] v{}) {{\n",
+      nodes);
+  for (int i = 0; i < nodes; ++i) text += line(i);
+  return model_of(text + "}");
+}
+
+/// Time of a conversion to opset 21, in milliseconds.
+double time_of(const Model& model, int nodes_of_result) {
   const auto start = std::chrono::steady_clock::now();
   const Conversion c = converted(model, to_opset(21));
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   REQUIRE(c.model);
-  CHECK(took.count() < 3);  // a guard against quadratic work, not a benchmark
+  CHECK(c.model->graph().nodes().size() == nodes_of_result);
+  return took.count();
+}
+
+/// Ten times the nodes take about ten times as long; quadratic work would take a hundred times.
+void check_growth(int nodes, int nodes_each, const std::function<std::string(int)>& line) {
+  time_of(chain_of(100, line), 100 * nodes_each);  // warm
+  const double small = time_of(chain_of(nodes / 10, line), nodes / 10 * nodes_each);
+  const double large = time_of(chain_of(nodes, line), nodes * nodes_each);
+  INFO("a tenth of them: " << small << " ms, all: " << large << " ms");
+  CHECK(large < 40 * small + 100);
+}
+
+}  // namespace
+
+TEST_CASE("a long chain converts in linear time") {
+  check_growth(50'000, 1, [](int i) {
+    const char* op = i % 3 == 0 ? "Relu" : i % 3 == 1 ? "Tanh" : "Neg";
+    return fmt::format("v{} = {} (v{})\n", i + 1, op, i);
+  });
 }
 
 TEST_CASE("a long chain of rewrites converts in linear time") {
-  constexpr int kNodes = 20'000;
-  std::string text =
-      "<ir_version: 8, opset_import: [\"\" : 9]>\ng (float[2,4] v0) => (float[2,4] v" +
-      std::to_string(kNodes) + ") {\n";
-  for (int i = 0; i < kNodes; ++i) {
-    text += fmt::format("v{} = Clip <max = 1.0, min = 0.0> (v{})\n", i + 1, i);
-  }
-  text += "}";
-  const Model model = model_of(text);
-  const auto start = std::chrono::steady_clock::now();
-  const Conversion c = converted(model, to_opset(21));
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  REQUIRE(c.model);
-  CHECK(c.model->graph().nodes().size() == 3 * kNodes);
-  CHECK(took.count() < 5);
+  check_growth(20'000, 3, [](int i) {
+    return fmt::format("v{} = Clip <max = 1.0, min = 0.0> (v{})\n", i + 1, i);
+  });
 }
 
 TEST_CASE("the table of transitions names each once, with a verdict") {
