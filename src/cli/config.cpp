@@ -253,9 +253,14 @@ std::optional<int> line_of_long_key(std::string_view text) {
     if (c == '\n') ++line;
     if (!open.empty()) {
       if (c == '\\' && open.front() == '"') {
+        if (text.substr(i + 1).starts_with('\n')) ++line;
         ++i;
       } else if (text.substr(i).starts_with(open)) {
         i += open.size() - 1;
+        // Up to two quotes before the last three are contents.
+        for (int k = 0; k < 2 && open.size() == 3 && text.substr(i + 1).starts_with(open.front());
+             ++k)
+          ++i;
         open = {};
       } else if (c == '\n' && open.size() == 1) {
         open = {};  // such a string ends with its line: the parser says so

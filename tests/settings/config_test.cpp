@@ -101,6 +101,13 @@ TEST_CASE("settings that are nested deeply are refused") {
     CHECK(refusal(before + keys + " = 1").ends_with(": a key has more than 64 parts"));
     CHECK(refusal(before + "[" + keys + "]").ends_with(": a key has more than 64 parts"));
   }
+  for (const std::string quotes : {"\"\"\"", "'''"}) {
+    for (const std::size_t more : {0, 1, 2}) {
+      const std::string contents = "a" + quotes.substr(0, more);
+      const std::string text = "x = [{s = " + quotes + contents + quotes + ", " + keys + " = 1}]";
+      CHECK(refusal(text).ends_with(": a key has more than 64 parts"));
+    }
+  }
   const std::string dots(1000, '.');
   CHECK(refusal("fail-on = \"" + dots + "\"  # " + dots).find("parts") == std::string::npos);
   std::string tables;
