@@ -21,6 +21,7 @@ const fs::path kSource = fs::path(ONNXCOMPAT_SOURCE_DIR) / "src";
 /// What a module may include besides itself. Dependencies only point down; checker, adapters and
 /// executor are strangers to each other.
 const std::map<std::string, Names> kMayInclude = {
+    {"libraries", {}},
     {"support", {}},
     {"finding", {}},
     {"versiontable", {"support"}},
