@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <list>
 #include <new>
@@ -36,6 +37,9 @@ constexpr int kException = 123;
 constexpr std::uint64_t kLargestAnswer = std::uint64_t{1} << 30;
 constexpr std::chrono::milliseconds kGrace{500};  // from SIGTERM to SIGKILL
 constexpr int kFailedStarts = 3;
+/// A worker whose jobs take less is given the next one before it is done with this one, so that it
+/// need not wait for this process to wake up. Behind a slow job another would wait itself.
+constexpr std::chrono::milliseconds kQuick{5};
 
 /// What precedes an answer.
 struct Header {
@@ -142,10 +146,12 @@ void only_open(int line) {
 struct Worker {
   pid_t process = -1;
   int line = -1;
-  bool ready = false;              ///< has said that it is prepared
-  bool ending = false;             ///< takes no more jobs
-  bool timed_out = false;          ///< was told to end
-  std::optional<std::size_t> job;  ///< what it is at
+  bool ready = false;            ///< has said that it is prepared
+  bool ending = false;           ///< takes no more jobs
+  bool timed_out = false;        ///< was told to end
+  bool quick = false;            ///< its last job took less than kQuick
+  std::deque<std::size_t> jobs;  ///< what it is at, and what it was given to do after that
+  Clock::time_point since;       ///< when it began what it is at, or a little later
   std::optional<Clock::time_point> deadline;
   std::string received;
 };
@@ -172,17 +178,18 @@ class Pool {
   }
 
  private:
-  bool work_left() const { return next_ < plan_.jobs; }
+  /// How many jobs nobody has.
+  std::size_t work_left() const { return returned_.size() + plan_.jobs - next_; }
 
   /// As many workers as there is work for, each with a job.
   Result<void> fill() {
     const std::size_t busy = static_cast<std::size_t>(
         std::ranges::count_if(workers_, [](const Worker& w) { return !w.ending; }));
-    const std::size_t idle = static_cast<std::size_t>(
-        std::ranges::count_if(workers_, [](const Worker& w) { return !w.ending && !w.job; }));
+    const std::size_t idle = static_cast<std::size_t>(std::ranges::count_if(
+        workers_, [](const Worker& w) { return !w.ending && w.jobs.empty(); }));
     std::size_t missing =
         std::min<std::size_t>(plan_.workers - std::min<std::size_t>(busy, plan_.workers),
-                              plan_.jobs - next_ - std::min(idle, plan_.jobs - next_));
+                              work_left() - std::min(idle, work_left()));
     for (; missing > 0; --missing) {
       if (start()) continue;
       if (workers_.empty()) {
@@ -195,9 +202,13 @@ class Pool {
       return fail(ExitCode::limit,
                   "worker processes end before they begin; is --max-memory enough?");
     }
-    for (Worker& worker : workers_) {
-      if (worker.ready && !worker.ending && !worker.job && work_left()) give(worker);
-    }
+    const auto give_to = [&](auto wants) {
+      for (Worker& worker : workers_) {
+        if (worker.ready && !worker.ending && wants(worker) && work_left() > 0) give(worker);
+      }
+    };
+    give_to([](const Worker& worker) { return worker.jobs.empty(); });
+    give_to([](const Worker& worker) { return worker.quick && worker.jobs.size() == 1; });
     return {};
   }
 
@@ -235,15 +246,33 @@ class Pool {
   }
 
   void give(Worker& worker) {
-    const std::uint64_t job = next_;
+    const std::uint64_t job = returned_.empty() ? next_ : returned_.back();
     // A worker that is gone does not take it; the end of its line is about to be seen.
     if (::send(worker.line, &job, sizeof job, MSG_NOSIGNAL) != sizeof job) {
       worker.ending = true;
       return;
     }
-    worker.job = next_++;
-    if (plan_.timeout.count() > 0) worker.deadline = Clock::now() + plan_.timeout;
-    if (plan_.begun) plan_.begun(*worker.job);
+    if (returned_.empty()) {
+      ++next_;
+    } else {
+      returned_.pop_back();
+    }
+    worker.jobs.push_back(job);
+    if (worker.jobs.size() == 1) begins(worker);
+    if (plan_.begun) plan_.begun(job);
+  }
+
+  /// A worker goes on to the first of its jobs.
+  void begins(Worker& worker) const {
+    worker.since = Clock::now();
+    worker.deadline.reset();
+    if (plan_.timeout.count() > 0) worker.deadline = worker.since + plan_.timeout;
+  }
+
+  /// What a worker was given and will not begin is anybody's again.
+  void take_back(Worker& worker) {
+    returned_.insert(returned_.end(), worker.jobs.rbegin(), worker.jobs.rend());
+    worker.jobs.clear();
   }
 
   /// Waits for something to happen, and deals with it.
@@ -279,32 +308,44 @@ class Pool {
   /// Takes in what a worker has sent; false at the end of its line.
   bool receive(Worker& worker) {
     std::array<char, 65536> piece;
+    bool open = true;
     for (;;) {
       const ssize_t n = ::recv(worker.line, piece.data(), piece.size(), 0);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-      if (n <= 0) return false;
+      open = n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+      if (n <= 0) break;
       worker.received.append(piece.data(), static_cast<std::size_t>(n));
       if (static_cast<std::size_t>(n) < piece.size()) break;
     }
+    std::size_t taken = 0;
     Header header;
-    if (worker.received.size() < sizeof header) return true;
-    std::memcpy(&header, worker.received.data(), sizeof header);
-    if (header.size > kLargestAnswer) return false;
-    if (worker.received.size() < sizeof header + header.size) return true;
-    std::string answer = worker.received.substr(sizeof header, header.size);
-    worker.received.clear();
+    while (worker.received.size() - taken >= sizeof header) {
+      std::memcpy(&header, worker.received.data() + taken, sizeof header);
+      if (header.size > kLargestAnswer) return false;
+      if (worker.received.size() - taken < sizeof header + header.size) break;
+      take_answer(worker, header, worker.received.substr(taken + sizeof header, header.size));
+      taken += sizeof header + header.size;
+    }
+    worker.received.erase(0, taken);
+    return open;
+  }
+
+  void take_answer(Worker& worker, const Header& header, std::string answer) {
     if (!worker.ready) {
       worker.ready = true;
       failed_starts_ = 0;
       if (plan_.started) plan_.started(answer);
-    } else if (worker.job && !worker.timed_out) {
+    } else if (!worker.jobs.empty() && !worker.timed_out) {
+      const std::size_t job = worker.jobs.front();
+      worker.jobs.pop_front();
+      worker.quick = Clock::now() - worker.since < kQuick;
       worker.ending = header.last != 0;
+      if (worker.ending) take_back(worker);
       worker.deadline.reset();
+      if (!worker.jobs.empty()) begins(worker);
       ++ended_;
-      plan_.done(*std::exchange(worker.job, std::nullopt), {.answer = std::move(answer)});
+      plan_.done(job, {.answer = std::move(answer)});
     }
-    return true;
   }
 
   /// The exit status, as waitpid() has it.
@@ -322,7 +363,10 @@ class Pool {
     ::kill(worker.process, SIGKILL);
     const int status = bury(worker);
     if (!worker.ready) ++failed_starts_;
-    if (!worker.job) return;
+    if (worker.jobs.empty()) return;
+    const std::size_t job = worker.jobs.front();
+    worker.jobs.pop_front();
+    take_back(worker);
     JobEnd end;
     end.kind = JobEnd::Kind::crashed;
     if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
@@ -335,12 +379,13 @@ class Pool {
       end.kind = JobEnd::Kind::input_shortened;
     }
     ++ended_;
-    plan_.done(*worker.job, std::move(end));
+    plan_.done(job, std::move(end));
   }
 
   const WorkerPlan& plan_;
   std::list<Worker> workers_;
-  std::size_t next_ = 0;  ///< the first job that nobody has
+  std::size_t next_ = 0;               ///< the first job that nobody was given yet
+  std::vector<std::size_t> returned_;  ///< jobs that were given to a worker which never began them
   std::size_t ended_ = 0;
   int failed_starts_ = 0;  ///< in a row
 };

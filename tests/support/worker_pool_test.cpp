@@ -127,6 +127,48 @@ TEST_CASE("a job that ends its worker costs only itself") {
   CHECK(ends.at(8).kind == Kind::timed_out);
 }
 
+TEST_CASE("a quick worker holds its next job already, which its end does not cost") {
+  WorkerPlan plan;
+  plan.jobs = 60;
+  plan.workers = GENERATE(1U, 3U);
+  plan.timeout = std::chrono::milliseconds(300);
+  plan.work = [](std::size_t job) -> std::string {
+    if (job == 20) sleep_for(std::chrono::hours(1));
+    if (job % 7 == 3) ::_exit(9);
+    return std::to_string(job);
+  };
+  for (const auto& [job, end] : ends_of(plan)) {
+    INFO("job " << job);
+    const Kind expected = job == 20      ? Kind::timed_out
+                          : job % 7 == 3 ? Kind::crashed
+                                         : Kind::answered;
+    CHECK(end.kind == expected);
+    CHECK(end.answer == (expected == Kind::answered ? std::to_string(job) : ""));
+  }
+}
+
+TEST_CASE("the last answer of a worker counts, however long it is") {
+  if (!kLimitsHold) {
+    WARN("skipped: limits on memory do not hold under the address sanitizer");
+    return;
+  }
+  constexpr std::size_t kPiece = 65536;  // what is received at a time
+  constexpr std::size_t kHeader = 16;
+  WorkerPlan plan;
+  plan.jobs = 6;
+  plan.workers = 1;
+  plan.memory = std::size_t{64} << 20;
+  plan.work = [](std::size_t job) {
+    new std::string(std::size_t{40} << 20, 'x');  // each job needs a new worker
+    return std::string(kPiece * (1 + job / 3) - kHeader + job % 3 - 1, 'a');
+  };
+  for (const auto& [job, end] : ends_of(plan)) {
+    INFO("job " << job);
+    CHECK(end.kind == Kind::answered);
+    CHECK(end.answer.size() == kPiece * (1 + job / 3) - kHeader + job % 3 - 1);
+  }
+}
+
 TEST_CASE("memory is limited to what is written; what a job leaves is not the next one's") {
   if (!kLimitsHold) {
     WARN("skipped: limits on memory do not hold under the address sanitizer");
