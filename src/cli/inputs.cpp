@@ -95,21 +95,28 @@ class Expansion {
   }
 
   void add_folder(const std::string& folder, const fs::path& place) {
+    constexpr std::string_view kExtension = ".onnx";
     std::vector<std::string> found;
     std::error_code error;
     fs::recursive_directory_iterator at(folder, fs::directory_options::skip_permission_denied,
                                         error);
     for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
       std::error_code ignored;
-      if (!at->is_regular_file(ignored)) continue;
-      if (equal_ignoring_case(at->path().extension().string(), ".onnx")) {
-        found.push_back(at->path().string());
+      const std::string& path = at->path().native();
+      const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
+      if (name.size() > kExtension.size() &&
+          equal_ignoring_case(name.substr(name.size() - kExtension.size()), kExtension) &&
+          at->is_regular_file(ignored)) {
+        found.push_back(path);
       }
     }
     std::ranges::sort(found);
+    inputs_.reserve(inputs_.size() + found.size());
+    seen_.reserve(seen_.size() + found.size());
+    const std::string prefix = place.empty() ? "" : (place / "").string();
     for (const std::string& path : found) {
       const std::size_t below = path.find_first_not_of('/', folder.size());
-      add_file(path, (place / path.substr(std::min(below, path.size()))).string());
+      add_file(path, prefix + path.substr(std::min(below, path.size())));
     }
     if (error) {
       inputs_.push_back({folder, {}, fmt::format("{}: {}", folder, error.message()), false});
