@@ -62,6 +62,10 @@ Value cast(Emitter& e, const Value& x, DataType to) {
   return at(e, 9, "Cast", {x}, {{"to", to}});
 }
 
+DataType at_least_float32(DataType type) {
+  return type == DataType::float16 || type == DataType::bfloat16 ? DataType::float32 : type;
+}
+
 Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b) {
   const auto left = own_ints(e, a);
   const auto right = own_ints(e, b);

@@ -17,6 +17,8 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 bool is_float(DataType type);
 
 Value cast(Emitter& e, const Value& x, DataType to);
+/// The type to compute in: of differences in 16 bits only their rounding is left.
+DataType at_least_float32(DataType type);
 /// NumPy broadcasting: Add, Sub, Mul, Div, Pow, Equal, Less, Greater, And, Or.
 Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b);
 Value unary(Emitter& e, std::string_view op, const Value& x);

@@ -26,11 +26,6 @@ std::optional<Ints> axes_from(NodeEdit& e, std::int64_t axis) {
   return axes;
 }
 
-/// The type to compute statistics in: what is left of differences in 16 bits is their rounding.
-DataType at_least_float32(DataType stash) {
-  return stash == DataType::float16 || stash == DataType::bfloat16 ? DataType::float32 : stash;
-}
-
 /// [LayerNormalization-17] statistics in stash_type, scale and bias in the type of X.
 void layer_normalization(NodeEdit& e) {
   const auto axes = axes_from(e, e.int_or("axis", -1));

@@ -144,26 +144,28 @@ void group_spelled_out(NodeEdit& e, bool scale_per_group) {
   const auto stash = scale_per_group ? type : static_cast<DataType>(e.int_or("stash_type", 1));
   const float epsilon = e.float_or("epsilon", 1e-5F);
   if (e.refused()) return;
-  const Value x = cast(e, e.input(0), stash);
+  const DataType first = at_least_float32(stash), second = at_least_float32(type);
+  const Value x = cast(e, e.input(0), first);
   const Value grouped =
       reshape(e, x, concat(e, {dim_of(e, e.input(0), 0), e.ints({groups, -1}, "groups")}, 0));
   const Value mean = reduce(e, "ReduceMean", grouped, {2}, true);
   const Value centred = binary(e, "Sub", grouped, mean);
   const Value variance = reduce(e, "ReduceMean", binary(e, "Mul", centred, centred), {2}, true);
   const Value deviation =
-      unary(e, "Sqrt", binary(e, "Add", variance, e.number(epsilon, stash, "epsilon")));
+      unary(e, "Sqrt", binary(e, "Add", variance, e.number(epsilon, first, "epsilon")));
   const Value shape = shape_of(e, e.input(0));
-  const Value normal = cast(e, reshape_to(e, binary(e, "Div", centred, deviation), shape), type);
+  const Value normal = cast(e, reshape_to(e, binary(e, "Div", centred, deviation), shape), second);
   const Value channels = dim_of(e, e.input(0), 1);
   // [C] against [N, C, spatial…]: seen as [N, C, the rest].
   const Value flat = reshape(e, normal, Ints{0, 0, -1});
   const auto parameter = [&](int i) {
-    const Value own = scale_per_group ? per_channel(e, e.input(i), channels, groups) : e.input(i);
+    const Value given = cast(e, e.input(i), second);
+    const Value own = scale_per_group ? per_channel(e, given, channels, groups) : given;
     return unsqueeze(e, own, {1});
   };
   const Value scaled = binary(e, "Add", binary(e, "Mul", flat, parameter(1)), parameter(2));
-  e.rounds({}, stash);
-  e.replace({reshape_to(e, scaled, shape)});
+  e.rounds({}, first);
+  e.replace({reshape_to(e, cast(e, scaled, type), shape)});
 }
 
 }  // namespace
