@@ -23,6 +23,7 @@
 #include "cli/summary.h"
 #include "cli/verdicts.h"
 #include "model/writer.h"
+#include "support/lasting.h"
 
 namespace onnxcompat::cli {
 namespace {
@@ -126,12 +127,15 @@ void add_signature_breaks(ModelReport& report, const Model& earlier, const Model
   }
 }
 
+/// `only_model`: the process has no other to check.
 ModelReport check_one(const Input& input, const Settings& settings, const Options& options,
-                      const VersionTable& table) {
-  const auto model = load(input);
+                      const VersionTable& table, bool only_model) {
+  Lasting loaded(load(input), only_model);
+  const auto& model = *loaded;
   if (!model) return unreadable(input.path, model.error());
   ModelReport report = stamp_of(*model);
-  Examination examination(*model);
+  Lasting examined(std::make_unique<Examination>(*model), only_model);
+  Examination& examination = **examined;
   add_findings(report, examination.run_checks(settings.check));
   if (settings.earlier != nullptr) add_signature_breaks(report, *settings.earlier, *model);
   const std::vector<TargetVerdict> verdicts =
@@ -253,20 +257,20 @@ ExitCode run_check(const Options& options) {
         return true;
       });
   if (!resumption) return complain(resumption.error());
-  const Batch batch{
-      .inputs = inputs,
-      .wanted = resumption->wanted(),
-      .work =
-          [&](std::size_t i) {
-            return Outcome{.report = check_one(inputs[i], *settings[i], options, table)};
-          },
-      .done =
-          [&](std::size_t i, Outcome one) {
-            reports[i] = std::move(one.report);
-            settler->settle(reports[i], *settings[i]->config);
-            resumption->add(i, reports[i]);
-          },
-      .places = places_of(options)};
+  const Batch batch{.inputs = inputs,
+                    .wanted = resumption->wanted(),
+                    .work =
+                        [&](std::size_t i) {
+                          return Outcome{.report = check_one(inputs[i], *settings[i], options,
+                                                             table, inputs.size() == 1)};
+                        },
+                    .done =
+                        [&](std::size_t i, Outcome one) {
+                          reports[i] = std::move(one.report);
+                          settler->settle(reports[i], *settings[i]->config);
+                          resumption->add(i, reports[i]);
+                        },
+                    .places = places_of(options)};
   auto isolation = run_batch(batch, options.batch);
   if (!isolation) return complain(isolation.error());
   report.isolation = *std::move(isolation);

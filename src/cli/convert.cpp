@@ -176,6 +176,7 @@ ExitCode run_convert(Options options) {
   // Several proofs at a time need no threads of their own.
   if (models_at_a_time(options.batch, inputs.size()) > 1) options.proof.threads = 1;
   options.threads = threads_a_model(options.batch, inputs.size());
+  options.only_model = inputs.size() == 1;
   if (options.batch.max_memory > 0) {
     // A proof that needs more is given up; the model is converted all the same.
     options.proof.memory_budget =

@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/summary.h"
+#include "support/lasting.h"
 #include "support/parallel.h"
 
 namespace onnxcompat::cli {
@@ -118,7 +119,8 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
   }
   auto request = conversion_request(options.request, table, model);
   if (!request) return complain(request.error());
-  auto arrival = convert_for_targets(model, *request);
+  Lasting arrived(convert_for_targets(model, *request), options.only_model);
+  auto& arrival = *arrived;
   if (!arrival) return complain(arrival.error());
   *request = std::move(arrival->request);
   Conversion* converted = &arrival->conversion;
@@ -166,7 +168,7 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
       delivery.prepare(options, result, place);
     }
   });
-  arrival->examination.reset();
+  if (!at_once) arrival->examination.reset();
   const bool on_disk = std::ranges::all_of(
       faults, [](const Finding& fault) { return fault.rule.starts_with("OCX"); });
   if (!faults.empty() && on_disk) {
@@ -212,7 +214,8 @@ ExitCode convert_model(const ConvertOptions& options, const VersionTable& table,
 Outcome convert_one(const ConvertOptions& options, const VersionTable& table, const Input& input,
                     const std::string& place) {
   Outcome outcome;
-  const auto model = load(input);
+  Lasting loaded(load(input), options.only_model);
+  const auto& model = *loaded;
   if (!model) {
     outcome.report = unreadable(input.path, model.error());
     outcome.errors.push_back(model.error().message);

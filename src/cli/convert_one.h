@@ -14,7 +14,8 @@ namespace onnxcompat::cli {
 
 struct ConvertOptions {
   RequestOptions request;
-  unsigned threads = 1;  ///< of the checks of a model
+  unsigned threads = 1;     ///< of the checks of a model
+  bool only_model = false;  ///< the process has no other to convert
   bool dry_run = false;
   bool keep_going = false;
   std::string prove = "auto";
