@@ -182,6 +182,11 @@ void Emitter::set_type(const Value& value, DataType elem, std::optional<int> ran
   // A rank below 0 is that of a model which contradicts itself.
   std::optional<Shape> shape;
   if (rank && *rank >= 0) shape.emplace(static_cast<std::size_t>(*rank));
+  // Dims that the node told say more than a rank.
+  const ValueType* known = type(value);
+  if (known != nullptr && known->shape && (!shape || known->shape->size() == shape->size())) {
+    shape = known->shape;
+  }
   set_type(value, ValueType::tensor(elem, std::move(shape)));
 }
 
