@@ -105,11 +105,11 @@ T power_of(T base, E exponent) {
     return integer_power(base, exponent);
   } else if constexpr (std::is_integral_v<T>) {
     return cut<T>(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
-  } else if constexpr (std::is_same_v<T, E>) {
-    return static_cast<T>(std::pow(static_cast<A>(base), static_cast<A>(exponent)));
   } else {
-    return static_cast<T>(static_cast<A>(
-        std::pow(static_cast<double>(static_cast<A>(base)), static_cast<double>(exponent))));
+    // In double, so that the type of an exponent does not show in the last place of the result.
+    return static_cast<T>(
+        static_cast<A>(std::pow(static_cast<double>(static_cast<A>(base)),
+                                static_cast<double>(static_cast<Accumulator<E>>(exponent)))));
   }
 }
 
