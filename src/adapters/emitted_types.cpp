@@ -118,15 +118,24 @@ MaybeShape of_dims(const Ints& dims) {
   return shape;
 }
 
-/// The product of dims; unknown if one of them is, or it is beyond measure.
+/// The product of dims; unknown if one of them is, or is none, or it is beyond measure.
 Dim product_of(std::span<const Dim> dims) {
   Dim all{1, {}};
   for (const Dim& dim : dims) {
     std::int64_t grown = 0;
-    if (!dim.known() || __builtin_mul_overflow(*all.value, *dim.value, &grown)) return {};
+    if (!dim.known() || *dim.value < 0 || __builtin_mul_overflow(*all.value, *dim.value, &grown)) {
+      return {};
+    }
     all.value = grown;
   }
   return all;
+}
+
+/// A dim and so many more, or fewer; unknown if it is, or the sum is no dim.
+Dim sum_of(const Dim& dim, std::int64_t more) {
+  std::int64_t sum = 0;
+  if (!dim.known() || __builtin_add_overflow(*dim.value, more, &sum) || sum < 0) return {};
+  return Dim{sum, {}};
 }
 
 MaybeShape broadcast(const Asked& asked) {
@@ -269,13 +278,11 @@ MaybeShape concat(const Asked& asked) {
     const Shape* other = asked.shape(i);
     if (!axis || other == nullptr || other->size() != shape.size()) return of_rank(x->size());
     for (std::size_t k = 0; k < shape.size(); ++k) {
-      if (k != *axis) {
-        if (!shape[k].known())
-          shape[k] = (*other)[k].known() || shape[k] == (*other)[k] ? (*other)[k] : Dim{};
-      } else if (shape[k].known() && (*other)[k].known()) {
-        *shape[k].value += *(*other)[k].value;
-      } else {
-        shape[k] = {};
+      const Dim& theirs = (*other)[k];
+      if (k == *axis) {
+        shape[k] = theirs.known() ? sum_of(shape[k], *theirs.value) : Dim{};
+      } else if (!shape[k].known() && shape[k] != theirs) {
+        shape[k] = theirs.known() ? theirs : Dim{};
       }
     }
   }
@@ -339,10 +346,12 @@ MaybeShape pad(const Asked& asked) {
   if (!pads || pads->size() != 2 * rank || asked.node.has_input(3)) return of_rank(rank);
   Shape shape = *x;
   for (std::size_t i = 0; i < rank; ++i) {
-    const std::int64_t more = (*pads)[i] + (*pads)[rank + i];
-    if (more == 0) continue;
-    shape[i] =
-        shape[i].known() && *shape[i].value + more >= 0 ? Dim{*shape[i].value + more, {}} : Dim{};
+    std::int64_t more = 0;
+    if (__builtin_add_overflow((*pads)[i], (*pads)[rank + i], &more)) {
+      shape[i] = {};
+    } else if (more != 0) {
+      shape[i] = sum_of(shape[i], more);
+    }
   }
   return shape;
 }
