@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "versiontable/schema.h"
 
@@ -52,6 +53,11 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
   e.set_input(index, input);
 }
 
+bool can_compute(NodeEdit& e, int i) {
+  if (e.target() < 6) e.need_ints(i);
+  return !e.refused();
+}
+
 bool is_float(DataType type) {
   return type == DataType::float32 || type == DataType::float64 || type == DataType::float16 ||
          type == DataType::bfloat16;
@@ -60,6 +66,15 @@ bool is_float(DataType type) {
 Value cast(Emitter& e, const Value& x, DataType to) {
   if (e.dtype(x) == to) return x;
   return at(e, 9, "Cast", {x}, {{"to", to}});
+}
+
+Value equal_floats(Emitter& e, const Value& a, const Value& b, DataType type) {
+  const auto ordered = [&](const Value& x) {
+    return binary(e, "Or", binary(e, "Less", x, e.number(0, type, "zero")),
+                  binary(e, "Greater", x, e.number(-1, type, "below")));
+  };
+  const Value apart = binary(e, "Or", binary(e, "Less", a, b), binary(e, "Greater", a, b));
+  return binary(e, "And", unary(e, "Not", apart), binary(e, "And", ordered(a), ordered(b)));
 }
 
 DataType at_least_float32(DataType type) {
@@ -74,6 +89,11 @@ Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b) {
       return is_scalar(e, a) && is_scalar(e, b) ? e.scalar(*value, "dim") : e.ints({*value}, "dim");
     }
   }
+  const auto nothing = [&](const std::optional<Ints>& known, const Value& v) {
+    return known && *known == Ints{0} && is_scalar(e, v);
+  };
+  if (nothing(right, b) && (op == "Add" || op == "Sub")) return a;
+  if (nothing(left, a) && op == "Add") return b;
   return at(e, 7, op, {a, b});
 }
 
@@ -109,6 +129,12 @@ Value squeeze(Emitter& e, const Value& x, const Ints& axes) {
 }
 Value unsqueeze(Emitter& e, const Value& x, const Ints& axes) {
   return at(e, 11, "Unsqueeze", {x}, {{"axes", axes}});
+}
+Value along(Emitter& e, const Value& vector, std::int64_t axis, std::int64_t rank) {
+  if (rank == 1) return vector;
+  Ints shape(static_cast<std::size_t>(rank), 1);
+  shape[static_cast<std::size_t>(axis)] = -1;
+  return reshape(e, vector, shape);
 }
 Value concat(Emitter& e, const std::vector<Value>& parts, std::int64_t axis) {
   if (parts.size() == 1) return parts.front();
@@ -151,6 +177,25 @@ Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full) {
   for (std::size_t k = 0; k < full.size(); ++k) repeats.push_back(own[k] == full[k] ? 1 : full[k]);
   return at(e, 6, "Tile", {wide, e.ints(repeats, "repeats")});
 }
+std::optional<std::int64_t> elements_of(const Ints& dims) {
+  std::int64_t total = 1;
+  for (const std::int64_t d : dims) {
+    if (d < 0 || __builtin_mul_overflow(total, d, &total)) return std::nullopt;
+  }
+  return total;
+}
+Value broadcast_of(Emitter& e, const Value& a, const Value& b) {
+  // b where a is 1
+  const auto count = e.dim(a, 0);
+  const Value ones = count ? e.ints(Ints(static_cast<std::size_t>(*count), 1), "ones")
+                           : e.scalar(1, "one");
+  const Value stretches = cast(e, binary(e, "Equal", a, ones), DataType::int64);
+  return binary(e, "Add", a, binary(e, "Mul", stretches, binary(e, "Sub", b, ones)));
+}
+Value with_leading_ones(Emitter& e, const Value& dims, std::int64_t count, std::int64_t all) {
+  if (count >= all) return dims;
+  return concat(e, {e.ints(Ints(static_cast<std::size_t>(all - count), 1), "ones"), dims}, 0);
+}
 Ints broadcast_of(const Ints& a, const Ints& b) {
   Ints full = a.size() > b.size() ? a : b;
   const Ints& other = a.size() > b.size() ? b : a;
@@ -166,6 +211,11 @@ Value filled(Emitter& e, const Value& shape, double value, DataType type) {
 }
 Value where(Emitter& e, const Value& condition, const Value& yes, const Value& no) {
   return at(e, 9, "Where", {condition, yes, no});
+}
+Value less(Emitter& e, const Value& a, const Value& b) {
+  if (e.target() >= 9) return binary(e, "Less", a, b);
+  // Less takes floating-point numbers only.
+  return binary(e, "Less", cast(e, a, DataType::float64), cast(e, b, DataType::float64));
 }
 Value reduce(Emitter& e, std::string_view op, const Value& x, const Ints& axes, bool keepdims) {
   Attrs attributes{{"keepdims", keepdims ? 1 : 0}};
@@ -215,12 +265,15 @@ Value dim_scalar(Emitter& e, const Value& x, std::int64_t axis) {
 
 Value product(Emitter& e, const Value& vector) {
   if (const auto values = own_ints(e, vector)) {
-    std::int64_t total = 1;
-    bool fits = true;
-    for (const std::int64_t v : *values) fits = fits && !__builtin_mul_overflow(total, v, &total);
-    if (fits) return e.ints({total}, "dim");
+    if (const auto total = elements_of(*values)) return e.ints({*total}, "dim");
   }
   return reduce(e, "ReduceProd", vector, {0}, true);
+}
+
+Value size_of(Emitter& e, const Value& x) {
+  const auto dims = e.shape(x);
+  if (const auto size = dims ? elements_of(*dims) : std::nullopt) return e.scalar(*size, "size");
+  return at(e, 1, "Size", {x});
 }
 
 Value rank_of(Emitter& e, const Value& x) {
@@ -254,6 +307,75 @@ Value view3(Emitter& e, const Value& x, std::int64_t axis) {
   const Value before = axis == 0 ? e.ints({1}, "dim") : product(e, dims_of(e, x, 0, axis));
   const Value after = axis == -1 ? e.ints({1}, "dim") : product(e, dims_of(e, x, axis + 1, kEnd));
   return reshape_to(e, x, concat(e, {before, dim_of(e, x, axis), after}, 0));
+}
+
+Value stride(Emitter& e, const Value& x, std::int64_t axis) {
+  return product(e, dims_of(e, x, axis + 1, kEnd));
+}
+
+Value flat_positions(Emitter& e, const Value& x, int rank) {
+  Value sum = e.scalar(0, "place");
+  for (int axis = 0; axis < rank; ++axis) {
+    Value part = along(e, arange(e, dim_scalar(e, x, axis)), axis, rank);
+    if (axis + 1 < rank) part = binary(e, "Mul", part, stride(e, x, axis));
+    sum = axis == 0 ? part : binary(e, "Add", sum, part);
+  }
+  return sum;
+}
+
+Value wrapped(Emitter& e, const Value& index, const Value& size) {
+  const DataType type = e.dtype(index) == DataType::int32 ? DataType::int32 : DataType::int64;
+  const Value negative = less(e, index, e.number(0, type, "zero"));
+  return where(e, negative, binary(e, "Add", index, cast(e, size, type)), index);
+}
+
+Value named_dims(Emitter& e, const Value& axes, const Value& rank) {
+  Value from_start;
+  Value from_end;
+  if (const auto known = own_ints(e, rank); known && known->front() <= kMostDims) {
+    Ints up(static_cast<std::size_t>(known->front()));
+    std::iota(up.begin(), up.end(), 0);
+    from_start = e.ints(up, "dims");
+    for (auto& place : up) place -= known->front();
+    from_end = e.ints(up, "dims_from_end");
+  } else {
+    from_start = arange(e, rank);
+    from_end = binary(e, "Sub", from_start, rank);
+  }
+  const Value column = unsqueeze(e, cast(e, axes, DataType::int64), {1});
+  const auto hits = [&](const Value& dims) {
+    return cast(e, binary(e, "Equal", column, dims), DataType::int64);
+  };
+  const Value first = hits(from_start);
+  return binary(e, "Add", first, hits(from_end));
+}
+
+Value placed(Emitter& e, const Value& named) {
+  return reduce(e, "ReduceSum", named, {0}, false);
+}
+
+Value placed(Emitter& e, const Value& named, const Value& values) {
+  const Value column = unsqueeze(e, cast(e, values, DataType::int64), {1});
+  return placed(e, binary(e, "Mul", named, column));
+}
+
+Value view3(Emitter& e, const Value& x, const Value& axis, int rank) {
+  const auto n = static_cast<std::size_t>(rank);
+  const Value ones = e.ints(Ints(n, 1), "ones");
+  const Value itself =
+      placed(e, named_dims(e, reshape(e, axis, Ints{1}), e.scalar(rank, "rank")));
+  // The dims after it: those that have it before them.
+  std::vector<double> earlier(n * n, 0);
+  for (std::size_t i = 0; i < n; ++i) std::fill_n(earlier.begin() + static_cast<std::ptrdiff_t>(i * n), i, 1);
+  const Value triangle =
+      e.constant(TensorLiteral::of(DataType::int64, {rank, rank}, earlier), "earlier");
+  const Value after = reduce(e, "ReduceSum", binary(e, "Mul", triangle, itself), {1}, false);
+  const Value before = binary(e, "Sub", binary(e, "Sub", ones, itself), after);
+  const Value others = binary(e, "Sub", shape_of(e, x), ones);
+  const auto size = [&](const Value& chosen) {
+    return product(e, binary(e, "Add", ones, binary(e, "Mul", chosen, others)));
+  };
+  return reshape_to(e, x, concat(e, {size(before), size(itself), size(after)}, 0));
 }
 
 Value reversed(Emitter& e, const Value& x, std::int64_t axis) {

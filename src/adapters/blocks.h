@@ -13,10 +13,17 @@ namespace onnxcompat::adapters {
 /// An INTS or INT attribute becomes an int64 vector at input `index`; absent stays absent.
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 
+/// Can the model compute with places and sizes there [Add-6]? If not, a refusal that names input i,
+/// whose value only the run tells.
+bool can_compute(NodeEdit& e, int i);
+
 /// float32, float64, float16 or bfloat16.
 bool is_float(DataType type);
 
 Value cast(Emitter& e, const Value& x, DataType to);
+/// Equal of floating-point numbers, which older ones do not take: neither less nor greater, and
+/// neither is NaN.
+Value equal_floats(Emitter& e, const Value& a, const Value& b, DataType type);
 /// The type to compute in: of differences in 16 bits only their rounding is left.
 DataType at_least_float32(DataType type);
 /// NumPy broadcasting: Add, Sub, Mul, Div, Pow, Equal, Less, Greater, And, Or.
@@ -31,6 +38,8 @@ Value reshape_to(Emitter& e, const Value& x, const Value& shape);
 Value transpose(Emitter& e, const Value& x, const Ints& perm);
 Value squeeze(Emitter& e, const Value& x, const Ints& axes);
 Value unsqueeze(Emitter& e, const Value& x, const Ints& axes);
+/// A vector along one of `rank` dims, the others of size 1.
+Value along(Emitter& e, const Value& vector, std::int64_t axis, std::int64_t rank);
 Value concat(Emitter& e, const std::vector<Value>& parts, std::int64_t axis);
 Value gather(Emitter& e, const Value& x, const Value& indices, std::int64_t axis);
 Value slice(Emitter& e, const Value& x, const Ints& starts, const Ints& ends, const Ints& axes);
@@ -40,11 +49,19 @@ Value slice(Emitter& e, const Value& x, const Value& starts, const Value& ends, 
 Value expand(Emitter& e, const Value& x, const Value& shape);
 /// x, of static shape `own`, stretched to a static shape with Tile.
 Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full);
+/// The number of elements; nothing if a dim is none, or it is beyond measure.
+std::optional<std::int64_t> elements_of(const Ints& dims);
 /// What static shapes broadcast to.
 Ints broadcast_of(const Ints& a, const Ints& b);
+/// Likewise of computed dims, two vectors of one length.
+Value broadcast_of(Emitter& e, const Value& a, const Value& b);
+/// A vector of `count` dims with ones before it, `all` in all.
+Value with_leading_ones(Emitter& e, const Value& dims, std::int64_t count, std::int64_t all);
 /// A tensor of that (computed) shape filled with one value.
 Value filled(Emitter& e, const Value& shape, double value, DataType type);
 Value where(Emitter& e, const Value& condition, const Value& yes, const Value& no);
+/// a < b, of places and sizes: integers that double tells apart, or far away from those.
+Value less(Emitter& e, const Value& a, const Value& b);
 /// ReduceSum, ReduceMean, ReduceMax… over constant axes (none: all).
 Value reduce(Emitter& e, std::string_view op, const Value& x, const Ints& axes, bool keepdims);
 
@@ -56,6 +73,8 @@ Value dim_of(Emitter& e, const Value& x, std::int64_t axis);
 Value dim_scalar(Emitter& e, const Value& x, std::int64_t axis);
 /// Product of a vector, as a vector of one element.
 Value product(Emitter& e, const Value& vector);
+/// Number of elements, a scalar.
+Value size_of(Emitter& e, const Value& x);
 /// Number of dims, a scalar.
 Value rank_of(Emitter& e, const Value& x);
 /// 0 … n-1; n a scalar.
@@ -63,6 +82,25 @@ Value arange(Emitter& e, const Value& n);
 /// x as [dims before axis, dim of axis, dims after], for any rank; axis may be negative.
 Value view3(Emitter& e, const Value& x, std::int64_t axis);
 constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
+/// How far apart neighbours along an axis of x are in row-major order, as a vector of one.
+Value stride(Emitter& e, const Value& x, std::int64_t axis);
+/// The place of each element of x among all of them in row-major order, of x's shape.
+Value flat_positions(Emitter& e, const Value& x, int rank);
+/// index, int32 or int64, or index + size where it is negative.
+Value wrapped(Emitter& e, const Value& index, const Value& size);
+
+// Axes that the run tells: vectors of int64, negative ones counted from the end.
+
+/// [axes, dims] 1 where the axis names the dim; `rank` is a scalar.
+Value named_dims(Emitter& e, const Value& axes, const Value& rank);
+/// Over all dims: whether an axis names the dim, as 0 or 1; or the value of the axis that does, else
+/// 0. `values` is as long as the axes.
+Value placed(Emitter& e, const Value& named);
+Value placed(Emitter& e, const Value& named, const Value& values);
+/// More dims than that are nowhere spelled out one by one, or with each other.
+constexpr int kMostDims = 1 << 10;
+/// x of that rank, of kMostDims at most, as three dims, split at the one axis in `axis`.
+Value view3(Emitter& e, const Value& x, const Value& axis, int rank);
 
 /// x reversed along an axis.
 Value reversed(Emitter& e, const Value& x, std::int64_t axis);

@@ -150,8 +150,11 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
     const int index = static_cast<int>(i);
     const NodeView source = sources[index];
     convert_subgraphs(nodes[i], source, scope, index);
+    const std::size_t told = context_.blockers.size();
     advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here, {scope.body(), index},
             out, 0);
+    // What else cannot be written of the same rewrite says nothing more.
+    if (context_.blockers.size() > told) context_.blockers.resize(told + 1);
   }
   editor.put_nodes(std::move(out));
 }

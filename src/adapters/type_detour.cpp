@@ -157,14 +157,10 @@ bool takes(const OpSchema& schema, std::string_view type_str, DataType type) {
   return std::ranges::find(allowed, wanted) != allowed.end();
 }
 
-}  // namespace
-
-namespace {
-
 /// Max, Min and Clip of types that no wider one holds: comparisons and Where [Where-9].
 bool by_comparison(NodeEdit& e) {
   const std::string& op = e.op();
-  if (e.target() < 9 || (op != "Max" && op != "Min" && op != "Clip")) return false;
+  if (op != "Max" && op != "Min" && op != "Clip") return false;
   const DataType type = e.dtype(0);
   if (type != DataType::int64 && type != DataType::uint64) return false;
   const auto pick = [&](const Value& a, const Value& b, bool larger) {
@@ -179,10 +175,11 @@ bool by_comparison(NodeEdit& e) {
   return true;
 }
 
-/// [Less-7] of 64-bit integers: high and low halves, whose differences double holds exactly.
+/// [Less-7], [Equal-7] of 64-bit integers: high and low halves, whose differences double holds
+/// exactly.
 bool by_halves(NodeEdit& e) {
   const DataType type = e.dtype(0);
-  if (e.op() != "Less" && e.op() != "Greater") return false;
+  if (e.op() != "Less" && e.op() != "Greater" && e.op() != "Equal") return false;
   if (type != DataType::int64 && type != DataType::uint64) return false;
   if (e.target() < 7) return false;
   const Value unit = e.number(2147483648.0, type, "unit");
@@ -197,8 +194,21 @@ bool by_halves(NodeEdit& e) {
   const Value weight = e.number(8589934592.0, DataType::float64, "weight");
   const Value apart = binary(e, "Mul", binary(e, "Sub", a_high, b_high), weight);
   const Value difference = binary(e, "Add", apart, binary(e, "Sub", a_low, b_low));
-  const std::string op = e.op();
-  e.replace({binary(e, op, difference, e.number(0, DataType::float64, "zero"))});
+  const Value zero = e.number(0, DataType::float64, "zero");
+  if (e.op() == "Equal") {
+    const Value differ = binary(e, "Or", binary(e, "Less", difference, zero),
+                               binary(e, "Greater", difference, zero));
+    e.replace({unary(e, "Not", differ)});
+    return true;
+  }
+  e.replace({binary(e, std::string(e.op()), difference, zero)});
+  return true;
+}
+
+/// [Equal-7] of floating-point numbers.
+bool by_order(NodeEdit& e) {
+  if (e.op() != "Equal" || !is_float(e.dtype(0))) return false;
+  e.replace({equal_floats(e, e.input(0), e.input(1), e.dtype(0))});
   return true;
 }
 
@@ -209,7 +219,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     // Casts around the node do not reach what its subgraphs give.
     if (a.type() == AttributeType::graph) return e.refuse("its subgraphs give it");
   }
-  if (by_comparison(e) || by_halves(e)) return;
+  if (by_comparison(e) || by_halves(e) || by_order(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);
   if (op == "ScatterElements" && e.string_or("reduction", "none") != "none") {

@@ -29,24 +29,36 @@ bool single_element(const Shape& shape) {
   return std::all_of(shape.begin(), shape.end(), [](const Dim& d) { return d.value == 1; });
 }
 
-/// The static shape that the inputs broadcast to; nullopt where a dimension is not known.
-std::optional<Ints> broadcast_shape(const NodeEdit& e) {
-  Ints full;
+/// The inputs, each stretched to what they broadcast to; none, and a refusal, where ranks are not
+/// known.
+std::optional<std::vector<Value>> stretched_inputs(NodeEdit& e) {
+  std::vector<Value> inputs = e.inputs();
+  std::optional<Ints> full = Ints{};
+  std::int64_t all = 0;
   for (int i = 0; i < e.input_count(); ++i) {
+    const auto rank = e.need_rank(i);
+    if (!rank) return std::nullopt;
+    all = std::max<std::int64_t>(all, *rank);
     const auto shape = e.shape(i);
-    if (!shape) return std::nullopt;
-    if (shape->size() > full.size()) full.insert(full.begin(), shape->size() - full.size(), 1);
-    for (std::size_t k = 0; k < shape->size(); ++k) {
-      std::int64_t& dim = full[full.size() - 1 - k];
-      const std::int64_t mine = (*shape)[shape->size() - 1 - k];
-      if (dim == 1) dim = mine;
-    }
+    full = full && shape ? std::optional(broadcast_of(*full, *shape)) : std::nullopt;
   }
-  return full;
-}
-
-Value tiled(NodeEdit& e, int i, const Ints& full) {
-  return tile_to(e, e.input(i), *e.shape(i), full);
+  if (all > kMostDims) {
+    e.refuse("its inputs have too many dims");
+    return std::nullopt;
+  }
+  if (full) {
+    for (int i = 0; i < e.input_count(); ++i) {
+      inputs[static_cast<std::size_t>(i)] = tile_to(e, e.input(i), *e.shape(i), *full);
+    }
+    return inputs;
+  }
+  Value dims;
+  for (int i = 0; i < e.input_count(); ++i) {
+    const Value own = with_leading_ones(e, shape_of(e, e.input(i)), e.rank(i).value_or(0), all);
+    dims = i == 0 ? own : broadcast_of(e, dims, own);
+  }
+  for (Value& x : inputs) x = expand(e, x, dims);
+  return inputs;
 }
 
 /// broadcast=1 lets B be one element, or a block of A's shape that starts at `axis` (absent: its
@@ -146,14 +158,7 @@ void legacy_down(NodeEdit& e) {
     if (other != e.op()) e.become(other, e.to());
     return;
   }
-  const auto full = broadcast_shape(e);
-  if (!full) {
-    return e.refuse(
-        "the dimensions of its inputs are not all known, and neither input is a block "
-        "of the other's shape as opset 6 wants it",
-        "declare the shapes of the graph's inputs");
-  }
-  e.set_inputs({tiled(e, 0, *full), tiled(e, 1, *full)});
+  if (const auto inputs = stretched_inputs(e)) e.set_inputs(*inputs);
 }
 
 /// [Sum-8] and its like broadcast; before, all inputs have one shape.
@@ -180,16 +185,7 @@ void variadic_down(NodeEdit& e) {
     }
     return e.replace({cast(e, sum, type)});
   }
-  const auto full = broadcast_shape(e);
-  if (!full) {
-    for (int i = 0; i < e.input_count(); ++i) {
-      if (!e.need_shape(i)) return;
-    }
-    return;
-  }
-  std::vector<Value> stretched;
-  for (int i = 0; i < e.input_count(); ++i) stretched.push_back(tiled(e, i, *full));
-  e.set_inputs(stretched);
+  if (const auto inputs = stretched_inputs(e)) e.set_inputs(*inputs);
 }
 
 /// [PRelu-6] the slope is one element or runs along axis 1; [PRelu-7] it broadcasts to X.
@@ -221,34 +217,29 @@ void prelu_up(NodeEdit& e) {
 void prelu_down(NodeEdit& e) {
   const auto slope = e.shape(1);
   const auto rank = e.rank(0);
-  const auto count = [&] {
-    std::int64_t n = 1;
-    for (const auto d : *slope) n *= d;
-    return n;
-  };
-  if (slope && count() == 1) {
+  const std::int64_t count = slope ? elements_of(*slope).value_or(-1) : -1;  // -1: not known
+  if (count == 1) {
     if (slope->size() != 1) e.set_input(1, reshape(e, e.input(1), Ints{1}));
     return;
   }
-  if (slope && rank) {
+  if (count >= 0 && rank) {
     // [C,1,…,1] aligned with axis 1.
     const auto at = static_cast<std::int64_t>(slope->size()) - (*rank - 1);
-    const bool channel = count() > 0 && at >= 0 && at < static_cast<std::int64_t>(slope->size()) &&
-                         (*slope)[static_cast<std::size_t>(at)] == count();
+    const bool channel = count > 0 && at >= 0 && at < static_cast<std::int64_t>(slope->size()) &&
+                         (*slope)[static_cast<std::size_t>(at)] == count;
     if (channel) {
-      if (slope->size() != 1) e.set_input(1, reshape(e, e.input(1), Ints{count()}));
+      if (slope->size() != 1) e.set_input(1, reshape(e, e.input(1), Ints{count}));
       return;
     }
   }
   const auto dims = e.shape(0);
   const bool empty = dims && std::ranges::find(*dims, 0) != dims->end();
-  if (empty || (slope && count() == 0)) return e.replace({e.input(0)});
-  if (slope && dims) {
+  if (empty || count == 0) return e.replace({e.input(0)});
+  const auto elements = dims ? elements_of(*dims) : std::nullopt;
+  if (slope && elements) {
     // Every element as a channel of its own.
-    std::int64_t elements = 1;
-    for (const auto d : *dims) elements *= d;
-    const Value each = reshape(e, tile_to(e, e.input(1), *slope, *dims), Ints{elements});
-    const Value flat = reshape(e, e.input(0), Ints{1, elements});
+    const Value each = reshape(e, tile_to(e, e.input(1), *slope, *dims), Ints{*elements});
+    const Value flat = reshape(e, e.input(0), Ints{1, *elements});
     return e.replace({reshape(e, e.emit_in({}, 6, "PRelu", {flat, each}, 1, {}).front(), *dims)});
   }
   const auto known = e.constant(1);

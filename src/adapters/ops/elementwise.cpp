@@ -182,9 +182,9 @@ void four_dims(NodeEdit& e) {
   const auto shape = e.need_shape(0);
   if (!shape) return;
   if (*rank < 2) return e.refuse("an input of fewer than two dimensions has no channels");
-  std::int64_t rest = 1;
-  for (std::size_t i = 2; i < shape->size(); ++i) rest *= (*shape)[i];
-  e.set_input(0, reshape(e, e.input(0), Ints{(*shape)[0], (*shape)[1], rest, 1}));
+  const auto rest = elements_of(Ints(shape->begin() + 2, shape->end()));
+  if (!rest) return e.refuse("its dims are no sizes");
+  e.set_input(0, reshape(e, e.input(0), Ints{(*shape)[0], (*shape)[1], *rest, 1}));
   const Value y = e.detach_output(0);
   e.set_type(y, e.dtype(0), 4);
   e.produce(0, reshape(e, y, *shape));

@@ -13,36 +13,34 @@ namespace {
 /// More elements than this are not written into a model as a constant.
 constexpr std::int64_t kMaxFolded = 1 << 20;
 
-std::int64_t count_of(const Ints& dims) {
-  // A number past every limit where the product has none.
-  std::int64_t count = 1;
-  for (const auto d : dims) {
-    if (d < 0 || __builtin_mul_overflow(count, d, &count)) return kEnd;
-  }
-  return count;
-}
+/// A number past every limit where there is none.
+std::int64_t count_of(const Ints& dims) { return elements_of(dims).value_or(kEnd); }
 
-/// [Where-9] for any type: both sides laid end to end, and an index into the one or the other.
-void where_by_gather(NodeEdit& e) {
-  Ints full;
-  for (int i = 0; i < 3; ++i) {
-    const auto shape = e.need_shape(i);
-    if (!shape) return;
-    full = broadcast_of(full, *shape);
-  }
-  const std::int64_t n = count_of(full);
-  if (n > kMaxFolded) return e.refuse("so many elements to choose between need opset 9");
-  if (const DataType type = e.dtype(1); n == 0 && type != DataType::undefined) {
-    return e.replace({e.constant(TensorLiteral::zeros(type, full), "nothing")});
-  }
-  const auto flat = [&](int i) {
-    return reshape(e, tile_to(e, e.input(i), *e.shape(i), full), Ints{-1});
+/// [Where-9] whole numbers by arithmetic, which wraps; elements of any other type by an index into
+/// both sides laid end to end.
+void where_by_index(NodeEdit& e) {
+  const DataType type = e.need_dtype(1);
+  if (e.refused()) return;
+  const Value yes = e.input(1);
+  const Value no = e.input(2);
+  const auto picked = [&](const Value& left, const Value& right, DataType of) {
+    const Value chosen = cast(e, e.input(0), of);
+    return binary(e, "Add", right, binary(e, "Mul", chosen, binary(e, "Sub", left, right)));
   };
-  const Value both = concat(e, {flat(1), flat(2)}, 0);
-  const Value no = cast(e, unary(e, "Not", flat(0)), DataType::int64);
-  const Value offset = binary(e, "Mul", no, e.ints({n}, "count"));
-  const Value index = binary(e, "Add", arange(e, e.scalar(n, "count")), offset);
-  e.replace({reshape(e, gather(e, both, index, 0), full)});
+  if (type == DataType::int32 || type == DataType::int64 || type == DataType::uint32 ||
+      type == DataType::uint64) {
+    return e.replace({picked(yes, no, type)});
+  }
+  const auto yes_rank = e.need_rank(1);
+  const auto no_rank = e.need_rank(2);
+  if (!yes_rank || !no_rank) return;
+  const auto yes_shape = e.shape(1);
+  const Value left = flat_positions(e, yes, *yes_rank);
+  const bool alike = yes_shape && yes_shape == e.shape(2);
+  const Value right =
+      binary(e, "Add", alike ? left : flat_positions(e, no, *no_rank), size_of(e, yes));
+  const Value both = concat(e, {reshape(e, yes, Ints{-1}), reshape(e, no, Ints{-1})}, 0);
+  e.replace({gather(e, both, picked(left, right, DataType::int64), 0)});
 }
 
 /// [ConstantOfShape-9] of a known shape a constant, else Expand.
@@ -67,12 +65,38 @@ void constant_of_shape(NodeEdit& e) {
   e.replace({expand(e, e.constant(value, "fill"), e.input(0))});
 }
 
-/// [Expand-8] of static shapes by Tile.
+/// [Expand-8] by Tile: a dim of 1 repeats as often as the shape says.
 void expand_by_tile(NodeEdit& e) {
-  const auto own = e.need_shape(0);
-  const auto wanted = own ? e.need_ints(1) : std::nullopt;
-  if (!wanted) return;
-  e.replace({tile_to(e, e.input(0), *own, broadcast_of(*own, *wanted))});
+  const auto own = e.shape(0);
+  const auto wanted = e.const_ints(1);
+  if (own && wanted) {
+    return e.replace({tile_to(e, e.input(0), *own, broadcast_of(*own, *wanted))});
+  }
+  const auto rank = e.need_rank(0);
+  if (!rank || !can_compute(e, wanted ? 0 : 1)) return;
+  // The shape is as long as the result has dims where those are more than the input's.
+  const auto counts = e.dim(e.input(1), 0);
+  const auto result = e.rank(e.output(0));
+  const auto count = wanted                    ? std::optional<std::int64_t>(std::ssize(*wanted))
+                     : counts                  ? counts
+                     : result && *result > *rank ? std::optional<std::int64_t>(*result)
+                                               : std::nullopt;
+  if (!count) return static_cast<void>(e.need_ints(1));
+  const std::int64_t given = *count;
+  const std::int64_t all = std::max<std::int64_t>(*rank, given);
+  if (all > kMostDims) return static_cast<void>(e.need_ints(1));
+  const Value ones = e.ints(Ints(static_cast<std::size_t>(all), 1), "ones");
+  const Value dims = with_leading_ones(e, shape_of(e, e.input(0)), *rank, all);
+  const Value shape = with_leading_ones(e, cast(e, e.input(1), DataType::int64), given, all);
+  const Value stretches = cast(e, binary(e, "Equal", dims, ones), DataType::int64);
+  const Value more = binary(e, "Mul", stretches, binary(e, "Sub", shape, ones));
+  Value x = e.input(0);
+  if (*rank < all) {
+    Ints leading(static_cast<std::size_t>(all - *rank));
+    std::iota(leading.begin(), leading.end(), 0);
+    x = unsqueeze(e, x, leading);
+  }
+  e.replace({e.emit_in({}, 6, "Tile", {x, binary(e, "Add", more, ones)}, 1, {}).front()});
 }
 
 /// [EyeLike-9]
@@ -94,16 +118,6 @@ void eye_like(NodeEdit& e) {
   e.replace({e.constant(TensorLiteral::of(type, *dims, values), "eye")});
 }
 
-/// index + size where the index is negative.
-Value wrapped(Emitter& e, const Value& index, const Value& size) {
-  const Value negative = binary(e, "Less", index, e.scalar(0, "zero"));
-  // What stands for Where there needs dims that may not be known.
-  if (e.target() < 9) {
-    return binary(e, "Add", index, binary(e, "Mul", cast(e, negative, DataType::int64), size));
-  }
-  return where(e, negative, binary(e, "Add", index, size), index);
-}
-
 /// [OneHot-9] negative indices counted from the end, as every runtime does; hits are indices 1
 /// into the two values.
 void one_hot(NodeEdit& e) {
@@ -119,9 +133,7 @@ void one_hot(NodeEdit& e) {
   const Value size = known ? e.scalar(known->front(), "depth")
                            : reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
   const Value index = wrapped(e, cast(e, e.input(0), DataType::int64), size);
-  Ints shape(static_cast<std::size_t>(*rank) + 1, 1);
-  shape[static_cast<std::size_t>(axis)] = -1;
-  const Value places = reshape(e, arange(e, size), shape);
+  const Value places = along(e, arange(e, size), axis, *rank + 1);
   const Value hits = binary(e, "Equal", unsqueeze(e, index, {axis}), places);
   e.replace({gather(e, e.input(2), cast(e, hits, DataType::int64), 0)});
 }
@@ -162,33 +174,117 @@ void range(NodeEdit& e) {
   e.replace({binary(e, "Add", e.input(0), binary(e, "Mul", places, e.input(2)))});
 }
 
-/// How far apart neighbours along dim `d` of x lie in memory, as a vector of one.
-Value stride(Emitter& e, const Value& x, std::int64_t d) {
-  return product(e, dims_of(e, x, d + 1, kEnd));
-}
-
-/// [GatherElements-11] as a position in the flattened data.
-void gather_elements(NodeEdit& e) {
+/// [GatherElements-11], [Scatter-9]: where in the flattened data each index points, of the shape of
+/// the indices; none, and a refusal, where that cannot be said.
+std::optional<Value> element_positions(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   std::int64_t axis = e.int_or("axis", 0);
-  if (!rank || e.refused()) return;
+  if (!rank || e.refused()) return std::nullopt;
   if (axis < 0) axis += *rank;
   const Value data = e.input(0);
   const Value index = cast(e, e.input(1), DataType::int64);
   Value position;
   for (std::int64_t d = 0; d < *rank; ++d) {
-    Value part;
-    if (d == axis) {
-      part = wrapped(e, index, dim_of(e, data, d));
-    } else {
-      Ints shape(static_cast<std::size_t>(*rank), 1);
-      shape[static_cast<std::size_t>(d)] = -1;
-      part = reshape(e, arange(e, dim_scalar(e, e.input(1), d)), shape);
-    }
+    Value part = d == axis ? wrapped(e, index, dim_of(e, data, d))
+                           : along(e, arange(e, dim_scalar(e, e.input(1), d)), d, *rank);
     if (d + 1 < *rank) part = binary(e, "Mul", part, stride(e, data, d));
     position = position.empty() ? part : binary(e, "Add", position, part);
   }
-  e.replace({gather(e, reshape(e, data, Ints{-1}), position, 0)});
+  return position;
+}
+
+void gather_elements(NodeEdit& e) {
+  const auto position = element_positions(e);
+  if (!position) return;
+  e.replace({gather(e, reshape(e, e.input(0), Ints{-1}), *position, 0)});
+}
+
+/// [Scatter-9] each place of the result keeps the number of the last update that goes there, or its
+/// own: an index into the data and the updates laid end to end.
+void scatter_by_loop(NodeEdit& e) {
+  const auto position = element_positions(e);
+  if (!position) return;
+  const Value data = e.input(0);
+  const Value places = reshape(e, *position, Ints{-1});
+  const Value own = flat_positions(e, data, e.rank(0).value_or(0));
+  const Value behind = size_of(e, data);
+  Subgraph round = e.subgraph("update");
+  const Value number = round.input("number", DataType::int64, 0);
+  const Value go = round.input("go", DataType::boolean, 0);
+  const Value source = round.input("source", DataType::int64, e.rank(0));
+  const Value place = gather(round, places, number, 0);
+  const Value hit = cast(round, binary(round, "Equal", own, place), DataType::int64);
+  const Value update = binary(round, "Add", behind, number);
+  const Value change = binary(round, "Mul", hit, binary(round, "Sub", update, source));
+  round.output(go);
+  round.output(binary(round, "Add", source, change));
+  const Value sources =
+      e.emit_in({}, 11, "Loop", {size_of(e, e.input(1)), {}, own}, 1, {{"body", round}}).front();
+  e.set_type(sources, DataType::int64, e.rank(0));
+  e.note("its time grows with the number of updates times the size of the data");
+  const Value both = concat(e, {reshape(e, data, Ints{-1}), reshape(e, e.input(2), Ints{-1})}, 0);
+  e.replace({gather(e, both, sources, 0)});
+}
+
+/// [NonZero-9] a running count of the hits, then for each of them how many places come before it.
+void non_zero_by_loop(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  if (!rank) return;
+  if (*rank == 0) return e.refuse("it is a scalar, whose result has no dims to point along");
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (type == DataType::string || type == DataType::complex64 || type == DataType::complex128) {
+    return e.refuse("elements of that type have no Cast to bool");
+  }
+  const Value mask = cast(e, cast(e, e.input(0), DataType::boolean), DataType::int64);
+  const Value flat = *rank == 1 ? mask : reshape(e, mask, Ints{-1});
+  Subgraph counting = e.subgraph("count");
+  {
+    const Value number = counting.input("number", DataType::int64, 0);
+    const Value go = counting.input("go", DataType::boolean, 0);
+    const Value so_far = counting.input("so_far", DataType::int64, 0);
+    const Value next = binary(counting, "Add", so_far, gather(counting, flat, number, 0));
+    counting.output(go);
+    counting.output(next);
+    counting.output(unary(counting, "Identity", next));
+  }
+  const auto counts = e.emit_in({}, 11, "Loop", {size_of(e, flat), {}, e.scalar(0)}, 2,
+                                {{"body", counting}});
+  e.set_type(counts[0], DataType::int64, 0);
+  e.set_type(counts[1], DataType::int64, 1);
+  Subgraph finding = e.subgraph("find");
+  {
+    const Value number = finding.input("number", DataType::int64, 0);
+    const Value go = finding.input("go", DataType::boolean, 0);
+    const Value before = less(finding, counts[1], binary(finding, "Add", number, finding.scalar(1)));
+    finding.output(go);
+    finding.output(reduce(finding, "ReduceSum", cast(finding, before, DataType::int64), {0}, false));
+  }
+  const Value places = e.emit_in({}, 11, "Loop", {counts[0]}, 1, {{"body", finding}}).front();
+  e.set_type(places, DataType::int64, 1);
+  e.note("its time grows with the number of hits times the size of its input");
+  std::vector<Value> coordinates;
+  Value rest = places;
+  for (int axis = 0; axis < *rank; ++axis) {
+    Value here = rest;
+    if (axis + 1 < *rank) {
+      const Value apart = stride(e, mask, axis);
+      here = binary(e, "Div", rest, apart);
+      rest = binary(e, "Sub", rest, binary(e, "Mul", here, apart));
+    }
+    coordinates.push_back(unsqueeze(e, here, {0}));
+  }
+  e.replace({concat(e, coordinates, 0)});
+}
+
+/// [Compress-9]
+void compress_by_gather(NodeEdit& e) {
+  const bool flat = !e.has("axis");
+  const std::int64_t axis = e.int_or("axis", 0);
+  if (e.refused()) return;
+  const Value x = flat ? reshape(e, e.input(0), Ints{-1}) : e.input(0);
+  const Value hits = e.emit_in({}, 9, "NonZero", {e.input(1)}, 1, {}).front();
+  e.replace({gather(e, x, squeeze(e, hits, {0}), axis)});
 }
 
 /// The position of each index tuple among the leading dims of the data, without the last dim.
@@ -267,10 +363,23 @@ void trilu(NodeEdit& e) {
 void cumulative(NodeEdit& e, std::string_view op, double start) {
   const bool exclusive = e.int_or("exclusive", 0) != 0;
   const bool reverse = e.int_or("reverse", 0) != 0;
-  const auto axis = e.need_ints(1);
+  const auto axis = e.const_ints(1);
   const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
-  if (!axis || !rank || e.refused()) return;
+  if (!rank || e.refused()) return;
+  if (!axis) {
+    if (!can_compute(e, 1)) return;
+    // The axis that the run tells becomes the middle one of three.
+    if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
+    const Value axis_vector = cast(e, e.input(1), DataType::int64);
+    const Value middle = view3(e, e.input(0), axis_vector, *rank);
+    const int since = op == "Add" ? 14 : 26;
+    const Value result = e.emit_in({}, since, e.op(), {middle, e.scalar(1, "axis")}, 1,
+                                   e.attributes({"exclusive", "reverse"}))
+                             .front();
+    e.set_type(result, type, 3);
+    return e.replace({reshape_to(e, result, shape_of(e, e.input(0)))});
+  }
   if (axis->size() != 1 || axis->front() < -*rank || axis->front() >= *rank) {
     return e.refuse("its axis is out of range");
   }
@@ -303,21 +412,46 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   e.replace({results[1]});
 }
 
-/// [BitShift-11] by a known number of places.
+/// [BitShift-11] products with powers of two; a shift by the whole width and more leaves nothing.
 void bit_shift(NodeEdit& e) {
-  const std::string direction = e.string_or("direction", "LEFT");
+  const bool left = e.string_or("direction", "LEFT") == "LEFT";
   const auto known = e.constant(1);
   const auto places = known ? known->ints() : std::nullopt;
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  if (!places) return e.refuse("by how many places (input 1) is decided at run time");
-  std::vector<double> factors;
-  for (const std::int64_t p : *places) {
-    if (p < 0 || p >= bits_of(type) || p > 52) return e.refuse("a shift by the whole width");
-    factors.push_back(std::ldexp(1.0, static_cast<int>(p)));
+  const int width = bits_of(type);
+  const auto powers = [&](const Ints& exponents, const Ints& dims) {
+    std::vector<double> factors;
+    for (const std::int64_t p : exponents) {
+      factors.push_back(p >= 0 && p < width ? std::ldexp(1.0, static_cast<int>(p)) : 0);
+    }
+    return e.constant(TensorLiteral::of(type, dims, factors), "factor");
+  };
+  const bool within = places && std::ranges::all_of(*places, [&](std::int64_t p) {
+                        return p >= 0 && p < width;
+                      });
+  const char* op = left ? "Mul" : "Div";
+  if (within || (places && left)) {
+    return e.replace({binary(e, op, e.input(0), powers(*places, known->dims()))});
   }
-  const Value by = e.constant(TensorLiteral::of(type, known->dims(), factors), "factor");
-  e.replace({binary(e, direction == "LEFT" ? "Mul" : "Div", e.input(0), by)});
+  if (!can_compute(e, 1)) return;
+  // Which power is looked up; the last one stands for all shifts that are too far.
+  Ints exponents(static_cast<std::size_t>(width) + 1);
+  std::iota(exponents.begin(), exponents.end(), 0);
+  const Value far = e.scalar(width, "width");
+  const Value wide = cast(e, e.input(1), DataType::int64);
+  // 2^63 places and more are negative there.
+  const Value low = where(e, less(e, wide, e.scalar(0)), far, wide);
+  const Value place = where(e, less(e, low, far), low, far);
+  const Ints dims{width + 1};
+  if (left) {
+    const Value factor = gather(e, powers(exponents, dims), place, 0);
+    return e.replace({binary(e, "Mul", e.input(0), factor)});
+  }
+  exponents.back() = 0;
+  const Value divisor = gather(e, powers(exponents, dims), place, 0);
+  const Value stays = cast(e, less(e, place, far), type);
+  e.replace({binary(e, "Mul", binary(e, "Div", e.input(0), divisor), stays)});
 }
 
 /// [Bernoulli-15] a draw below the probability.
@@ -450,13 +584,8 @@ void tensor_scatter(NodeEdit& e) {
   if (axis <= 0 || axis >= *rank) return e.refuse("its axis is out of range, or the batch's");
   const Value cache = e.input(0);
   const Value update = e.input(1);
-  const auto along = [&](const Value& line, std::int64_t a) {
-    Ints shape(static_cast<std::size_t>(*rank), 1);
-    shape[static_cast<std::size_t>(a)] = -1;
-    return reshape(e, line, shape);
-  };
-  Value place = along(arange(e, dim_scalar(e, update, axis)), axis);
-  if (e.has_input(2)) place = binary(e, "Add", place, along(e.input(2), 0));
+  Value place = along(e, arange(e, dim_scalar(e, update, axis)), axis, *rank);
+  if (e.has_input(2)) place = binary(e, "Add", place, along(e, e.input(2), 0, *rank));
   if (mode == "circular") {
     place = e.emit_in({}, 10, "Mod", {place, dim_scalar(e, cache, axis)}, 1, {}).front();
   }
@@ -483,7 +612,10 @@ void tensor_scatter(NodeEdit& e) {
 }  // namespace
 
 void register_expand_index(Registry& t) {
-  t.expand("Where", where_by_gather, "Gather from both sides laid end to end");
+  t.expand("Where", where_by_index, "arithmetic, or Gather from both sides laid end to end");
+  t.expand("NonZero", non_zero_by_loop, "Loop");
+  t.expand("Compress", compress_by_gather, "Gather, and what stands for NonZero");
+  t.expand("Scatter", scatter_by_loop, "Loop, and Gather from data and updates laid end to end");
   t.expand("ConstantOfShape", constant_of_shape, "a constant, or Expand");
   t.expand("Expand", expand_by_tile, "Tile");
   t.expand("EyeLike", eye_like, "a constant");

@@ -21,18 +21,26 @@ void or_equal(NodeEdit& e, std::string_view strict) {
                     e.emit_in({}, 11, "Equal", {e.input(0), e.input(1)}, 1, {}).front())});
 }
 
-/// [Equal-7] has no floating-point numbers: neither less nor greater, and neither is NaN.
+/// [Equal-7] has no floating-point numbers.
 void float_equal(NodeEdit& e) {
   const DataType type = e.dtype(0);
   if (!is_float(type)) return;
-  const auto ordered = [&](const Value& x) {
-    return binary(e, "Or", binary(e, "Less", x, e.number(0, type, "zero")),
-                  binary(e, "Greater", x, e.number(-1, type, "below")));
-  };
+  e.replace({equal_floats(e, e.input(0), e.input(1), type)});
+}
+
+/// [Equal-19] strings: equal ones have one place among the different ones of both sides [Unique-11].
+void string_equal(NodeEdit& e) {
+  if (e.dtype(0) != DataType::string) return;
   const Value a = e.input(0);
   const Value b = e.input(1);
-  const Value apart = binary(e, "Or", binary(e, "Less", a, b), binary(e, "Greater", a, b));
-  e.replace({binary(e, "And", unary(e, "Not", apart), binary(e, "And", ordered(a), ordered(b)))});
+  const Value both = concat(e, {reshape(e, a, Ints{-1}), reshape(e, b, Ints{-1})}, 0);
+  const Value places = e.emit_in({}, 11, "Unique", {both}, 3, {})[2];
+  const Value count = reshape(e, size_of(e, a), Ints{1});
+  const auto part = [&](const Value& of, const Value& from, const Value& to) {
+    return reshape_to(e, slice(e, places, from, to, e.ints({0})), shape_of(e, of));
+  };
+  const Value left = part(a, e.ints({0}), count);
+  e.replace({binary(e, "Equal", left, part(b, count, e.ints({kEnd})))});
 }
 
 /// [HardSwish-14] x * HardSigmoid(x); of double spelled out, as the attribute holds a float's
@@ -166,20 +174,20 @@ void integer_mod(NodeEdit& e) {
   const bool fmod = e.int_or("fmod", 0) != 0;
   if (e.refused()) return;
   if (is_float(type)) return e.refuse("the remainder of floating-point numbers has no older form");
-  if (type != DataType::int32 && type != DataType::int64) {
-    return e.refuse("the older operators take int32 and int64 only");
-  }
-  const Value a = e.input(0);
-  const Value b = e.input(1);
+  // The older operators take 32 and 64 bits only.
+  const DataType work = bits_of(type) < 32 ? DataType::int32 : type;
+  const Value a = cast(e, e.input(0), work);
+  const Value b = cast(e, e.input(1), work);
   const Value rest = binary(e, "Sub", a, binary(e, "Mul", b, binary(e, "Div", a, b)));
-  if (fmod) return e.replace({rest});
+  const bool positive = type == DataType::uint32 || type == DataType::uint64;
+  if (fmod || positive) return e.replace({cast(e, rest, type)});
   const Value zero = e.number(0, DataType::float64, "zero");
   const auto negative = [&](const Value& x) {
     return binary(e, "Less", cast(e, x, DataType::float64), zero);
   };
-  const Value nonzero = unary(e, "Not", binary(e, "Equal", rest, e.number(0, type, "none")));
+  const Value nonzero = unary(e, "Not", binary(e, "Equal", rest, e.number(0, work, "none")));
   const Value apart = binary(e, "And", nonzero, binary(e, "Xor", negative(rest), negative(b)));
-  e.replace({binary(e, "Add", rest, binary(e, "Mul", cast(e, apart, type), b))});
+  e.replace({cast(e, binary(e, "Add", rest, binary(e, "Mul", cast(e, apart, work), b)), type)});
 }
 
 /// [IsNaN-9] neither below 0 nor above -1.
@@ -319,6 +327,7 @@ void register_expand_math(Registry& t) {
   t.expand(
       "LessOrEqual", [](NodeEdit& e) { or_equal(e, "Less"); }, "Or of Less and Equal");
   t.at("Equal", 7, 11).down(float_equal);
+  t.at("Equal", 13, 19).down(string_equal);
   t.expand("HardSwish", hard_swish, "x * HardSigmoid(x)");
   t.expand("Mish", mish, "x * Tanh(Softplus(x))");
   t.expand("Swish", swish, "x * Sigmoid(alpha * x)");

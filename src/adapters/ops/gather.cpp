@@ -1,25 +1,14 @@
 // Gather, Scatter and their kin, OneHot, Compress.
 
 #include <algorithm>
+#include <ranges>
+#include <span>
 
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
 namespace {
-
-/// Adds the dim to negative indices: index + dim * (index < 0).
-Value wrapped_indices(Emitter& e, const Value& indices, const Value& dim, DataType type) {
-  const Value limit = cast(e, dim, type);
-  if (e.target() >= 9) {
-    const Value negative = binary(e, "Less", indices, e.number(0, type, "zero"));
-    return where(e, negative, binary(e, "Add", indices, limit), indices);
-  }
-  // Less takes floating-point numbers only; those of an index are exact in double.
-  const Value negative = binary(e, "Less", cast(e, indices, DataType::float64),
-                                e.number(0, DataType::float64, "zero"));
-  return binary(e, "Add", indices, binary(e, "Mul", cast(e, negative, type), limit));
-}
 
 /// [Gather-11] indices may be negative.
 void negative_indices_down(NodeEdit& e, int data, int input) {
@@ -28,7 +17,6 @@ void negative_indices_down(NodeEdit& e, int data, int input) {
   const auto values = known ? known->ints() : e.const_ints(input);
   if (e.refused()) return;
   if (values && std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; })) return;
-  const DataType type = e.dtype(input);
   const auto dim = e.dim(e.input(data), static_cast<int>(axis));
   if (known && values && dim) {
     std::vector<double> positive;
@@ -38,8 +26,7 @@ void negative_indices_down(NodeEdit& e, int data, int input) {
                 e.constant(TensorLiteral::of(known->type(), known->dims(), positive), "indices"));
     return;
   }
-  const DataType work = type == DataType::int32 ? DataType::int32 : DataType::int64;
-  e.set_input(input, wrapped_indices(e, e.input(input), dim_scalar(e, e.input(data), axis), work));
+  e.set_input(input, wrapped(e, e.input(input), dim_scalar(e, e.input(data), axis)));
 }
 
 /// [OneHot-11] negative indices count from the end; the text of 9 makes them all "off", while every
@@ -110,48 +97,110 @@ void batch_dims_down(NodeEdit& e) {
   e.set_input(1, concat(e, parts, *rank - 1));
 }
 
+/// Constant indices that name no element twice. A negative one may name what a positive one does.
+bool names_each_once(const NodeEdit& e) {
+  const auto constant = e.constant(1);
+  const auto values = constant ? constant->ints() : e.const_ints(1);
+  if (!values || std::ranges::any_of(*values, [](auto v) { return v < 0; })) return false;
+  std::size_t width = 1;
+  if (e.op() == "ScatterND") {
+    if (!constant || constant->dims().empty() || constant->dims().back() < 1) return false;
+    width = static_cast<std::size_t>(constant->dims().back());
+  }
+  std::vector<std::span<const std::int64_t>> tuples;
+  for (std::size_t i = 0; i + width <= values->size(); i += width) {
+    tuples.push_back(std::span(*values).subspan(i, width));
+  }
+  std::ranges::sort(tuples, std::ranges::lexicographical_compare);
+  return std::ranges::adjacent_find(tuples, [](auto a, auto b) {
+           return std::ranges::equal(a, b);
+         }) == tuples.end();
+}
+
+/// Where each update goes, and the updates.
+struct Updates {
+  Value tuples;  ///< [count, width] leading coordinates
+  Value values;  ///< [count, …the dims after those]
+};
+
+/// [ScatterElements-11] one element an update: the coordinates of its own place, but along the axis
+/// the index.
+std::optional<Updates> element_updates(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  std::int64_t axis = e.int_or("axis", 0);
+  if (!rank || e.refused()) return std::nullopt;
+  if (axis < 0) axis += *rank;
+  const Value indices = e.input(1);
+  const Value index = cast(e, indices, DataType::int64);
+  // Zeros, which stretch a coordinate over all places.
+  const Value none = binary(e, "Mul", index, e.scalar(0));
+  std::vector<Value> columns;
+  for (std::int64_t d = 0; d < *rank; ++d) {
+    const Value coordinate =
+        d == axis ? index
+                  : binary(e, "Add", none,
+                           along(e, arange(e, dim_scalar(e, indices, d)), d, *rank));
+    columns.push_back(reshape(e, coordinate, Ints{-1, 1}));
+  }
+  return Updates{concat(e, columns, 1), reshape(e, e.input(2), Ints{-1})};
+}
+
+/// [ScatterND-11] one slice an update.
+std::optional<Updates> slice_updates(NodeEdit& e) {
+  const auto width = e.dim(e.input(1), -1);
+  if (!width || *width < 1) {
+    e.refuse("the length of its index tuples is not known");
+    return std::nullopt;
+  }
+  const Value indices = cast(e, e.input(1), DataType::int64);
+  const Value count = product(e, dims_of(e, indices, 0, -1));
+  const Value dims = concat(e, {count, dims_of(e, e.input(0), *width, kEnd)}, 0);
+  return Updates{reshape(e, indices, Ints{-1, *width}), reshape_to(e, e.input(2), dims)};
+}
+
+/// Indices that may repeat: a Loop, one update after the other in the order in which they stand.
+void reduction_by_loop(NodeEdit& e, std::string_view combine) {
+  const DataType type = e.need_dtype(0);
+  const auto rank = e.need_rank(0);
+  if (!rank || e.refused()) return;
+  if (*rank < 1 || *rank > kMostDims) return e.refuse("it has no dims to place updates along");
+  const auto updates = e.op() == "ScatterND" ? slice_updates(e) : element_updates(e);
+  if (!updates) return;
+  Subgraph round = e.subgraph("update");
+  const Value number = round.input("number", DataType::int64, 0);
+  const Value go = round.input("go", DataType::boolean, 0);
+  const Value so_far = round.input("so_far", type, rank);
+  const Value place = unsqueeze(round, gather(round, updates->tuples, number, 0), {0});
+  const Value update = unsqueeze(round, gather(round, updates->values, number, 0), {0});
+  const Value old = round.emit_in({}, 12, "GatherND", {so_far, place}, 1, {}).front();
+  const int written = combine == "Max" || combine == "Min" ? 12 : 7;
+  const Value combined = round.emit_in({}, written, combine, {old, update}, 1, {}).front();
+  round.output(go);
+  round.output(round.emit_in({}, 13, "ScatterND", {so_far, place, combined}, 1, {}).front());
+  const Value count = dim_scalar(e, updates->tuples, 0);
+  const Value result =
+      e.emit_in({}, 11, "Loop", {count, {}, e.input(0)}, 1, {{"body", round}}).front();
+  e.note("one update after the other");
+  e.replace({result});
+}
+
 /// [ScatterElements-16] reduction: with indices known to differ, the old values are gathered,
 /// combined with the updates and put back.
 void reduction_down(NodeEdit& e) {
   const std::string reduction = e.string_or("reduction", "none");
-  const auto indices = e.const_ints(1);
-  const auto constant = e.constant(1);
-  const auto values = constant ? constant->ints() : indices;
-  const bool nd = e.op() == "ScatterND";
+  if (e.refused()) return;
   const std::string_view combine = reduction == "add"   ? "Add"
                                    : reduction == "mul" ? "Mul"
                                    : reduction == "max" ? "Max"
                                    : reduction == "min" ? "Min"
                                                         : "";
   if (combine.empty()) return e.refuse("reduction \"" + reduction + "\" is unknown");
-  bool distinct = values.has_value();
-  if (distinct && nd) {
-    const auto dims = constant ? constant->dims() : Ints{};
-    const std::size_t width = dims.empty() ? 1 : static_cast<std::size_t>(dims.back());
-    std::vector<Ints> rows;
-    for (std::size_t i = 0; width > 0 && i + width <= values->size(); i += width) {
-      rows.emplace_back(values->begin() + static_cast<std::ptrdiff_t>(i),
-                        values->begin() + static_cast<std::ptrdiff_t>(i + width));
-    }
-    std::sort(rows.begin(), rows.end());
-    // A negative index may name the element that a positive one names.
-    distinct = constant.has_value() && std::adjacent_find(rows.begin(), rows.end()) == rows.end() &&
-               std::all_of(values->begin(), values->end(), [](auto v) { return v >= 0; });
-  } else if (distinct) {
-    Ints sorted = *values;
-    std::sort(sorted.begin(), sorted.end());
-    distinct = std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end() &&
-               (sorted.empty() || sorted.front() >= 0);
-  }
-  if (!distinct) {
-    return e.refuse(
-        "reduction \"" + reduction + "\" over indices that may repeat has no older form",
-        "convert to opset 16 (add, mul) or 18 (max, min)");
-  }
+  if (!names_each_once(e)) return reduction_by_loop(e, combine);
   const Value old =
-      nd ? e.emit_in({}, 12, "GatherND", {e.input(0), e.input(1)}, 1, {}).front()
-         : e.emit_in({}, 11, "GatherElements", {e.input(0), e.input(1)}, 1, e.attributes({"axis"}))
-               .front();
+      e.op() == "ScatterND"
+          ? e.emit_in({}, 12, "GatherND", {e.input(0), e.input(1)}, 1, {}).front()
+          : e.emit_in({}, 11, "GatherElements", {e.input(0), e.input(1)}, 1, e.attributes({"axis"}))
+                .front();
   const int written = combine == "Max" || combine == "Min" ? 12 : 7;
   e.set_input(2, e.emit_in({}, written, combine, {old, e.input(2)}, 1, {}).front());
   e.drop("reduction");

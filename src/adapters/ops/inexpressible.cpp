@@ -22,11 +22,11 @@ void register_inexpressible(Registry& t) {
   }
   constexpr std::string_view kCounts =
       "no older operator gives a result whose size depends on values";
-  for (const std::string_view op : {"Compress", "NonZero", "Unique", "NonMaxSuppression"}) {
+  for (const std::string_view op : {"Unique", "NonMaxSuppression"}) {
     t.inexpressible(op, kCounts);
   }
   constexpr std::string_view kPlaces = "no older operator writes to computed places";
-  for (const std::string_view op : {"Scatter", "MaxUnpool"}) t.inexpressible(op, kPlaces);
+  t.inexpressible("MaxUnpool", kPlaces);
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
   t.inexpressible("ImageDecoder", "no older operator decodes images");

@@ -14,10 +14,8 @@ void gemm_broadcast_down(NodeEdit& e) {
   const auto c = e.shape(2);
   const auto result = e.shape(e.output(0));
   if (!c) return static_cast<void>(e.need_shape(2));
-  std::int64_t count = 1;
-  for (const auto d : *c) count *= d;
   if (result && *c == *result) return;
-  if (count == 1 || c->size() == 1) {
+  if (elements_of(*c) == 1 || c->size() == 1) {
     e.set({"broadcast", 1});
     return;
   }

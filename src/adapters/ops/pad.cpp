@@ -27,18 +27,114 @@ void pad_up(NodeEdit& e) {
   e.drop("value");
 }
 
+/// No size of a tensor is larger.
+constexpr std::int64_t kFar = std::int64_t{1} << 40;
+
+/// What pads add, and what negative ones cut off, as positive numbers.
+struct Pads {
+  Value adds;
+  Value cuts;
+};
+
+Pads split_pads(NodeEdit& e, const std::optional<Ints>& known) {
+  if (known) {
+    Ints adds, cuts;
+    for (const std::int64_t pad : *known) {
+      adds.push_back(std::max<std::int64_t>(pad, 0));
+      cuts.push_back(std::max<std::int64_t>(-pad, 0));
+    }
+    return {e.ints(adds, "adds"), e.ints(cuts, "cuts")};
+  }
+  const Value pads = cast(e, e.input(1), DataType::int64);
+  const Value zero = e.scalar(0, "zero");
+  const Value adds = where(e, less(e, pads, zero), zero, pads);
+  return {adds, binary(e, "Sub", adds, pads)};
+}
+
+Value element(Emitter& e, const Value& vector, std::int64_t i) {
+  if (const auto known = e.ints_of(vector)) {
+    return e.scalar((*known)[static_cast<std::size_t>(i)], "pad");
+  }
+  return squeeze(e, slice(e, vector, Ints{i}, Ints{i + 1}, Ints{0}), {0});
+}
+
+/// Pads that the run tells, or a value that no attribute holds: along each axis the indices of what
+/// is left of it after negative pads, continued as the mode says.
+void pad_by_gather(NodeEdit& e) {
+  const std::string mode = e.string_or("mode", "constant");
+  const auto rank = e.need_rank(0);
+  const DataType type = e.need_dtype(0);
+  if (!rank || e.refused() || !can_compute(e, e.const_ints(1) ? 2 : 1)) return;
+  if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
+  const auto known = e.const_ints(1);
+  if (known && std::ssize(*known) != 2 * *rank) return e.refuse("its pads do not fit its rank");
+  if (known && std::ranges::any_of(*known, [](auto p) { return p > kFar || p < -kFar; })) {
+    return e.refuse("its pads are no sizes");
+  }
+  const Pads pads = split_pads(e, known);
+  Value x = e.input(0);
+  for (int axis = 0; axis < *rank; ++axis) {
+    if (known && (*known)[static_cast<std::size_t>(axis)] == 0 &&
+        (*known)[static_cast<std::size_t>(axis + *rank)] == 0) {
+      continue;
+    }
+    const Value dim = dim_scalar(e, x, axis);
+    const Value before = element(e, pads.adds, axis);
+    const Value first = element(e, pads.cuts, axis);
+    const Value kept = binary(e, "Sub", dim, first);
+    const Value left = binary(e, "Sub", kept, element(e, pads.cuts, axis + *rank));
+    const Value more = binary(e, "Add", left, before);
+    const Value length = binary(e, "Add", more, element(e, pads.adds, axis + *rank));
+    const Value place = binary(e, "Sub", arange(e, length), before);
+    const auto last = [&] { return binary(e, "Sub", left, e.scalar(1)); };
+    const auto bounded = [&](const Value& ahead, const Value& beyond, const Value& within) {
+      const Value low = less(e, place, e.scalar(0));
+      return where(e, low, ahead, where(e, less(e, last(), place), beyond, within));
+    };
+    Value index;
+    if (mode == "edge") {
+      index = binary(e, "Add", bounded(e.scalar(0), last(), place), first);
+    } else if (mode == "reflect") {
+      // There and back again; of one element, itself.
+      const Value end = last();
+      const Value single = cast(e, binary(e, "Equal", end, e.scalar(0)), DataType::int64);
+      const Value period = binary(e, "Add", binary(e, "Add", end, end), single);
+      const Value turn = e.emit_in({}, 10, "Mod", {place, period}, 1, {}).front();
+      const Value back = where(e, less(e, end, turn), binary(e, "Sub", period, turn), turn);
+      index = binary(e, "Add", back, first);
+    } else if (mode == "wrap") {
+      const Value turn = e.emit_in({}, 10, "Mod", {place, left}, 1, {}).front();
+      index = binary(e, "Add", turn, first);
+    } else {
+      // One more element along the axis, of the value, where every index outside points.
+      const Value fill = e.has_input(2)
+                             ? reshape(e, e.input(2), Ints(static_cast<std::size_t>(*rank), 1))
+                             : e.constant(TensorLiteral::zeros(
+                                   type, Ints(static_cast<std::size_t>(*rank), 1)));
+      std::vector<Value> dims;
+      if (axis > 0) dims.push_back(dims_of(e, x, 0, axis));
+      dims.push_back(e.ints({1}));
+      if (axis + 1 < *rank) dims.push_back(dims_of(e, x, axis + 1, kEnd));
+      const Value slot = expand(e, fill, concat(e, dims, 0));
+      index = bounded(dim, dim, binary(e, "Add", place, first));
+      x = concat(e, {x, slot}, axis);
+    }
+    x = gather(e, x, index, axis);
+    e.set_type(x, type, *rank);
+  }
+  e.replace({x});
+}
+
 void pad_down(NodeEdit& e) {
-  const auto pads = e.need_ints(1);
-  if (!pads) return;
+  const auto pads = e.const_ints(1);
+  if (!pads) return pad_by_gather(e);
   if (e.has_input(2) && e.string_or("mode", "constant") == "constant") {
     const auto known = e.constant(2);
     const auto values = known ? known->doubles() : std::nullopt;
-    if (!values || values->size() != 1) {
-      return e.refuse("the value to pad with is computed at run time; Pad-2 has an attribute");
-    }
+    if (!values || values->size() != 1) return pad_by_gather(e);
     const auto value = static_cast<float>(values->front());
     if (static_cast<double>(value) != values->front() && values->front() == values->front()) {
-      return e.refuse("the value to pad with is no float32 value; Pad-2 has a float attribute");
+      return pad_by_gather(e);
     }
     if (value != 0) e.set({"value", value});
   }
@@ -65,62 +161,24 @@ void pad_axes_down(NodeEdit& e) {
     e.set_input(1, e.ints(full, "pads"));
     return;
   }
-  if (e.target() < 11) return static_cast<void>(e.need_ints(3));
-  const Value given = cast(e, e.input(3), DataType::int64);
-  const Value r = rank_of(e, e.input(0));
-  const Value wrapped =
-      where(e, binary(e, "Less", given, e.scalar(0)), binary(e, "Add", given, r), given);
-  const Value count = e.emit_in({}, 1, "Shape", {given}, 1, {}).front();
-  const Value zeros = filled(e, unsqueeze(e, r, {0}), 0, DataType::int64);
-  const Value begins = slice(e, e.input(1), e.ints({0}), count, e.ints({0}));
-  const Value ends = slice(e, e.input(1), count, e.ints({kEnd}), e.ints({0}));
-  const auto scatter = [&](const Value& updates) {
-    return e.emit_in({}, 11, "ScatterElements", {zeros, wrapped, updates}, 1, {{"axis", 0}})
-        .front();
+  if (!can_compute(e, axes ? 1 : 3)) return;
+  // [2, axes] begins and ends
+  const Value both = reshape(e, cast(e, e.input(1), DataType::int64), Ints{2, -1});
+  const Value dims = rank_of(e, e.input(0));
+  const Value named = named_dims(e, e.input(3), dims);
+  const auto spread = [&](std::int64_t i) {
+    return placed(e, named, squeeze(e, slice(e, both, Ints{i}, Ints{i + 1}, Ints{0}), {0}));
   };
-  const Value all_begins = scatter(begins);
-  e.set_input(1, concat(e, {all_begins, scatter(ends)}, 0));
+  const Value begins = spread(0);
+  e.set_input(1, concat(e, {begins, spread(1)}, 0));
   e.set_input(3, {});
 }
 
-constexpr std::int64_t kFar = std::int64_t{1} << 40;
-
-/// [Pad-19] mode wrap: indices modulo the dim, for any number of turns. Negative pads cut off
-/// first.
+/// [Pad-19] mode wrap: indices modulo the dim, for any number of turns.
 void pad_wrap_down(NodeEdit& e) {
   if (e.string_or("mode", "constant") != "wrap") return;
-  const auto pads = e.need_ints(1);
-  const auto rank = e.need_rank(0);
-  if (!pads || !rank) return;
-  Ints axes(static_cast<std::size_t>(*rank));
-  std::iota(axes.begin(), axes.end(), 0);
-  if (e.has_input(3)) {
-    const auto given = e.need_ints(3);
-    if (!given) return;
-    axes = *given;
-  }
-  if (pads->size() != 2 * axes.size()) return e.refuse("pads and axes differ in number");
-  Value x = e.input(0);
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::int64_t begin = (*pads)[i];
-    const std::int64_t end = (*pads)[i + axes.size()];
-    if (begin == 0 && end == 0) continue;
-    if (std::abs(begin / 2) > kFar || std::abs(end / 2) > kFar) {
-      return e.refuse("its pads are no sizes");
-    }
-    const std::int64_t first = std::max<std::int64_t>(0, -begin);
-    const std::int64_t last = std::max<std::int64_t>(0, -end);
-    if (first + last > 0) {
-      x = slice(e, x, Ints{first}, Ints{last > 0 ? -last : kEnd}, Ints{axes[i]});
-    }
-    if (begin <= 0 && end <= 0) continue;
-    const Value kept = dim_scalar(e, x, axes[i]);
-    const std::int64_t before = begin + first;
-    const Value length = binary(e, "Add", kept, e.scalar(before + end + last));
-    const Value shifted = binary(e, "Sub", arange(e, length), e.scalar(before));
-    x = gather(e, x, e.emit_in({}, 10, "Mod", {shifted, kept}, 1, {}).front(), axes[i]);
-  }
-  e.replace({x});
+  if (e.has_input(3)) pad_axes_down(e);
+  if (!e.refused()) pad_by_gather(e);
 }
 
 /// [CenterCropPad-18] what is too much is cut off on both sides, what is missing is padded with
@@ -158,10 +216,7 @@ void center_crop_pad(NodeEdit& e) {
     return e.replace(
         {e.emit_in({}, 18, "Pad", {cropped, e.ints(pads, "pads"), Value{}, all}, 1, {}).front()});
   }
-  if (e.target() < 11) {
-    if (!wanted) return static_cast<void>(e.need_ints(1));
-    return e.refuse("the dimensions of input 0 are not all known, or its shape does not fit them");
-  }
+  if (!can_compute(e, wanted ? 0 : 1)) return;
   std::vector<Value> dims;
   for (const std::int64_t axis : axes) dims.push_back(dim_of(e, x, axis));
   const Value size = concat(e, dims, 0);

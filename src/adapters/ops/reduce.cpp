@@ -73,8 +73,7 @@ void dynamic_axes_by_sum(NodeEdit& e) {
   const Value x = apply(e, parts.before, to_work(e, *own));
   const Value sum = e.emit_in({}, 13, "ReduceSum", {x, e.input(1)}, 1, attributes).front();
   if (e.op() == "ReduceMean") {
-    const auto size = [&](const Value& v) { return e.emit_in({}, 1, "Size", {v}, 1, {}).front(); };
-    const Value count = binary(e, "Div", size(e.input(0)), size(sum));
+    const Value count = binary(e, "Div", size_of(e, e.input(0)), size_of(e, sum));
     e.rounds();
     return e.replace({from_work(e, binary(e, "Div", sum, cast(e, count, own->work)), *own)});
   }
@@ -86,7 +85,8 @@ void dynamic_axes_by_sum(NodeEdit& e) {
 void dynamic_axes_by_branches(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   if (!rank) return;
-  if (e.target() < 9) return static_cast<void>(e.need_ints(1));
+  if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
+  if (!can_compute(e, 1)) return;
   const Decomposed parts = decomposed(e.op());
   const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
   const bool keep = e.int_or("keepdims", 1) != 0;
@@ -96,17 +96,11 @@ void dynamic_axes_by_branches(NodeEdit& e) {
         "it is empty, and a shape computed at run time has no dims of 0 below opset 14");
   }
   // [rank] 1 where an axis is reduced
-  const Value ranks = e.scalar(*rank, "rank");
-  const Value wrapped = where(e, binary(e, "Less", e.input(1), e.scalar(0)),
-                              binary(e, "Add", e.input(1), ranks), e.input(1));
-  const Value updates = filled(e, shape_of(e, e.input(1)), 1, DataType::int64);
-  const Value none = e.ints(Ints(static_cast<std::size_t>(*rank), 0), "none");
-  Value mask =
-      e.emit_in({}, 11, "ScatterElements", {none, wrapped, updates}, 1, {{"axis", 0}}).front();
+  Value mask = placed(e, named_dims(e, e.input(1), e.scalar(*rank, "rank")));
   if (!noop) {
-    const Value count = e.emit_in({}, 1, "Size", {e.input(1)}, 1, {}).front();
-    const Value empty = cast(e, binary(e, "Equal", count, e.scalar(0)), DataType::int64);
-    mask = e.emit_in({}, 12, "Max", {mask, empty}, 1, {}).front();
+    // No axes stand for all of them.
+    const Value none = binary(e, "Equal", size_of(e, e.input(1)), e.scalar(0));
+    mask = binary(e, "Add", mask, cast(e, none, DataType::int64));
   }
   const auto own = work_type(e, parts);
   if (!own) return;
@@ -207,7 +201,8 @@ void last_index_down(NodeEdit& e) {
 void dynamic_k_down(NodeEdit& e) {
   const std::int64_t axis = e.int_or("axis", -1);
   const auto dim = e.dim(e.input(0), static_cast<int>(axis));
-  if (!dim || e.target() < 9) return static_cast<void>(e.need_ints(1));
+  if (!dim) return static_cast<void>(e.need_ints(1));
+  if (!can_compute(e, 1)) return;
   const Value k = squeeze(e, e.input(1), {0});
   e.set_input(1, {});
   e.set({"k", *dim});

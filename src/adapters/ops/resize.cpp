@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "adapters/blocks.h"
-#include "adapters/ops/resize_weights.h"
+#include "adapters/ops/resize_spelled_out.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -16,19 +16,6 @@ constexpr int kRoi = 1;
 constexpr int kScales = 2;
 constexpr int kSizes = 3;
 
-bool known_empty(const NodeEdit& e, int i) {
-  if (!e.has_input(i)) return true;
-  const auto shape = e.shape(i);
-  return shape && shape->size() == 1 && shape->front() == 0;
-}
-
-std::optional<Floats> const_floats(const NodeEdit& e, int i) {
-  const auto known = e.constant(i);
-  const auto values = known ? known->doubles() : std::nullopt;
-  if (!values) return std::nullopt;
-  return Floats(values->begin(), values->end());
-}
-
 Value floats(Emitter& e, const Floats& values, std::string_view suffix) {
   const std::vector<double> wide(values.begin(), values.end());
   return e.constant(
@@ -36,126 +23,36 @@ Value floats(Emitter& e, const Floats& values, std::string_view suffix) {
       suffix);
 }
 
-/// Places along an axis: longer index vectors and weights are not written into a model.
-constexpr std::int64_t kMaxPlaces = 1 << 16;
-
-/// Everything static: what each axis is resized to and from, and by which scale.
-std::optional<std::vector<AxisResize>> static_axes(NodeEdit& e) {
-  const auto dims = e.shape(0);
-  if (!dims) return std::nullopt;
-  Ints axes = e.int_list_or("axes", {});
-  if (axes.empty()) {
-    for (std::size_t i = 0; i < dims->size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
-  }
-  const bool by_sizes = !known_empty(e, kSizes);
-  const auto sizes = by_sizes ? e.const_ints(kSizes) : std::nullopt;
-  const auto scales = by_sizes ? std::nullopt : const_floats(e, kScales);
-  if ((by_sizes ? !sizes || sizes->size() != axes.size()
-                : !scales || scales->size() != axes.size())) {
-    return std::nullopt;
-  }
-  std::vector<AxisResize> result;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::int64_t axis =
-        axes[i] < 0 ? axes[i] + static_cast<std::int64_t>(dims->size()) : axes[i];
-    if (axis < 0 || axis >= static_cast<std::int64_t>(dims->size())) return std::nullopt;
-    AxisResize a;
-    a.axis = axis;
-    a.from = (*dims)[static_cast<std::size_t>(axis)];
-    if (by_sizes) {
-      a.to = (*sizes)[i];
-      a.scale = static_cast<double>(a.to) / static_cast<double>(a.from);
-    } else {
-      a.scale = static_cast<double>((*scales)[i]);
-      const double to = std::floor(static_cast<double>(a.from) * a.scale);
-      if (!(to >= 0 && to <= kMaxPlaces)) return std::nullopt;
-      a.to = static_cast<std::int64_t>(to);
-    }
-    if (a.from < 1 || a.to < 0 || a.from > kMaxPlaces || a.to > kMaxPlaces) return std::nullopt;
-    result.push_back(a);
-  }
-  return result;
+/// What a node of Resize-11 or later asks for.
+ResizeForm form_of(NodeEdit& e) {
+  ResizeForm form;
+  form.how.mode = e.string_or("mode", "nearest");
+  form.how.coordinates = e.string_or("coordinate_transformation_mode", "half_pixel");
+  form.how.nearest = e.string_or("nearest_mode", "round_prefer_floor");
+  form.how.cubic_a = static_cast<double>(e.float_or("cubic_coeff_a", -0.75F));
+  form.how.exclude_outside = e.int_or("exclude_outside", 0) != 0;
+  form.how.antialias = e.int_or("antialias", 0) != 0;
+  form.policy = e.string_or("keep_aspect_ratio_policy", "stretch");
+  form.extrapolation = static_cast<double>(e.float_or("extrapolation_value", 0));
+  form.roi = kRoi;
+  form.scales = kScales;
+  form.sizes = kSizes;
+  return form;
 }
 
-/// Are sums of integers of that type, by these weights, exact in double? They are where every
-/// weight has few binary digits.
-bool sums_exactly(const Interpolation& how, const std::vector<AxisResize>& axes, DataType type) {
-  constexpr int kDigits = 8;
-  int bits = bits_of(type);
-  for (const AxisResize& a : axes) {
-    if (a.from == a.to && a.scale == 1.0) continue;
-    if (a.from * a.to > std::int64_t{1} << 24) return false;
-    bits += kDigits;
-    const auto few = [](double w) {
-      return std::ldexp(w, kDigits) == std::floor(std::ldexp(w, kDigits));
-    };
-    if (!std::ranges::all_of(interpolation_weights(how, a), few)) return false;
-  }
-  return bits <= std::numeric_limits<double>::digits;
+/// What one of Resize-10 or Upsample-9 does.
+ResizeForm asymmetric_form(NodeEdit& e, const char* rounding) {
+  ResizeForm form;
+  form.how.mode = e.string_or("mode", "nearest");
+  form.how.coordinates = "asymmetric";
+  form.how.nearest = rounding;
+  form.scales = 1;
+  return form;
 }
 
-/// The interpolation as index vectors (nearest) or weight matrices, axis by axis: exact for
-/// nearest, rounding otherwise.
 void spelled_out(NodeEdit& e) {
-  Interpolation how;
-  how.mode = e.string_or("mode", "nearest");
-  how.coordinates = e.string_or("coordinate_transformation_mode", "half_pixel");
-  how.nearest = e.string_or("nearest_mode", "round_prefer_floor");
-  how.cubic_a = e.float_or("cubic_coeff_a", -0.75F);
-  how.exclude_outside = e.int_or("exclude_outside", 0) != 0;
-  const bool antialias = e.int_or("antialias", 0) != 0;
-  const std::string policy = e.string_or("keep_aspect_ratio_policy", "stretch");
-  if (e.refused()) return;
-  if (how.coordinates == "tf_crop_and_resize") {
-    return e.refuse("coordinate_transformation_mode tf_crop_and_resize has no older form");
-  }
-  if (policy != "stretch") return e.refuse("keep_aspect_ratio_policy " + policy);
-  const auto axes = static_axes(e);
-  if (!axes) {
-    return e.refuse("its scales or sizes, or the dimensions of its input, are not known",
-                    "declare the shapes of the graph's inputs");
-  }
-  const auto rank = static_cast<std::int64_t>(e.rank(0).value_or(0));
-  const DataType type = how.mode == "nearest" ? DataType::undefined : e.need_dtype(0);
-  if (e.refused()) return;
-  const bool whole = type != DataType::undefined && !is_float(type);
-  if (whole && !sums_exactly(how, *axes, type)) {
-    return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");
-  }
-  const DataType work = whole ? DataType::float64 : type;
-  Value x = whole ? cast(e, e.input(0), work) : e.input(0);
-  for (const AxisResize& a : *axes) {
-    if (a.from == a.to && a.scale == 1.0) continue;
-    if (how.mode == "nearest") {
-      x = gather(e, x, e.ints(nearest_indices(how, a), "indices"), a.axis);
-      continue;
-    }
-    if (a.from * a.to > std::int64_t{1} << 24) return e.refuse("its weights would be too many");
-    if (antialias && a.scale < 1) return e.refuse("antialias=1 while it scales down");
-    const auto matrix = interpolation_weights(how, a);
-    const Value weights = e.constant(TensorLiteral::of(work, {a.to, a.from}, matrix), "weights");
-    if (a.axis == rank - 2) {
-      x = e.emit_in({}, 1, "MatMul", {weights, x}, 1, {}).front();
-    } else {
-      // The axis goes last for the product, and back.
-      Ints perm;
-      for (std::int64_t i = 0; i < rank; ++i) {
-        if (i != a.axis) perm.push_back(i);
-      }
-      perm.push_back(a.axis);
-      Ints back(perm.size());
-      for (std::size_t i = 0; i < perm.size(); ++i) {
-        back[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
-      }
-      const bool last = a.axis == rank - 1;
-      const Value moved = last ? x : transpose(e, x, perm);
-      const Value product =
-          e.emit_in({}, 1, "MatMul", {moved, transpose(e, weights, {1, 0})}, 1, {}).front();
-      x = last ? product : transpose(e, product, back);
-    }
-  }
-  if (how.mode != "nearest" && !whole) e.rounds();
-  e.replace({whole ? cast(e, x, type) : x});
+  const ResizeForm form = form_of(e);
+  if (!e.refused()) spell_out(e, form);
 }
 
 // ---- 10 and 11
@@ -274,13 +171,12 @@ void axes_down(NodeEdit& e) {
   if (!axes) return;
   const auto rank = e.need_rank(0);
   if (!rank) return;
-  if (!known_empty(e, kRoi) &&
-      e.string_or("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
-    return e.refuse("axes together with a region of interest");
-  }
+  const bool crops = e.string_or("coordinate_transformation_mode", "") == "tf_crop_and_resize";
+  const bool by_sizes = !known_empty(e, kSizes);
+  if (e.refused()) return;
+  if (*rank > kMostDims) return e.refuse("it has too many dims");
   e.drop("axes");
-  e.set_input(kRoi, {});
-  const int input = known_empty(e, kSizes) ? kScales : kSizes;
+  const int input = by_sizes ? kSizes : kScales;
   const auto place = [&](std::int64_t dim) -> std::int64_t {
     for (std::size_t k = 0; k < axes->size(); ++k) {
       const std::int64_t axis = (*axes)[k] < 0 ? (*axes)[k] + *rank : (*axes)[k];
@@ -288,6 +184,25 @@ void axes_down(NodeEdit& e) {
     }
     return -1;
   };
+  if (crops && !known_empty(e, kRoi)) {
+    // All starts, then all ends; the whole of other dims.
+    const DataType type = e.need_dtype(kRoi);
+    if (e.refused()) return;
+    std::vector<Value> parts;
+    for (std::int64_t i = 0; i < 2 * *rank; ++i) {
+      const std::int64_t k = place(i % *rank);
+      if (k < 0) {
+        const double border[] = {i < *rank ? 0.0 : 1.0};
+        parts.push_back(e.constant(TensorLiteral::of(type, {1}, border), "border"));
+        continue;
+      }
+      const std::int64_t at = i < *rank ? k : k + std::ssize(*axes);
+      parts.push_back(slice(e, e.input(kRoi), Ints{at}, Ints{at + 1}, Ints{0}));
+    }
+    e.set_input(kRoi, concat(e, parts, 0));
+  } else {
+    e.set_input(kRoi, {});
+  }
   const auto known = input == kScales ? const_floats(e, kScales) : std::nullopt;
   if (known && known->size() == axes->size()) {
     Floats full(static_cast<std::size_t>(*rank), 1.0F);
@@ -313,50 +228,46 @@ void axes_down(NodeEdit& e) {
   e.set_input(input, concat(e, parts, 0));
 }
 
+/// [Resize-18] antialias=1 means nothing where no axis shrinks.
 void antialias_down(NodeEdit& e) {
-  const auto axes = static_axes(e);
-  if (axes && std::ranges::all_of(*axes, [](const AxisResize& a) { return a.scale >= 1; })) {
+  const ResizeForm form = form_of(e);
+  if (e.refused()) return;
+  const auto axes = static_axes(e, form);
+  const bool grows =
+      axes && std::ranges::all_of(*axes, [](const AxisResize& a) { return a.scale >= 1; });
+  if (grows || form.how.mode == "nearest") {
     e.drop("antialias");
     return;
   }
-  e.refuse("antialias=1 has no older form where it scales down");
+  spell_out(e, form);
 }
 
 /// [Resize-18] keep_aspect_ratio_policy: one scale for all axes, sizes rounded from it.
 void aspect_ratio_down(NodeEdit& e) {
-  const std::string policy = e.string_or("keep_aspect_ratio_policy", "stretch");
-  auto axes = static_axes(e);
+  const ResizeForm form = form_of(e);
+  if (e.refused()) return;
   if (known_empty(e, kSizes)) {
     e.drop("keep_aspect_ratio_policy");  // about sizes only
     return;
   }
-  if (!axes || axes->empty()) {
-    return e.refuse("keep_aspect_ratio_policy, and the dimensions are not known",
-                    "declare the shapes of the graph's inputs");
-  }
-  double scale = axes->front().scale;
-  for (const AxisResize& a : *axes) {
-    scale = policy == "not_larger" ? std::min(scale, a.scale) : std::max(scale, a.scale);
-  }
-  const std::string mode = e.string_or("coordinate_transformation_mode", "half_pixel");
-  if (e.refused()) return;
-  const auto resized = [&](const AxisResize& a) {
-    return std::floor(scale * static_cast<double>(a.from) + 0.5);
-  };
+  const auto axes = static_axes(e, form);
+  if (!axes || axes->empty()) return spell_out(e, form);
+  const std::string& mode = form.how.coordinates;
   if (mode == "align_corners" || mode == "tf_crop_and_resize") {
     // Here coordinates follow from the sizes alone, as which a scale would not be whole.
     Ints sizes;
-    for (const AxisResize& a : *axes) sizes.push_back(static_cast<std::int64_t>(resized(a)));
+    for (const AxisResize& a : *axes) sizes.push_back(a.to);
     e.drop("keep_aspect_ratio_policy");
     e.fold_input(kSizes);
     return e.set_input(kSizes, e.ints(sizes, "sizes"));
   }
+  const double scale = axes->front().scale;
   const auto single = static_cast<float>(scale);
   for (const AxisResize& a : *axes) {
-    const double out = resized(a);
-    if (std::floor(static_cast<double>(single * static_cast<float>(a.from))) != out ||
-        static_cast<double>(single) != scale) {
-      return e.refuse("keep_aspect_ratio_policy: no scale gives these sizes exactly");
+    const double to = std::floor(static_cast<double>(single * static_cast<float>(a.from)));
+    // No scale gives these sizes.
+    if (to != static_cast<double>(a.to) || static_cast<double>(single) != scale) {
+      return spell_out(e, form);
     }
   }
   e.drop("keep_aspect_ratio_policy");
@@ -369,7 +280,7 @@ void symmetric_down(NodeEdit& e) {
   if (e.string_or("coordinate_transformation_mode", "half_pixel") != "half_pixel_symmetric") return;
   bool same = !known_empty(e, kSizes);
   if (!same) {
-    if (const auto axes = static_axes(e)) {
+    if (const auto axes = static_axes(e, form_of(e))) {
       same = std::ranges::all_of(*axes, [](const AxisResize& a) {
         const double size = static_cast<double>(a.from) * a.scale;
         return size == std::floor(size);
@@ -417,10 +328,13 @@ void scales_input_up(NodeEdit& e) {
   e.drop("scales");
 }
 
+/// Scales that the run tells: indices computed by the model.
 void scales_input_down(NodeEdit& e) {
   const auto scales = const_floats(e, 1);
   if (!scales) {
-    return e.refuse("its scales (input 1) are computed at run time; Upsample-7 has an attribute");
+    const ResizeForm form = asymmetric_form(e, "floor");
+    if (!e.refused()) spell_out(e, form);
+    return;
   }
   e.set({"scales", *scales});
   e.fold_input(1);
@@ -429,11 +343,11 @@ void scales_input_down(NodeEdit& e) {
 /// Resize-10 where nothing shrinks is Upsample-9.
 void resize_to_upsample(NodeEdit& e) {
   const auto scales = const_floats(e, 1);
-  if (!scales || std::ranges::any_of(*scales, [](float s) { return s < 1; })) {
-    return e.refuse("Upsample, its predecessor, takes scales of 1 and more that are known",
-                    "convert to opset 10 or newer");
+  if (scales && std::ranges::all_of(*scales, [](float s) { return s >= 1; })) {
+    return e.become("Upsample", 9);
   }
-  e.become("Upsample", 9);
+  const ResizeForm form = asymmetric_form(e, kByScale);
+  if (!e.refused()) spell_out(e, form);
 }
 
 }  // namespace
@@ -446,7 +360,7 @@ void register_resize(Registry& t) {
       .added("antialias", was(0), antialias_down)
       .down(axes_down);
   t.at("Resize", 18, 19).down(symmetric_down);
-  t.expand("Resize", resize_to_upsample, "Upsample, its predecessor");
+  t.expand("Resize", resize_to_upsample, "Upsample, its predecessor, or Gather and products");
   t.at("Upsample", 1, 7).up(scales_attribute_up).down(scales_attribute_down);
   t.at("Upsample", 7, 9).up(scales_input_up).down(scales_input_down);
   t.at("Upsample", 9, 10).up([](NodeEdit& e) { e.become("Resize", 10); });

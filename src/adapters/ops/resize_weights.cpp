@@ -28,7 +28,10 @@ double coordinate(const Interpolation& how, const AxisResize& axis, std::int64_t
   return (x + 0.5) / axis.scale - 0.5;
 }
 
-std::int64_t nearest_to(const Interpolation& how, double x) {
+std::int64_t nearest_to(const Interpolation& how, double scale, double x) {
+  if (how.nearest == kByScale) {
+    return static_cast<std::int64_t>(scale < 1 ? std::ceil(x) : std::floor(x));
+  }
   if (how.nearest == "floor") return static_cast<std::int64_t>(std::floor(x));
   if (how.nearest == "ceil") return static_cast<std::int64_t>(std::ceil(x));
   if (how.nearest == "round_prefer_ceil") return static_cast<std::int64_t>(std::floor(x + 0.5));
@@ -48,36 +51,47 @@ double cubic(double a, double t) {
 std::vector<std::int64_t> nearest_indices(const Interpolation& how, const AxisResize& axis) {
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < axis.to; ++i) {
-    const std::int64_t at = nearest_to(how, coordinate(how, axis, i));
+    const std::int64_t at = nearest_to(how, axis.scale, coordinate(how, axis, i));
     indices.push_back(std::clamp<std::int64_t>(at, 0, axis.from - 1));
   }
   return indices;
 }
 
-std::vector<double> interpolation_weights(const Interpolation& how, const AxisResize& axis) {
-  std::vector<double> weights(static_cast<std::size_t>(axis.to * axis.from));
+double filter_support(const Interpolation& how, double scale) {
+  const double stretch = how.antialias ? std::min(scale, 1.0) : 1.0;
+  return (how.mode == "cubic" ? 2.0 : 1.0) / stretch;
+}
+
+std::vector<Tap> interpolation_taps(const Interpolation& how, const AxisResize& axis) {
   const bool is_cubic = how.mode == "cubic";
-  for (std::int64_t i = 0; i < axis.to; ++i) {
-    double* row = weights.data() + i * axis.from;
-    const double x = coordinate(how, axis, i);
-    const auto base = static_cast<std::int64_t>(std::floor(x));
-    const double fraction = x - static_cast<double>(base);
+  const double stretch = how.antialias ? std::min(axis.scale, 1.0) : 1.0;
+  const double support = filter_support(how, axis.scale);
+  const double last = static_cast<double>(axis.from) - 1;
+  const auto places = static_cast<std::size_t>(axis.to);
+  std::vector<Tap> taps;
+  for (std::size_t i = 0; i < places; ++i) {
+    const double x = coordinate(how, axis, static_cast<std::int64_t>(i));
+    const double begin = std::floor(x - support) + 1;
+    const double end = std::ceil(x + support) - 1;
     double total = 0;
-    for (std::int64_t k = is_cubic ? -1 : 0; k <= (is_cubic ? 2 : 1); ++k) {
-      const double distance = fraction - static_cast<double>(k);
+    std::size_t count = 0;
+    for (double at = begin; at <= end; ++at, ++count) {
+      if (count == taps.size()) {
+        taps.push_back({std::vector<std::int64_t>(places), std::vector<double>(places)});
+      }
+      const double distance = (at - x) * stretch;
       const double weight =
           is_cubic ? cubic(how.cubic_a, distance) : std::max(0.0, 1 - std::abs(distance));
-      const bool outside = base + k < 0 || base + k >= axis.from;
-      if (is_cubic && how.exclude_outside && outside) continue;
-      total += weight;
+      if (how.exclude_outside && (at < 0 || at > last)) continue;
       // Elements beyond the border are those on it.
-      row[std::clamp<std::int64_t>(base + k, 0, axis.from - 1)] += weight;
+      taps[count].index[i] = static_cast<std::int64_t>(std::clamp(at, 0.0, last));
+      taps[count].weight[i] = weight;
+      total += weight;
     }
-    if (is_cubic && how.exclude_outside && total != 0) {
-      for (std::int64_t k = 0; k < axis.from; ++k) row[k] /= total;
-    }
+    if ((stretch == 1 && !how.exclude_outside) || total == 0) continue;
+    for (std::size_t k = 0; k < count; ++k) taps[k].weight[i] /= total;
   }
-  return weights;
+  return taps;
 }
 
 }  // namespace onnxcompat::adapters

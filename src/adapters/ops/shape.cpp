@@ -56,39 +56,25 @@ void allowzero_down(NodeEdit& e) {
                  .front()});
 }
 
-/// The element of `when` at each place of `axes` (a vector of possibly negative axes of a tensor of
-/// rank `rank`), that of `otherwise` elsewhere: a vector over all dims.
-Value spread(Emitter& e, const Value& axes, const Value& rank, const Value& otherwise,
-             std::int64_t when) {
-  const Value wrapped =
-      where(e, binary(e, "Less", axes, e.scalar(0)), binary(e, "Add", axes, rank), axes);
-  const Value updates = filled(e, shape_of(e, axes), static_cast<double>(when), DataType::int64);
-  return e.emit_in({}, 11, "ScatterElements", {otherwise, wrapped, updates}, 1, {{"axis", 0}})
-      .front();
-}
-
 /// Axes that are known at run time only: reshapes to the dims that are left.
 void dynamic_squeeze_down(NodeEdit& e) {
-  if (e.target() < 9) return static_cast<void>(e.need_ints(1));
+  if (!can_compute(e, 1)) return;
   const Value dims = shape_of(e, e.input(0));
-  const Value rank = rank_of(e, e.input(0));
-  const Value ones = filled(e, shape_of(e, dims), 1, DataType::int64);
-  const Value mask = cast(e, spread(e, e.input(1), rank, ones, 0), DataType::boolean);
-  const Value kept = e.emit_in({}, 9, "Compress", {dims, mask}, 1, {{"axis", 0}}).front();
+  const Value dropped = placed(e, named_dims(e, e.input(1), rank_of(e, e.input(0))));
+  const Value stays = binary(e, "Equal", dropped, e.scalar(0));
+  const Value kept = e.emit_in({}, 9, "Compress", {dims, stays}, 1, {{"axis", 0}}).front();
   e.replace({reshape_to(e, e.input(0), kept)});
 }
 
 void dynamic_unsqueeze_down(NodeEdit& e) {
-  if (e.target() < 9) return static_cast<void>(e.need_ints(1));
+  if (!can_compute(e, 1)) return;
   const Value dims = shape_of(e, e.input(0));
-  const Value added = e.emit_in({}, 1, "Size", {e.input(1)}, 1, {}).front();
-  const Value rank = binary(e, "Add", rank_of(e, e.input(0)), added);
-  const Value ones = filled(e, unsqueeze(e, rank, {0}), 1, DataType::int64);
-  const Value mask = spread(e, e.input(1), rank, ones, 0);
+  const Value rank = binary(e, "Add", rank_of(e, e.input(0)), size_of(e, e.input(1)));
+  const Value added = placed(e, named_dims(e, e.input(1), rank));
   // Places of the old dims, in order.
-  const Value places = squeeze(e, e.emit_in({}, 9, "NonZero", {mask}, 1, {}).front(), {0});
-  const Value shape =
-      e.emit_in({}, 11, "ScatterElements", {ones, places, dims}, 1, {{"axis", 0}}).front();
+  const Value old = binary(e, "Equal", added, e.scalar(0));
+  const Value places = squeeze(e, e.emit_in({}, 9, "NonZero", {old}, 1, {}).front(), {0});
+  const Value shape = binary(e, "Add", added, placed(e, named_dims(e, places, rank), dims));
   e.replace({reshape_to(e, e.input(0), shape)});
 }
 
@@ -124,11 +110,17 @@ void concat_any_rank(NodeEdit& e) {
 void tile_up(NodeEdit& e) {
   const auto axis = e.constant(2);
   const auto values = axis ? axis->doubles() : std::nullopt;
-  if (!values || values->size() != 1) {
-    return e.refuse("the axis (input 2) is computed at run time");
-  }
   const auto rank = e.need_rank(0);
   if (!rank) return;
+  if (!values || values->size() != 1) {
+    if (!can_compute(e, 2)) return;
+    const Value more = binary(e, "Sub", cast(e, e.input(1), DataType::int64), e.scalar(1));
+    const Value named = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
+    const Value dims = named_dims(e, named, e.scalar(*rank, "rank"));
+    const Value added = placed(e, dims, reshape(e, more, Ints{1}));
+    e.set_input(2, {});
+    return e.set_input(1, binary(e, "Add", added, e.scalar(1)));
+  }
   if (!(values->front() >= 0 && values->front() < *rank)) {
     return e.refuse("the axis (input 2) is out of range");
   }

@@ -12,20 +12,6 @@ namespace {
 
 // ---- Split
 
-/// [Split-1] the sizes may come as a second input, of the type of the first.
-void split_input_to_attribute(NodeEdit& e) {
-  if (e.has_input(1)) {
-    const auto known = e.constant(1);
-    const auto values = known ? known->doubles() : std::nullopt;
-    if (!values) return e.refuse("the sizes (input 1) are computed at run time");
-    Ints sizes;
-    for (const double v : *values) sizes.push_back(static_cast<std::int64_t>(v));
-    e.set({"split", sizes});
-    e.fold_input(1);
-  }
-  if (!e.has("axis")) e.set({"axis", 0});
-}
-
 /// Sizes that are known at run time only: one Slice an output.
 void split_to_slices(NodeEdit& e, const std::vector<std::pair<Value, Value>>& bounds) {
   std::vector<Value> parts;
@@ -36,17 +22,32 @@ void split_to_slices(NodeEdit& e, const std::vector<std::pair<Value, Value>>& bo
   e.replace(parts);
 }
 
-void dynamic_split_down(NodeEdit& e) {
-  if (e.target() < 10) return static_cast<void>(e.need_ints(1));
+void split_by_sums(NodeEdit& e, const Value& sizes) {
+  if (!can_compute(e, 1)) return;
   std::vector<std::pair<Value, Value>> bounds;
   Value start = e.ints({0}, "start");
   for (int i = 0; i < e.output_count(); ++i) {
-    const Value size = slice(e, e.input(1), Ints{i}, Ints{i + 1}, Ints{0});
-    const Value end = binary(e, "Add", start, size);
+    const Value end = binary(e, "Add", start, slice(e, sizes, Ints{i}, Ints{i + 1}, Ints{0}));
     bounds.emplace_back(start, end);
     start = end;
   }
   split_to_slices(e, bounds);
+}
+
+void dynamic_split_down(NodeEdit& e) { split_by_sums(e, e.input(1)); }
+
+/// [Split-1] the sizes may come as a second input, of the type of the first.
+void split_input_to_attribute(NodeEdit& e) {
+  if (e.has_input(1)) {
+    const auto known = e.constant(1);
+    const auto values = known ? known->doubles() : std::nullopt;
+    if (!values) return split_by_sums(e, cast(e, e.input(1), DataType::int64));
+    Ints sizes;
+    for (const double v : *values) sizes.push_back(static_cast<std::int64_t>(v));
+    e.set({"split", sizes});
+    e.fold_input(1);
+  }
+  if (!e.has("axis")) e.set({"axis", 0});
 }
 
 /// [Split-18] num_outputs, the last part smaller where the dim does not divide.
@@ -71,6 +72,10 @@ void num_outputs_down(NodeEdit& e) {
     e.set_input(1, e.ints(sizes, "split"));
     return;
   }
+  if (e.target() < 6) {
+    return e.refuse("the dimension to split is not known",
+                    "declare the shapes of the graph's inputs");
+  }
   // chunk = ceil(dim / n)
   const Value dim = dim_of(e, e.input(0), axis);
   const Value chunk = binary(e, "Div", binary(e, "Add", dim, e.ints({n - 1})), e.ints({n}));
@@ -80,10 +85,6 @@ void num_outputs_down(NodeEdit& e) {
     sizes.back() = last;
     e.set_input(1, concat(e, sizes, 0));
     return;
-  }
-  if (e.target() < 10) {
-    return e.refuse("the dimension to split is not known",
-                    "declare the shapes of the graph's inputs");
   }
   std::vector<std::pair<Value, Value>> bounds;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -127,61 +128,111 @@ Ints known_indices(std::int64_t start, std::int64_t end, std::int64_t step, std:
   return indices;
 }
 
-/// [Slice-10] the indices that start, end and step pick along a dim, all scalars but the step.
-Value picked(NodeEdit& e, const Value& start, const Value& end, std::int64_t step,
-             const Value& dim) {
+/// A step along an axis: its size, and whether it goes backwards, as 0 or 1.
+struct Step {
+  Value value;
+  Value size;
+  Value backwards;
+};
+
+Step known_step(Emitter& e, std::int64_t step) {
+  return {e.scalar(step, "step"), e.scalar(std::abs(step), "step"),
+          e.scalar(step < 0 ? 1 : 0, "backwards")};
+}
+
+Step computed_step(Emitter& e, const Value& step) {
+  const Value backwards = cast(e, less(e, step, e.scalar(0)), DataType::int64);
+  const Value sign = binary(e, "Sub", e.scalar(1), binary(e, "Mul", backwards, e.scalar(2)));
+  return {step, binary(e, "Mul", step, sign), backwards};
+}
+
+/// [Slice-10] the indices that start, end and step pick along a dim, all scalars.
+Value picked(Emitter& e, const Value& start, const Value& end, const Step& step, const Value& dim) {
   const Value zero = e.scalar(0);
-  const auto wrap = [&](const Value& v) {
-    return where(e, binary(e, "Less", v, zero), binary(e, "Add", v, dim), v);
+  const Value one = e.scalar(1);
+  const auto clamped = [&](const Value& v, const Value& low, const Value& high) {
+    const Value counted = wrapped(e, v, dim);
+    const Value raised = where(e, less(e, counted, low), low, counted);
+    return where(e, less(e, high, raised), high, raised);
   };
-  const auto clamp = [&](const Value& v, const Value& low, const Value& high) {
-    const Value raised = where(e, binary(e, "Less", v, low), low, v);
-    return where(e, binary(e, "Less", high, raised), high, raised);
-  };
-  const Value last = binary(e, "Sub", dim, e.scalar(1));
-  const Value below = e.scalar(-1);
-  const Value from = step > 0 ? clamp(wrap(start), zero, dim) : clamp(wrap(start), zero, last);
-  const Value to = step > 0 ? clamp(wrap(end), zero, dim) : clamp(wrap(end), below, last);
-  // ceil((to - from) / step), at least 0
-  const Value span = step > 0 ? binary(e, "Sub", to, from) : binary(e, "Sub", from, to);
-  const Value stride = e.scalar(std::abs(step));
-  const Value padded = binary(e, "Add", span, e.scalar(std::abs(step) - 1));
-  const Value steps = binary(e, "Div", padded, stride);
-  const Value count = where(e, binary(e, "Less", steps, zero), zero, steps);
-  return binary(e, "Add", binary(e, "Mul", arange(e, count), e.scalar(step)), from);
+  const auto known = e.ints_of(step.backwards);
+  const bool forwards = known && known->front() == 0;
+  // Backwards, start is within [0, dim - 1] and end within [-1, dim - 1].
+  const Value last = forwards ? dim : binary(e, "Sub", dim, step.backwards);
+  const Value before = forwards ? zero : binary(e, "Sub", zero, step.backwards);
+  const Value from = clamped(start, zero, last);
+  const Value to = clamped(end, before, last);
+  Value span = known && !forwards ? binary(e, "Sub", from, to) : binary(e, "Sub", to, from);
+  if (!known) {
+    const Value sign = binary(e, "Sub", one, binary(e, "Mul", step.backwards, e.scalar(2)));
+    span = binary(e, "Mul", span, sign);
+  }
+  // ceil(span / size), at least 0
+  const Value steps = binary(e, "Add", binary(e, "Div", binary(e, "Sub", span, one), step.size), one);
+  const Value count = where(e, less(e, span, one), zero, steps);
+  return binary(e, "Add", binary(e, "Mul", arange(e, count), step.value), from);
+}
+
+/// Bounds are vectors; where they are not known to be, they are made so.
+Value as_vector(NodeEdit& e, int i) {
+  return e.rank(i) == 1 ? e.input(i) : reshape(e, e.input(i), Ints{-1});
+}
+
+/// Element i of a vector, as a scalar of int64.
+Value element(Emitter& e, const Value& vector, std::int64_t i) {
+  const Value one = slice(e, vector, Ints{i}, Ints{i + 1}, Ints{0});
+  return cast(e, squeeze(e, one, {0}), DataType::int64);
+}
+
+/// Axes or steps that the run tells: every dim has its bounds, those of the whole where no axis
+/// names it.
+void slice_along_all(NodeEdit& e, const Value& axes) {
+  const auto rank = e.need_rank(0);
+  if (!rank || !can_compute(e, e.const_ints(3) ? 4 : 3)) return;
+  if (*rank > kMostDims) return e.refuse("its input has too many dims");
+  const Value dims = named_dims(e, axes, e.scalar(*rank, "rank"));
+  const Value named = placed(e, dims);
+  const Value starts = placed(e, dims, as_vector(e, 1));
+  const Value ends = placed(e, dims, as_vector(e, 2));
+  const Value steps = e.has_input(4) ? placed(e, dims, as_vector(e, 4)) : named;
+  Value x = e.input(0);
+  for (int axis = 0; axis < *rank; ++axis) {
+    const Value dim = dim_scalar(e, e.input(0), axis);
+    const Value whole = binary(e, "Sub", e.scalar(1), element(e, named, axis));
+    const Value end = binary(e, "Add", element(e, ends, axis), binary(e, "Mul", whole, dim));
+    const Value step = binary(e, "Add", element(e, steps, axis), whole);
+    x = gather(e, x, picked(e, element(e, starts, axis), end, computed_step(e, step), dim), axis);
+  }
+  e.replace({x});
 }
 
 /// What Slice-1 cannot say: a Gather along each axis, at indices that follow from the bounds.
 void slice_by_gather(NodeEdit& e) {
   const auto starts = e.const_ints(1);
   const auto ends = e.const_ints(2);
+  const auto given_axes = e.has_input(3) ? e.const_ints(3) : std::nullopt;
+  const auto given_steps = e.has_input(4) ? e.const_ints(4) : std::nullopt;
+  const bool axes_follow = e.has_input(3) && !given_axes;
+  if (axes_follow) return slice_along_all(e, as_vector(e, 3));
   const auto bounds = e.shape(1);
   const std::int64_t count = starts                          ? std::ssize(*starts)
                              : bounds && bounds->size() == 1 ? bounds->front()
+                             : given_axes                    ? std::ssize(*given_axes)
                                                              : -1;
-  if (count < 0) return e.refuse("how many axes it slices is not known");
+  if (count < 0 || count > kMostDims) return e.refuse("how many axes it slices is not known");
   Ints axes(static_cast<std::size_t>(count));
   std::iota(axes.begin(), axes.end(), 0);
-  Ints steps(static_cast<std::size_t>(count), 1);
-  if (e.has_input(3)) {
-    const auto given = e.need_ints(3);
-    if (!given) return;
-    axes = *given;
+  if (given_axes) axes = *given_axes;
+  if (e.has_input(4) && !given_steps) {
+    return slice_along_all(e, e.ints(axes, "axes"));
   }
-  if (e.has_input(4)) {
-    const auto given = e.need_ints(4);
-    if (!given) return;
-    steps = *given;
-  }
+  const Ints steps = given_steps.value_or(Ints(static_cast<std::size_t>(count), 1));
   const auto size = static_cast<std::size_t>(count);
   if (axes.size() != size || steps.size() != size || (ends && ends->size() != size) ||
       std::ranges::any_of(steps,
                           [](std::int64_t s) { return s == 0 || s > kEnd / 2 || s < -kEnd / 2; })) {
     return e.refuse(
         "its bounds, axes and steps differ in number, or a step is no number of places");
-  }
-  if ((!starts || !ends) && e.target() < 9) {
-    return static_cast<void>(e.need_ints(starts ? 2 : 1));
   }
   Value x = e.input(0);
   for (std::size_t i = 0; i < size; ++i) {
@@ -200,19 +251,15 @@ void slice_by_gather(NodeEdit& e) {
                  axes[i]);
       continue;
     }
-    if (e.target() < 9) {
-      return e.refuse("a step other than 1 along a dimension that is not known",
-                      "declare the shapes of the graph's inputs");
-    }
-    const auto at = static_cast<std::int64_t>(i);
+    if (!can_compute(e, !starts ? 1 : !ends ? 2 : 0)) return;
     const auto bound = [&](int input, const std::optional<Ints>& known) {
       if (known) return e.scalar((*known)[i], "bound");
-      const Value one = slice(e, e.input(input), Ints{at}, Ints{at + 1}, Ints{0});
-      return cast(e, squeeze(e, one, {0}), DataType::int64);
+      return element(e, as_vector(e, input), static_cast<std::int64_t>(i));
     };
-    const Value start = bound(1, starts);
-    const Value end = bound(2, ends);
-    x = gather(e, x, picked(e, start, end, steps[i], dim_scalar(e, e.input(0), axes[i])), axes[i]);
+    const Value from = bound(1, starts);
+    const Value to = bound(2, ends);
+    const Value whole = dim_scalar(e, e.input(0), axes[i]);
+    x = gather(e, x, picked(e, from, to, known_step(e, steps[i]), whole), axes[i]);
   }
   e.replace({x});
 }

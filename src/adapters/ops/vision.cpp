@@ -20,11 +20,36 @@ void axis_input_up(NodeEdit& e) {
   e.drop("axis");
 }
 
+/// An axis that the run tells becomes the second one of four: what comes before it and after it is
+/// joined, the parts of the numbers stay last.
+void dft_along_computed_axis(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  const DataType type = e.need_dtype(0);
+  if (!rank || e.refused()) return;
+  if (*rank < 2 || *rank > kMostDims) return e.refuse("its input has no axis to transform");
+  if (!can_compute(e, 2)) return;
+  const Value x = e.input(0);
+  const Value axis = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
+  const Value three = view3(e, x, axis, *rank);
+  const Value four =
+      reshape(e, three, concat(e, {e.ints({0, 0, -1}), dim_of(e, x, *rank - 1)}, 0));
+  Attrs attributes = e.attributes({"inverse", "onesided"});
+  attributes.insert(attributes.begin(), {"axis", 1});
+  const Value y = e.emit_in({}, 17, "DFT", {four, e.input(1)}, 1, attributes).front();
+  e.set_type(y, type, 4);
+  const Value dims = shape_of(e, x);
+  const Value itself = placed(e, named_dims(e, axis, e.scalar(*rank, "rank")));
+  const Value change = binary(e, "Sub", dim_of(e, y, 1), dims);
+  const Value all = binary(e, "Add", dims, binary(e, "Mul", itself, change));
+  const Value leading = slice(e, all, Ints{0}, Ints{-1}, Ints{0});
+  e.replace({reshape_to(e, y, concat(e, {leading, dim_of(e, y, 3)}, 0))});
+}
+
 void axis_input_down(NodeEdit& e) {
   std::int64_t axis = -2;
   if (e.has_input(2)) {
-    const auto known = e.need_ints(2);
-    if (!known) return;
+    const auto known = e.const_ints(2);
+    if (!known) return dft_along_computed_axis(e);
     if (known->size() != 1) return e.refuse("its axis (input 2) is not one number");
     axis = known->front();
     e.fold_input(2);

@@ -1,0 +1,518 @@
+#include "adapters/ops/resize_spelled_out.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "adapters/blocks.h"
+
+namespace onnxcompat::adapters {
+
+bool known_empty(const NodeEdit& e, int i) {
+  if (i < 0 || !e.has_input(i)) return true;
+  const auto shape = e.shape(i);
+  return shape && shape->size() == 1 && shape->front() == 0;
+}
+
+std::optional<Floats> const_floats(const NodeEdit& e, int i) {
+  const auto known = i < 0 ? std::nullopt : e.constant(i);
+  const auto values = known ? known->doubles() : std::nullopt;
+  if (!values) return std::nullopt;
+  return Floats(values->begin(), values->end());
+}
+
+namespace {
+
+constexpr DataType kReal = DataType::float64;
+
+/// Places along an axis: longer index vectors and weights are not written into a model.
+constexpr std::int64_t kMaxPlaces = 1 << 16;
+/// Likewise for weights of all elements together.
+constexpr double kMaxWeights = 1 << 22;
+/// Of more elements than that a place of the result is a product with a matrix.
+constexpr std::size_t kMaxTaps = 8;
+
+/// The axes that are resized, none negative; nothing if one is out of range or stands twice.
+std::optional<Ints> axes_of(NodeEdit& e, std::int64_t rank) {
+  Ints axes = e.int_list_or("axes", {});
+  if (axes.empty()) {
+    axes.resize(static_cast<std::size_t>(rank));
+    std::iota(axes.begin(), axes.end(), 0);
+  }
+  for (std::int64_t& axis : axes) {
+    if (axis < 0) axis += rank;
+    if (axis < 0 || axis >= rank) return std::nullopt;
+  }
+  Ints sorted = axes;
+  std::ranges::sort(sorted);
+  if (std::ranges::adjacent_find(sorted) != sorted.end()) return std::nullopt;
+  return axes;
+}
+
+/// One scale for all axes; sizes follow from it.
+void keep_aspect_ratio(std::vector<AxisResize>& axes, const std::string& policy) {
+  if (axes.empty() || policy == "stretch") return;
+  double common = axes.front().scale;
+  for (const AxisResize& a : axes) {
+    common = policy == "not_larger" ? std::min(common, a.scale) : std::max(common, a.scale);
+  }
+  for (AxisResize& a : axes) {
+    a.scale = common;
+    const double to = std::floor(common * static_cast<double>(a.from) + 0.5);
+    a.to = to <= static_cast<double>(kMaxPlaces) ? static_cast<std::int64_t>(to) : kMaxPlaces + 1;
+  }
+}
+
+// ---- everything static
+
+/// Are sums of integers of that type, by these weights, exact in double? They are where every
+/// weight has few binary digits.
+bool sums_exactly(const std::vector<std::vector<Tap>>& taps, DataType type) {
+  constexpr int kDigits = 8;
+  int bits = bits_of(type);
+  const auto few = [](double w) {
+    return std::ldexp(w, kDigits) == std::floor(std::ldexp(w, kDigits));
+  };
+  for (const std::vector<Tap>& axis : taps) {
+    bits += kDigits;
+    for (const Tap& tap : axis) {
+      if (!std::ranges::all_of(tap.weight, few)) return false;
+    }
+  }
+  return bits <= std::numeric_limits<double>::digits;
+}
+
+Value vector_of(Emitter& e, const std::vector<double>& values, DataType type,
+                std::string_view suffix) {
+  return e.constant(TensorLiteral::of(type, {std::ssize(values)}, values), suffix);
+}
+
+/// x along an axis times a matrix [places of the result, places of x].
+Value times_matrix(Emitter& e, const Value& x, const Value& matrix, std::int64_t axis,
+                   std::int64_t rank) {
+  if (axis == rank - 2) return e.emit_in({}, 1, "MatMul", {matrix, x}, 1, {}).front();
+  // The axis goes last for the product, and back.
+  Ints perm;
+  for (std::int64_t i = 0; i < rank; ++i) {
+    if (i != axis) perm.push_back(i);
+  }
+  perm.push_back(axis);
+  Ints back(perm.size());
+  for (std::size_t i = 0; i < perm.size(); ++i) {
+    back[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  }
+  const bool last = axis == rank - 1;
+  const Value moved = last ? x : transpose(e, x, perm);
+  const Value product =
+      e.emit_in({}, 1, "MatMul", {moved, transpose(e, matrix, {1, 0})}, 1, {}).front();
+  return last ? product : transpose(e, product, back);
+}
+
+/// The elements that a tap picks, weighted. What weighs nothing counts for nothing, an infinity as
+/// well.
+Value weighted(Emitter& e, const Value& x, const Tap& tap, std::int64_t axis, std::int64_t rank,
+               DataType work) {
+  const Value picked = gather(e, x, e.ints(tap.index, "indices"), axis);
+  if (std::ranges::all_of(tap.weight, [](double w) { return w == 1; })) return picked;
+  const Value weights = vector_of(e, tap.weight, work, "weights");
+  const Value product = binary(e, "Mul", picked, along(e, weights, axis, rank));
+  if (std::ranges::find(tap.weight, 0.0) == tap.weight.end()) return product;
+  std::vector<double> counts;
+  for (const double w : tap.weight) counts.push_back(w != 0 ? 1 : 0);
+  const Value counted = along(e, vector_of(e, counts, DataType::boolean, "counts"), axis, rank);
+  return where(e, counted, product, e.number(0, work, "nothing"));
+}
+
+Value interpolated(Emitter& e, const Value& x, const std::vector<Tap>& taps, const AxisResize& a,
+                   std::int64_t rank, DataType work) {
+  if (taps.size() > kMaxTaps) {
+    std::vector<double> matrix(static_cast<std::size_t>(a.to * a.from));
+    for (const Tap& tap : taps) {
+      for (std::size_t i = 0; i < tap.index.size(); ++i) {
+        const auto at = static_cast<std::int64_t>(i) * a.from + tap.index[i];
+        matrix[static_cast<std::size_t>(at)] += tap.weight[i];
+      }
+    }
+    const Value weights = e.constant(TensorLiteral::of(work, {a.to, a.from}, matrix), "weights");
+    return times_matrix(e, x, weights, a.axis, rank);
+  }
+  Value sum;
+  for (const Tap& tap : taps) {
+    if (std::ranges::all_of(tap.weight, [](double w) { return w == 0; })) continue;
+    const Value part = weighted(e, x, tap, a.axis, rank, work);
+    sum = sum.empty() ? part : binary(e, "Add", sum, part);
+  }
+  return sum.empty() ? gather(e, x, e.ints({}, "indices"), a.axis) : sum;
+}
+
+void spell_out_static(NodeEdit& e, const ResizeForm& form, std::vector<AxisResize> axes) {
+  std::erase_if(axes, [](const AxisResize& a) { return a.from == a.to && a.scale == 1.0; });
+  const std::int64_t rank = e.rank(0).value_or(0);
+  Value x = e.input(0);
+  if (form.how.mode == "nearest") {
+    for (const AxisResize& a : axes) {
+      x = gather(e, x, e.ints(nearest_indices(form.how, a), "indices"), a.axis);
+    }
+    return e.replace({x});
+  }
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  std::vector<std::vector<Tap>> taps;
+  for (const AxisResize& a : axes) {
+    const double reach = 2 * filter_support(form.how, a.scale) + 1;
+    if (!(static_cast<double>(a.to) * std::max(reach, static_cast<double>(a.from)) < kMaxWeights)) {
+      return e.refuse("its weights would be too many");
+    }
+    taps.push_back(interpolation_taps(form.how, a));
+  }
+  const bool whole = !is_float(type);
+  if (whole && !sums_exactly(taps, type)) {
+    return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");
+  }
+  const DataType work = whole ? kReal : at_least_float32(type);
+  x = cast(e, x, work);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    x = interpolated(e, x, taps[i], axes[i], rank, work);
+  }
+  if (!whole) e.rounds();
+  e.replace({cast(e, x, type)});
+}
+
+// ---- computed by the model
+
+/// One axis: everything a scalar, of double where it is no count of places.
+struct ComputedAxis {
+  std::int64_t axis = 0;
+  Value places;  ///< of the result, int64
+  Value from;    ///< places of the input
+  Value to;      ///< likewise of the result
+  Value length;  ///< of the result before it is cut to a whole number
+  Value scale;
+  Value roi_start, roi_end;
+};
+
+class Computed {
+ public:
+  Computed(NodeEdit& e, const ResizeForm& form, std::int64_t rank)
+      : e_(e), form_(form), rank_(rank) {}
+
+  /// Nothing, and a refusal, if the node does not say how large its result is.
+  std::optional<std::vector<ComputedAxis>> axes() {
+    const auto named = axes_of(e_, rank_);
+    if (e_.refused()) return std::nullopt;
+    const bool by_sizes = !known_empty(e_, form_.sizes);
+    const int input = by_sizes ? form_.sizes : form_.scales;
+    if (!named || known_empty(e_, input)) {
+      e_.refuse("its axes, scales or sizes do not fit its input");
+      return std::nullopt;
+    }
+    std::vector<ComputedAxis> all;
+    for (std::size_t k = 0; k < named->size(); ++k) {
+      ComputedAxis a;
+      a.axis = (*named)[k];
+      const Value dim = dim_scalar(e_, e_.input(0), a.axis);
+      a.from = cast(e_, dim, kReal);
+      const Value given = element(e_.input(input), static_cast<std::int64_t>(k));
+      if (by_sizes) {
+        a.places = cast(e_, given, DataType::int64);
+        a.to = a.length = cast(e_, a.places, kReal);
+        a.scale = op("Div", a.to, a.from);
+      } else {
+        // [Resize-10] output_dimension = floor(input_dimension * scale), in float.
+        const Value single = cast(e_, given, DataType::float32);
+        a.to = cast(e_, unary(e_, "Floor", op("Mul", cast(e_, dim, DataType::float32), single)),
+                    kReal);
+        a.places = cast(e_, a.to, DataType::int64);
+        a.scale = cast(e_, single, kReal);
+        a.length = op("Mul", a.scale, a.from);
+      }
+      if (form_.how.coordinates == "tf_crop_and_resize") {
+        const auto count = static_cast<std::int64_t>(named->size());
+        const auto at = static_cast<std::int64_t>(k);
+        a.roi_start = cast(e_, element(e_.input(form_.roi), at), kReal);
+        a.roi_end = cast(e_, element(e_.input(form_.roi), at + count), kReal);
+      }
+      all.push_back(std::move(a));
+    }
+    if (by_sizes && form_.policy != "stretch") keep_ratio(all);
+    return all;
+  }
+
+  /// Where each place of the result lies in the input [Resize-19 coordinate_transformation_mode].
+  Value coordinates(const ComputedAxis& a) {
+    const Value at = cast(e_, arange(e_, a.places), kReal);
+    const Value x = mapped(a, at);
+    const bool may_stay = form_.how.coordinates == "tf_half_pixel_for_nn" ||
+                          (form_.policy != "stretch" && !known_empty(e_, form_.sizes));
+    if (!may_stay || form_.how.coordinates == "tf_crop_and_resize") return x;
+    // An axis that is not resized stays as it is.
+    const Value to = known_empty(e_, form_.sizes) ? a.scale : a.to;
+    const Value of = known_empty(e_, form_.sizes) ? real(1) : a.from;
+    const Value moves = op("Add", flag("Less", to, of), flag("Greater", to, of));
+    return op("Add", op("Mul", moves, x), op("Mul", op("Sub", real(1), moves), at));
+  }
+
+  /// Whether a coordinate is outside the input, as extrapolation_value has it.
+  Value outside(const ComputedAxis& a, const Value& x) {
+    return op("Or", op("Less", x, real(0)), op("Greater", x, op("Sub", a.from, real(1))));
+  }
+
+  Value nearest(const ComputedAxis& a, const Value& x) {
+    const std::string& mode = form_.how.nearest;
+    Value rounded;
+    if (mode == "floor" || mode == kByScale) {
+      rounded = unary(e_, "Floor", x);
+    } else if (mode == "ceil") {
+      rounded = unary(e_, "Ceil", x);
+    } else if (mode == "round_prefer_ceil") {
+      rounded = unary(e_, "Floor", op("Add", x, real(0.5)));
+    } else {
+      rounded = unary(e_, "Ceil", op("Sub", x, real(0.5)));
+    }
+    if (mode == kByScale) {
+      const Value more = op("Sub", unary(e_, "Ceil", x), rounded);
+      rounded = op("Add", rounded, op("Mul", flag("Less", a.scale, real(1)), more));
+    }
+    return within(a, rounded);
+  }
+
+  /// The input resized along an axis: each place a sum of a few elements, or the product with a
+  /// matrix where the filter is stretched.
+  Value filtered(const ComputedAxis& a, const Value& input, const Value& x, DataType work) {
+    return form_.how.antialias ? stretched(a, input, x, work) : by_taps(a, input, x, work);
+  }
+
+ private:
+  Value mapped(const ComputedAxis& a, const Value& at) {
+    const std::string& mode = form_.how.coordinates;
+    if (mode == "asymmetric") return op("Div", at, a.scale);
+    if (mode == "align_corners" || mode == "tf_crop_and_resize") return between_corners(a, at);
+    const Value centre = op("Div", op("Add", at, real(0.5)), a.scale);
+    if (mode == "tf_half_pixel_for_nn") return centre;
+    const Value x = op("Sub", centre, real(0.5));
+    if (mode == "pytorch_half_pixel") return op("Mul", x, flag("Greater", a.to, real(1)));
+    if (mode == "half_pixel_symmetric") {
+      const Value kept = op("Sub", real(1), op("Div", a.to, a.length));
+      return op("Add", op("Mul", op("Div", a.from, real(2)), kept), x);
+    }
+    return x;
+  }
+
+  Value real(double value) { return e_.number(value, kReal, "number"); }
+  Value op(std::string_view name, const Value& a, const Value& b) { return binary(e_, name, a, b); }
+  Value flag(std::string_view comparison, const Value& a, const Value& b) {
+    return cast(e_, op(comparison, a, b), kReal);
+  }
+  Value element(const Value& vector, std::int64_t i) {
+    return squeeze(e_, slice(e_, vector, Ints{i}, Ints{i + 1}, Ints{0}), {0});
+  }
+
+  /// [Resize-18] keep_aspect_ratio_policy
+  void keep_ratio(std::vector<ComputedAxis>& all) {
+    const char* than = form_.policy == "not_larger" ? "Less" : "Greater";
+    Value common = all.front().scale;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      const Value better = flag(than, all[i].scale, common);
+      const Value keeps = op("Sub", real(1), better);
+      common = op("Add", op("Mul", better, all[i].scale), op("Mul", keeps, common));
+    }
+    for (ComputedAxis& a : all) {
+      a.scale = common;
+      a.to = unary(e_, "Floor", op("Add", op("Mul", common, a.from), real(0.5)));
+      a.length = a.to;
+      a.places = cast(e_, a.to, DataType::int64);
+    }
+  }
+
+  /// A row of places from one corner (of the input, or of the region of interest) to the other; a
+  /// single place is at the first one, or in the middle of the region.
+  Value between_corners(const ComputedAxis& a, const Value& at) {
+    const bool crops = form_.how.coordinates == "tf_crop_and_resize";
+    const Value many = flag("Greater", a.length, real(1));
+    const Value single = op("Sub", real(1), many);
+    // No division by nothing where there is but one.
+    const Value steps = op("Add", op("Mul", op("Sub", a.length, real(1)), many), single);
+    const Value last = op("Sub", a.from, real(1));
+    if (!crops) return op("Mul", op("Div", op("Mul", at, last), steps), many);
+    const Value way = op("Mul", op("Mul", at, op("Sub", a.roi_end, a.roi_start)), last);
+    const Value row = op("Add", op("Mul", a.roi_start, last), op("Div", way, steps));
+    const Value middle = op("Mul", op("Mul", real(0.5), op("Add", a.roi_start, a.roi_end)), last);
+    return op("Add", op("Mul", row, many), op("Mul", middle, single));
+  }
+
+  /// Whole numbers as indices, those beyond the border as those on it.
+  Value within(const ComputedAxis& a, const Value& whole) {
+    const Value index = cast(e_, whole, DataType::int64);
+    const Value last = cast(e_, op("Sub", a.from, real(1)), DataType::int64);
+    const Value zero = e_.scalar(0, "zero");
+    const Value raised = where(e_, less(e_, index, zero), zero, index);
+    return where(e_, less(e_, last, raised), last, raised);
+  }
+
+  /// 1 where the element is inside the input.
+  Value inside(const ComputedAxis& a, const Value& at) {
+    return cast(e_, unary(e_, "Not", outside(a, at)), kReal);
+  }
+
+  /// Keys' cubic convolution kernel at distances up to 1, and between 1 and 2.
+  Value cubic_near(const Value& t) {
+    const double a = form_.how.cubic_a;
+    const Value inner = op("Sub", op("Mul", real(a + 2), t), real(a + 3));
+    return op("Add", op("Mul", op("Mul", inner, t), t), real(1));
+  }
+  Value cubic_far(const Value& t) {
+    const double a = form_.how.cubic_a;
+    const Value inner = op("Sub", op("Mul", real(a), t), real(5 * a));
+    return op("Sub", op("Mul", op("Add", op("Mul", inner, t), real(8 * a)), t), real(4 * a));
+  }
+
+  Value by_taps(const ComputedAxis& a, const Value& input, const Value& x, DataType work) {
+    const Value base = unary(e_, "Floor", x);
+    const Value fraction = op("Sub", x, base);
+    const bool cubic = form_.how.mode == "cubic";
+    std::vector<Value> indices, weights;
+    Value total;
+    for (int k = cubic ? -1 : 0; k <= (cubic ? 2 : 1); ++k) {
+      const Value distance = k > 0 ? op("Sub", real(k), fraction) : op("Sub", fraction, real(k));
+      const bool near = k == 0 || k == 1;
+      const Value at = op("Add", base, real(k));
+      Value weight = !cubic ? op("Sub", real(1), distance)
+                     : near ? cubic_near(distance)
+                            : cubic_far(distance);
+      if (form_.how.exclude_outside) weight = op("Mul", weight, inside(a, at));
+      total = total.empty() ? weight : op("Add", total, weight);
+      indices.push_back(within(a, at));
+      weights.push_back(weight);
+    }
+    Value sum;
+    for (std::size_t k = 0; k < weights.size(); ++k) {
+      const Value weight =
+          form_.how.exclude_outside ? op("Div", weights[k], total) : weights[k];
+      const Value picked = gather(e_, input, indices[k], a.axis);
+      const Value share = along(e_, cast(e_, weight, work), a.axis, rank_);
+      // What weighs nothing counts for nothing, an infinity as well.
+      const Value counts = op("Or", op("Less", weight, real(0)), op("Greater", weight, real(0)));
+      const Value part = where(e_, along(e_, counts, a.axis, rank_), op("Mul", picked, share),
+                               e_.number(0, work, "nothing"));
+      sum = sum.empty() ? part : op("Add", sum, part);
+    }
+    return sum;
+  }
+
+  Value stretched(const ComputedAxis& a, const Value& input, const Value& x, DataType work) {
+    // Not more than 1: the filter grows where the axis shrinks.
+    const Value shrinks = flag("Less", a.scale, real(1));
+    const Value stretch = op("Add", op("Mul", shrinks, a.scale), op("Sub", real(1), shrinks));
+    const bool cubic = form_.how.mode == "cubic";
+    const Value support = op("Div", real(cubic ? 2 : 1), stretch);
+    // Places of the input, and beyond its borders as far as the filter reaches.
+    const Value beyond = op("Add", unary(e_, "Ceil", support), real(2));
+    const Value count = cast(e_, op("Add", a.from, op("Mul", beyond, real(2))), DataType::int64);
+    const Value at = op("Sub", cast(e_, arange(e_, count), kReal), beyond);
+    const Value apart = op("Sub", unsqueeze(e_, at, {0}), unsqueeze(e_, x, {1}));
+    const Value distance = unary(e_, "Abs", op("Mul", apart, stretch));
+    Value weights;
+    if (cubic) {
+      const Value far = flag("Greater", distance, real(1));
+      const Value reached = op("Mul", far, flag("Less", distance, real(2)));
+      weights = op("Add", op("Mul", cubic_near(distance), op("Sub", real(1), far)),
+                   op("Mul", cubic_far(distance), reached));
+    } else {
+      weights = unary(e_, "Relu", op("Sub", real(1), distance));
+    }
+    if (form_.how.exclude_outside) weights = op("Mul", weights, inside(a, at));
+    weights = op("Div", weights, reduce(e_, "ReduceSum", weights, {1}, true));
+    const Value wide = gather(e_, input, within(a, at), a.axis);
+    return times_matrix(e_, wide, cast(e_, weights, work), a.axis, rank_);
+  }
+
+  NodeEdit& e_;
+  const ResizeForm& form_;
+  std::int64_t rank_;
+};
+
+void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
+  const auto rank = e.need_rank(0);
+  const DataType type = e.need_dtype(0);
+  if (!rank || e.refused()) return;
+  if (*rank < 1 || *rank > kMostDims) return e.refuse("its input has no axis to resize");
+  if (!can_compute(e, known_empty(e, form.sizes) ? form.scales : form.sizes)) return;
+  const bool picks = form.how.mode == "nearest";
+  if (!picks && !is_float(type)) {
+    return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");
+  }
+  Computed computed(e, form, *rank);
+  const auto axes = computed.axes();
+  if (!axes) return;
+  const bool crops = form.how.coordinates == "tf_crop_and_resize";
+  const auto result = e.shape(e.output(0));
+  const DataType work = picks ? type : at_least_float32(type);
+  Value x = cast(e, e.input(0), work);
+  Value outside;
+  for (const ComputedAxis& a : *axes) {
+    const auto from = e.dim(e.input(0), static_cast<int>(a.axis));
+    const bool single = from == 1 && result && std::ssize(*result) == *rank &&
+                        (*result)[static_cast<std::size_t>(a.axis)] == 1;
+    if (single && !crops) continue;  // whatever the scale, its one element
+    const Value at = computed.coordinates(a);
+    if (crops) {
+      const Value beyond = along(e, computed.outside(a, at), a.axis, *rank);
+      outside = outside.empty() ? beyond : binary(e, "Or", outside, beyond);
+    }
+    x = picks ? gather(e, x, computed.nearest(a, at), a.axis) : computed.filtered(a, x, at, work);
+    e.set_type(x, work, *rank);
+  }
+  if (!outside.empty()) x = where(e, outside, e.number(form.extrapolation, work, "outside"), x);
+  if (!picks) e.rounds();
+  e.replace({cast(e, x, type)});
+}
+
+}  // namespace
+
+std::optional<std::vector<AxisResize>> static_axes(NodeEdit& e, const ResizeForm& form) {
+  const auto dims = e.shape(0);
+  const auto axes = dims ? axes_of(e, std::ssize(*dims)) : std::nullopt;
+  if (!axes) return std::nullopt;
+  const bool by_sizes = !known_empty(e, form.sizes);
+  const auto sizes = by_sizes ? e.const_ints(form.sizes) : std::nullopt;
+  const auto scales = by_sizes ? std::nullopt : const_floats(e, form.scales);
+  if ((by_sizes ? !sizes || sizes->size() != axes->size()
+                : !scales || scales->size() != axes->size())) {
+    return std::nullopt;
+  }
+  std::vector<AxisResize> result;
+  for (std::size_t i = 0; i < axes->size(); ++i) {
+    AxisResize a;
+    a.axis = (*axes)[i];
+    a.from = (*dims)[static_cast<std::size_t>(a.axis)];
+    if (by_sizes) {
+      a.to = (*sizes)[i];
+      a.scale = static_cast<double>(a.to) / static_cast<double>(a.from);
+    } else {
+      a.scale = static_cast<double>((*scales)[i]);
+      // [Resize-10] floor(input_dimension * scale), in float.
+      const float to = std::floor(static_cast<float>(a.from) * (*scales)[i]);
+      if (!(to >= 0 && to <= static_cast<float>(kMaxPlaces))) return std::nullopt;
+      a.to = static_cast<std::int64_t>(to);
+    }
+    if (a.from < 1 || a.from > kMaxPlaces) return std::nullopt;
+    result.push_back(a);
+  }
+  if (by_sizes) keep_aspect_ratio(result, form.policy);
+  if (std::ranges::any_of(result,
+                          [](const AxisResize& a) { return a.to < 0 || a.to > kMaxPlaces; })) {
+    return std::nullopt;
+  }
+  return result;
+}
+
+void spell_out(NodeEdit& e, const ResizeForm& form) {
+  const bool crops = form.how.coordinates == "tf_crop_and_resize";
+  if (crops && known_empty(e, form.roi)) return e.refuse("it has no region of interest");
+  auto axes = crops ? std::nullopt : static_axes(e, form);
+  if (axes) return spell_out_static(e, form, std::move(*axes));
+  spell_out_computed(e, form);
+}
+
+}  // namespace onnxcompat::adapters
