@@ -366,6 +366,8 @@ void BodyEditor::drop_inputs(const std::vector<std::string>& names) {
            [&](const pb::ValueInfoProto& info) { return gone.contains(info.name()); });
 }
 
+void BodyEditor::drop_outputs() { graph_->clear_output(); }
+
 Result<void> BodyEditor::densify(int sparse_index) {
   auto& sparse = *graph_->mutable_sparse_initializer()->Mutable(sparse_index);
   auto dense = TensorLiteral::dense(SparseTensorView(&sparse, payloads_));

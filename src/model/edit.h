@@ -135,6 +135,9 @@ class OwnedGraph {
   /// (dims unknown) where `rank` is not negative.
   void add_input(std::string_view name, DataType elem = DataType::undefined, int rank = -1);
   void add_output(std::string_view name, DataType elem = DataType::undefined, int rank = -1);
+  /// Likewise of any type.
+  void add_input(std::string_view name, const TypeLiteral& type);
+  void add_output(std::string_view name, const TypeLiteral& type);
   /// An output before output `at`.
   void add_output(std::string_view name, DataType elem, int rank, int at);
 
@@ -186,6 +189,7 @@ class BodyEditor {
   /// Appends an input that states type and dims of an initializer.
   void add_input_for(const TensorView& initializer);
   void drop_inputs(const std::vector<std::string>& names);
+  void drop_outputs();  ///< all of them
   /// Replaces sparse initializer `i` by a dense one.
   Result<void> densify(int sparse_index);
   void drop_quantization_annotations();

@@ -76,6 +76,18 @@ bool complete(pb::TypeProto& type, const TypeLiteral& known) {
 
 }  // namespace
 
+void OwnedGraph::add_input(std::string_view name, const TypeLiteral& type) {
+  pb::ValueInfoProto& info = *graph_->add_input();
+  info.set_name(std::string(name));
+  complete(*info.mutable_type(), type);
+}
+
+void OwnedGraph::add_output(std::string_view name, const TypeLiteral& type) {
+  pb::ValueInfoProto& info = *graph_->add_output();
+  info.set_name(std::string(name));
+  complete(*info.mutable_type(), type);
+}
+
 BodyEditor::Stated BodyEditor::state_types(
     const std::vector<std::pair<std::string, TypeLiteral>>& types) {
   auto& entries = is_function() ? *function_->mutable_value_info() : *graph_->mutable_value_info();

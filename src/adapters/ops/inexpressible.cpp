@@ -9,8 +9,6 @@ void register_inexpressible(Registry& t) {
   for (const std::string_view op : {"Sin", "Cos", "Tan", "Asin", "Acos", "Atan"}) {
     t.inexpressible(op, kTrigonometry);
   }
-  t.inexpressible("SequenceMap",
-                  "a sequence that exists at run time cannot be held by tensors of fixed number");
   constexpr std::string_view kOptionals = "no older type may hold nothing";
   for (const std::string_view op : {"Optional", "OptionalGetElement", "OptionalHasElement"}) {
     t.inexpressible(op, kOptionals);

@@ -5,16 +5,15 @@
 #include <limits>
 
 #include "adapters/blocks.h"
+#include "adapters/ops/pool_windows.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
 namespace {
 
 /// The window of a pooling operator along every spatial axis, all of it known.
-struct Window {
-  Ints dims, kernel, strides, dilations, begins, ends;
-  std::size_t rank() const { return dims.size(); }
-  std::int64_t extent(std::size_t i) const { return (kernel[i] - 1) * dilations[i] + 1; }
+struct Window : WindowForm {
+  Ints dims;
   /// Where the last window ends past the padded input under ceil_mode, by how much; 0 if it fits or
   /// is dropped because it would start in the padding at the end.
   std::int64_t missing(std::size_t i) const {
@@ -34,57 +33,44 @@ struct Window {
   }
 };
 
-/// Nothing larger is a window; products and sums of such numbers stay within 64 bits.
-constexpr std::int64_t kMaxWindow = std::int64_t{1} << 20;
 /// Elements of an index vector written into the model.
 constexpr std::int64_t kMaxIndices = std::int64_t{1} << 20;
 
-/// Reads the attributes; refuses where a spatial dimension is not known.
+/// Are all spatial dims known that the window goes over?
+bool spatial_dims_known(const NodeEdit& e, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!e.dim(e.input(0), static_cast<int>(i) + 2)) return false;
+  }
+  return true;
+}
+
+/// Reads attributes and spatial dimensions. Where the latter are not known the node is rewritten by
+/// computed windows instead: nothing is returned then, and the node is done.
 std::optional<Window> window_of(NodeEdit& e) {
-  Window w;
-  const auto kernel = e.int_list("kernel_shape");
-  if (!kernel) {
-    e.refuse("kernel_shape is missing");
-    return std::nullopt;
-  }
-  w.kernel = *kernel;
-  const std::size_t n = w.kernel.size();
-  w.strides = e.int_list_or("strides", Ints(n, 1));
-  w.dilations = e.int_list_or("dilations", Ints(n, 1));
-  const Ints pads = e.int_list_or("pads", Ints(2 * n, 0));
-  const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
-  if (e.refused()) return std::nullopt;
-  if (w.strides.size() != n || w.dilations.size() != n || pads.size() != 2 * n) {
-    e.refuse("kernel_shape, strides, dilations and pads differ in length");
-    return std::nullopt;
-  }
-  w.begins.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(n));
-  w.ends.assign(pads.begin() + static_cast<std::ptrdiff_t>(n), pads.end());
-  const auto within = [](const Ints& list, std::int64_t low, std::int64_t high) {
-    return std::ranges::all_of(list, [&](auto v) { return v >= low && v <= high; });
-  };
-  if (!within(w.kernel, 1, kMaxWindow) || !within(w.strides, 1, kMaxWindow) ||
-      !within(w.dilations, 1, kMaxWindow) || !within(pads, -kMaxWindow, kMaxWindow)) {
-    e.refuse("kernel_shape, strides, dilations or pads are no sizes of a window");
+  const auto form = window_form(e);
+  if (!form) return std::nullopt;
+  Window w{*form, {}};
+  const std::size_t n = w.rank();
+  if (!spatial_dims_known(e, n)) {
+    pool_by_computed_windows(e);
     return std::nullopt;
   }
   for (std::size_t i = 0; i < n; ++i) {
-    const auto dim = e.dim(e.input(0), static_cast<int>(i) + 2);
-    if (!dim || *dim < 0 || *dim > kMaxWindow * kMaxWindow) {
-      e.refuse("the spatial dimensions of its input are not all known",
-               "declare the shapes of the graph's inputs");
+    const std::int64_t dim = e.dim(e.input(0), static_cast<int>(i) + 2).value_or(-1);
+    if (dim < 0 || dim > kMaxWindow * kMaxWindow) {
+      e.refuse("the spatial dimensions of its input are no sizes");
       return std::nullopt;
     }
-    w.dims.push_back(*dim);
+    w.dims.push_back(dim);
   }
   for (std::size_t i = 0; i < n; ++i) {
-    if (auto_pad == "NOTSET" || auto_pad.empty()) break;
+    if (w.sized_by_pads()) break;
     w.begins[i] = w.ends[i] = 0;
-    if (auto_pad == "VALID") continue;
+    if (w.auto_pad == "VALID") continue;
     const std::int64_t out = (w.dims[i] + w.strides[i] - 1) / w.strides[i];
     const std::int64_t total =
         std::max<std::int64_t>(0, (out - 1) * w.strides[i] + w.extent(i) - w.dims[i]);
-    w.begins[i] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
+    w.begins[i] = w.auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
     w.ends[i] = total - w.begins[i];
   }
   return w;
@@ -151,23 +137,15 @@ void ceil_mode_down(NodeEdit& e) {
 
 /// Dilated windows: their elements gathered into axes of their own, and reduced over those.
 void dilations_down(NodeEdit& e) {
-  const auto w = window_of(e);
-  if (!w) return;
   if (e.has_output(1) && e.output_used(1)) {
     return e.refuse("dilations together with the Indices output have no older form");
   }
+  const auto w = window_of(e);
+  if (!w) return;
   const bool max = e.op() == "MaxPool";
   const std::int64_t p = e.int_or("p", 2);
-  const std::string_view reduction = max             ? "ReduceMax"
-                                     : is_average(e) ? "ReduceMean"
-                                     : p == 1        ? "ReduceL1"
-                                     : p == 2        ? "ReduceL2"
-                                                     : "";
-  if (reduction.empty()) return e.refuse("dilations with a norm other than 1 or 2");
   Window full = *w;
-  const std::string auto_pad = e.string_or("auto_pad", "NOTSET");
-  const bool sized_by_pads = auto_pad.empty() || auto_pad == "NOTSET";
-  if (e.int_or("ceil_mode", 0) != 0 && sized_by_pads) {
+  if (e.int_or("ceil_mode", 0) != 0 && w->sized_by_pads()) {
     for (std::size_t i = 0; i < w->rank(); ++i) full.ends[i] += w->missing(i);
   }
   Value x = padded(e, full, max ? -std::numeric_limits<float>::infinity() : 0.0F);
@@ -224,7 +202,13 @@ void dilations_down(NodeEdit& e) {
     return e.replace(
         {binary(e, "Div", sum, e.constant(TensorLiteral::of(type, shape, counts), "count"))});
   }
-  e.replace({reduce(e, reduction, x, window_axes, false)});
+  if (max || is_average(e)) {
+    return e.replace({reduce(e, max ? "ReduceMax" : "ReduceMean", x, window_axes, false)});
+  }
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  const DataType work = at_least_float32(type);
+  e.replace({cast(e, norm_over(e, cast(e, x, work), p, window_axes, work), type)});
 }
 
 /// [AveragePool-7] count_include_pad=1: the padding made real.
@@ -235,15 +219,6 @@ void count_padding_down(NodeEdit& e) {
   for (const char* gone : {"count_include_pad", "auto_pad", "pads"}) e.drop(gone);
 }
 
-bool spatial_dims_known(const NodeEdit& e) {
-  const auto rank = e.rank(0);
-  if (!rank) return false;
-  for (int i = 2; i < *rank; ++i) {
-    if (!e.dim(e.input(0), i)) return false;
-  }
-  return true;
-}
-
 /// [MaxPool-22] a window that would start in the padding at the end is dropped; the older texts
 /// keep it, and no runtime does.
 void degenerate_window(NodeEdit& e, bool up) {
@@ -251,7 +226,15 @@ void degenerate_window(NodeEdit& e, bool up) {
   const bool sized_by_pads = auto_pad.empty() || auto_pad == "NOTSET";
   if (e.int_or("ceil_mode", 0) == 0 || !sized_by_pads || e.refused()) return;
   const bool strict = e.options().strict_text;
-  if (!strict && !spatial_dims_known(e)) return;
+  const auto form = window_form(e);
+  if (!form) return;
+  if (!spatial_dims_known(e, form->rank())) {
+    if (strict) {
+      e.refuse("the spatial dimensions of its input are not all known",
+               "declare the shapes of the graph's inputs");
+    }
+    return;
+  }
   const auto w = window_of(e);
   if (!w) return;
   Ints grown = w->ends;

@@ -185,6 +185,79 @@ void split(NodeEdit& e) {
   e.hold_sequence(std::move(values), kAtRunTime);
 }
 
+/// [SequenceMap-17] a Loop over the elements that carries the results so far. The nodes of the
+/// body's graph stay; what they read comes before them, what becomes of their results behind.
+void map_by_loop(NodeEdit& e) {
+  // Loops carry no sequences before [Loop-13].
+  if (e.target() < 13) return e.refuse(kAtRunTime);
+  const auto graph = e.graph("body");
+  if (e.refused()) return;
+  const auto formal_inputs = graph->view().inputs();
+  const auto formal_outputs = graph->view().outputs();
+  if (e.input_count() < 1 || formal_inputs.size() != e.input_count() ||
+      formal_outputs.size() != e.output_count()) {
+    return e.refuse("its body does not fit its inputs and outputs");
+  }
+  std::vector<Value> elements, results;
+  for (const ValueInfoView input : formal_inputs) elements.push_back(input.name());
+  for (const ValueInfoView output : formal_outputs) results.push_back(output.name());
+
+  const auto node = [](std::string_view op, const std::vector<Value>& inputs, const Value& output) {
+    OwnedNode made({}, op);
+    made.set_inputs(inputs);
+    made.set_outputs({output});
+    return made;
+  };
+  const Value number = e.fresh("number");
+  const Value go = e.fresh("go");
+  const Value goes_on = e.fresh("goes_on");
+  std::vector<OwnedNode> nodes;
+  for (int i = 0; i < e.input_count(); ++i) {
+    const ValueType* type = e.type(e.input(i));
+    const Value& element = elements[static_cast<std::size_t>(i)];
+    if (type == nullptr || !type->is_known()) {
+      return e.refuse(fmt::format("whether input {} is a sequence is not known", i));
+    }
+    if (type->kind == TypeView::Kind::sequence) {
+      nodes.push_back(node("SequenceAt", {e.input(i), number}, element));
+    } else {
+      nodes.push_back(node("Identity", {e.input(i)}, element));
+    }
+  }
+  for (OwnedNode& own : graph->body().take_nodes()) nodes.push_back(std::move(own));
+  nodes.push_back(node("Identity", {go}, goes_on));
+  graph->body().drop_inputs(elements);
+  graph->body().drop_outputs();
+  graph->add_input(number, DataType::int64, 0);
+  graph->add_input(go, DataType::boolean, 0);
+  graph->add_output(goes_on, DataType::boolean, 0);
+  const Value count = e.emit_in({}, 11, "SequenceLength", {e.input(0)}, 1, {}).front();
+  std::vector<Value> inputs{count, {}};
+  for (int i = 0; i < e.output_count(); ++i) {
+    const ValueType* type = e.type(e.output(i));
+    const DataType elem = type != nullptr && type->inner ? type->inner->elem : DataType::undefined;
+    if (elem == DataType::undefined) {
+      return e.refuse(fmt::format("the type of the elements of output {} is not known", i));
+    }
+    TypeLiteral tensor;
+    tensor.kind = TypeView::Kind::tensor;
+    tensor.elem = elem;
+    TypeLiteral sequence;
+    sequence.kind = TypeView::Kind::sequence;
+    sequence.inner = std::make_shared<TypeLiteral>(tensor);
+    const Value so_far = e.fresh("so_far");
+    const Value longer = e.fresh("longer");
+    nodes.push_back(
+        node("SequenceInsert", {so_far, results[static_cast<std::size_t>(i)]}, longer));
+    graph->add_input(so_far, sequence);
+    graph->add_output(longer, sequence);
+    inputs.push_back(e.emit_in({}, 11, "SequenceEmpty", {}, 1, {{"dtype", elem}}).front());
+  }
+  graph->body().put_nodes(std::move(nodes));
+  e.replace(e.emit_in({}, 13, "Loop", inputs, e.output_count(),
+                      {{"body", Attr::Content(graph)}}));
+}
+
 }  // namespace
 
 void register_sequences(Registry& t) {
@@ -196,6 +269,7 @@ void register_sequences(Registry& t) {
   t.expand("SequenceAt", at_position, kKnown);
   t.expand("SequenceLength", length, kKnown);
   t.expand("ConcatFromSequence", concatenated, "Concat, where what the sequence holds is known");
+  t.expand("SequenceMap", map_by_loop, "Loop");
   t.expand("SplitToSequence", split, "Split, where the number of parts is known");
 }
 

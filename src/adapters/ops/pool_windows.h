@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "adapters/node_edit.h"
+
+namespace onnxcompat::adapters {
+
+/// The window of a pooling operator along every spatial axis, as its attributes say.
+struct WindowForm {
+  Ints kernel, strides, dilations;
+  Ints begins, ends;     ///< pads
+  std::string auto_pad;  ///< NOTSET, SAME_UPPER, SAME_LOWER, VALID
+  std::size_t rank() const { return kernel.size(); }
+  std::int64_t extent(std::size_t i) const { return (kernel[i] - 1) * dilations[i] + 1; }
+  /// Do pads and ceil_mode decide how many windows there are?
+  bool sized_by_pads() const { return auto_pad.empty() || auto_pad == "NOTSET"; }
+};
+
+/// Nothing larger is a window; products and sums of such numbers stay within 64 bits.
+constexpr std::int64_t kMaxWindow = std::int64_t{1} << 20;
+
+/// None, and a refusal, if the attributes are missing or no sizes of a window.
+std::optional<WindowForm> window_form(NodeEdit& e);
+
+/// (Σ|x|^p)^(1/p) over axes [LpPool-18]; type is that of x.
+Value norm_over(Emitter& e, const Value& x, std::int64_t p, const Ints& axes, DataType type);
+
+/// Pooling where the spatial dims are not known: the elements of all windows gathered by indices
+/// that the model computes, into axes of their own, and reduced over those.
+void pool_by_computed_windows(NodeEdit& e);
+
+}  // namespace onnxcompat::adapters
