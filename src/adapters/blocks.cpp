@@ -313,11 +313,13 @@ Value stride(Emitter& e, const Value& x, std::int64_t axis) {
   return product(e, dims_of(e, x, axis + 1, kEnd));
 }
 
-Value flat_positions(Emitter& e, const Value& x, int rank) {
+Value flat_positions(Emitter& e, const Value& x) {
+  const auto rank = e.rank(x);
+  if (!rank) return reshape_to(e, arange(e, size_of(e, x)), shape_of(e, x));
   Value sum = e.scalar(0, "place");
-  for (int axis = 0; axis < rank; ++axis) {
-    Value part = along(e, arange(e, dim_scalar(e, x, axis)), axis, rank);
-    if (axis + 1 < rank) part = binary(e, "Mul", part, stride(e, x, axis));
+  for (int axis = 0; axis < *rank; ++axis) {
+    Value part = along(e, arange(e, dim_scalar(e, x, axis)), axis, *rank);
+    if (axis + 1 < *rank) part = binary(e, "Mul", part, stride(e, x, axis));
     sum = axis == 0 ? part : binary(e, "Add", sum, part);
   }
   return sum;

@@ -84,8 +84,9 @@ Value view3(Emitter& e, const Value& x, std::int64_t axis);
 constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 /// How far apart neighbours along an axis of x are in row-major order, as a vector of one.
 Value stride(Emitter& e, const Value& x, std::int64_t axis);
-/// The place of each element of x among all of them in row-major order, of x's shape.
-Value flat_positions(Emitter& e, const Value& x, int rank);
+/// The place of each element of x among all of them in row-major order, of x's shape. Where x may be
+/// empty and its rank is not known, as reshape_to().
+Value flat_positions(Emitter& e, const Value& x);
 /// index, int32 or int64, or index + size where it is negative.
 Value wrapped(Emitter& e, const Value& index, const Value& size);
 

@@ -205,6 +205,78 @@ bool by_halves(NodeEdit& e) {
   return true;
 }
 
+bool is_wide_int(DataType t) {
+  return is_int32(t) || t == DataType::int64 || t == DataType::uint64;
+}
+
+/// [MatMul-1] of whole numbers, which Mul and ReduceSum take: wrapping as the operator does.
+Value whole_product(NodeEdit& e, Value a, Value b, int a_rank, int b_rank) {
+  const bool row = a_rank == 1;
+  const bool column = b_rank == 1;
+  if (row) a = unsqueeze(e, a, {0});
+  if (column) b = unsqueeze(e, b, {1});
+  const int a_dims = std::max(a_rank, 2);
+  const int b_dims = std::max(b_rank, 2);
+  // [.., rows, inner, 1] and [.., 1, inner, columns]
+  const Value left = unsqueeze(e, a, {a_dims});
+  const Value right = unsqueeze(e, b, {b_dims - 2});
+  const std::int64_t dims = std::max(a_dims, b_dims) + 1;
+  Value y = reduce(e, "ReduceSum", binary(e, "Mul", left, right), {dims - 2}, false);
+  if (column) y = squeeze(e, y, {dims - 2});
+  if (row) y = squeeze(e, y, {dims - (column ? 2 : 3)});
+  return y;
+}
+
+bool by_products(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  if (e.target() < 6 || !is_wide_int(type)) return false;
+  const std::string& op = e.op();
+  if (op == "MatMul") {
+    const auto a = e.need_rank(0);
+    const auto b = a ? e.need_rank(1) : std::nullopt;
+    if (!b || *a < 1 || *b < 1) return e.refused();
+    e.replace({whole_product(e, e.input(0), e.input(1), *a, *b)});
+    return true;
+  }
+  if (op == "Gemm") {
+    const auto factor = [&](const char* name) { return static_cast<double>(e.float_or(name, 1)); };
+    const double alpha = factor("alpha");
+    const double beta = factor("beta");
+    const bool whole = alpha == std::floor(alpha) && beta == std::floor(beta) &&
+                       std::abs(alpha) < 1e6 && std::abs(beta) < 1e6;
+    const bool positive = type == DataType::uint32 || type == DataType::uint64;
+    if (!whole || (positive && (alpha < 0 || beta < 0))) return false;
+    const auto operand = [&](int i, const char* transposed) {
+      return e.int_or(transposed, 0) != 0 ? transpose(e, e.input(i), {1, 0}) : e.input(i);
+    };
+    const Value a = operand(0, "transA");
+    const Value b = operand(1, "transB");
+    if (e.refused()) return true;
+    const auto times = [&](const Value& x, double by) {
+      return by == 1 ? x : binary(e, "Mul", x, e.number(by, type, "factor"));
+    };
+    Value y = times(whole_product(e, a, b, 2, 2), alpha);
+    if (e.has_input(2)) y = binary(e, "Add", y, times(e.input(2), beta));
+    e.replace({y});
+    return true;
+  }
+  if (op == "PRelu") {
+    const Value below = binary(e, "Less", e.input(0), e.number(0, type, "zero"));
+    const Value sloped = binary(e, "Mul", e.input(1), e.input(0));
+    e.replace({where(e, below, sloped, e.input(0))});
+    return true;
+  }
+  return false;
+}
+
+/// [Relu-6] of 64-bit integers.
+bool by_maximum(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  if (e.op() != "Relu" || type != DataType::int64) return false;
+  e.replace({e.emit_in({}, 12, "Max", {e.input(0), e.number(0, type, "zero")}, 1, {}).front()});
+  return true;
+}
+
 /// [Equal-7] of floating-point numbers.
 bool by_order(NodeEdit& e) {
   if (e.op() != "Equal" || !is_float(e.dtype(0))) return false;
@@ -220,6 +292,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     if (a.type() == AttributeType::graph) return e.refuse("its subgraphs give it");
   }
   if (by_comparison(e) || by_halves(e) || by_order(e)) return;
+  if (by_products(e) || by_maximum(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);
   if (op == "ScatterElements" && e.string_or("reduction", "none") != "none") {
@@ -264,6 +337,10 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     const bool wraps = is_small_int(b.narrow) && is_one_of(op, kWrap) && !is_int32(b.narrow) &&
                        b.wide == DataType::int32;
     if (wraps) continue;
+    // Exact in double; what is out of range wraps on its way back through int64.
+    const bool fits = is_int32(b.narrow) && b.wide == DataType::float64 &&
+                      (op == "Add" || op == "Sub");
+    if (fits) continue;
     if (half) {
       e.rounds(fmt::format("{} computed in {}", name_of(b.narrow), name_of(b.wide)));
       continue;
@@ -306,7 +383,9 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     e.set_type(inner, wide, rank);
     // The least integer has no counterpart above zero: its low bits are what the operator gives.
     if (op == "ReduceMax" || op == "ReduceMin") inner = within(e, inner, narrow, wide);
-    const bool may_wrap = (op == "Abs" || op == "Neg") && is_int(narrow) && !is_int(wide);
+    const bool sums = op == "Add" || op == "Sub";
+    const bool may_wrap =
+        (op == "Abs" || op == "Neg" || sums) && is_int(narrow) && !is_int(wide);
     e.produce(i, cast(e, may_wrap ? cast(e, inner, DataType::int64) : inner, narrow));
   }
   e.note(fmt::format("through {}", name_of(bound.front().wide)));

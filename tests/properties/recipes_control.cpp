@@ -189,6 +189,45 @@ void sequence_operator(Draft& d) {
   }
 }
 
+void sequence_map(Draft& d) {
+  Random& r = d.random();
+  const DataType t = element_type(d, "S");
+  const std::string element = fmt::format("{}[]", name_of(t));
+  const auto count = static_cast<std::size_t>(r.integer(0, 3));
+  const auto sequence = [&] {
+    std::vector<Dims> elements(count);
+    for (Dims& dims : elements) dims = d.dims(0, 2);
+    give_sequence(d, t, std::move(elements));
+  };
+  sequence();
+  std::string formal = fmt::format("{} a", element);
+  std::string result = "Identity (a)";
+  switch (r.integer(0, 3)) {
+    case 0:
+      break;
+    case 1:  // a tensor, the same for all of them
+      d.data(t, {});
+      formal += fmt::format(", {} b", name_of(t));
+      if (t == DataType::float32) result = "Add (a, b)";
+      break;
+    case 2:  // element by element
+      sequence();
+      formal += fmt::format(", {} b", element);
+      result = "Identity (b)";
+      break;
+    default:
+      d.capture(d.values(t, {2}));
+      result = "Identity (c0)";
+  }
+  const bool two = r.chance(40);
+  set_graph(d, "body",
+            fmt::format("body ({0}) => ({1} u{2}) {{ u = {3}{4} }}", formal, element,
+                        two ? ", int64[] w" : "", result, two ? "\nw = Shape (a)" : ""));
+  d.result().output_types = {fmt::format("seq({})", element)};
+  if (two) d.result().output_types.emplace_back("seq(int64[])");
+  d.result().outputs.assign(two ? 2 : 1, true);
+}
+
 void optional(Draft& d) {
   Random& r = d.random();
   const Dims dims = d.dims(0, 2);
@@ -215,6 +254,7 @@ void add_control(Recipes& r) {
   r["If"] = choice;
   r["Loop"] = loop;
   r["Scan"] = scan;
+  r["SequenceMap"] = sequence_map;
   r["SplitToSequence"] = split_to_sequence;
   for (const char* op : {"SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase",
                          "SequenceInsert", "SequenceLength", "ConcatFromSequence"}) {

@@ -179,9 +179,17 @@ void erf_up(NodeEdit& e) {
 void four_dims(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   if (!rank || *rank == 4) return;
-  const auto shape = e.need_shape(0);
-  if (!shape) return;
   if (*rank < 2) return e.refuse("an input of fewer than two dimensions has no channels");
+  const auto shape = e.shape(0);
+  if (!shape && e.target() >= 5) {
+    // What is not known is computed [Reshape-5].
+    const Value dims = shape_of(e, e.input(0));
+    e.set_input(0, reshape(e, e.input(0), Ints{0, 0, -1, 1}));
+    const Value y = e.detach_output(0);
+    e.set_type(y, e.dtype(0), 4);
+    return e.produce(0, reshape(e, y, dims));
+  }
+  if (!shape) return static_cast<void>(e.need_shape(0));
   const auto rest = elements_of(Ints(shape->begin() + 2, shape->end()));
   if (!rest) return e.refuse("its dims are no sizes");
   e.set_input(0, reshape(e, e.input(0), Ints{(*shape)[0], (*shape)[1], *rest, 1}));

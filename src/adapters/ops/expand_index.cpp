@@ -31,14 +31,11 @@ void where_by_index(NodeEdit& e) {
       type == DataType::uint64) {
     return e.replace({picked(yes, no, type)});
   }
-  const auto yes_rank = e.need_rank(1);
-  const auto no_rank = e.need_rank(2);
-  if (!yes_rank || !no_rank) return;
   const auto yes_shape = e.shape(1);
-  const Value left = flat_positions(e, yes, *yes_rank);
+  const Value left = flat_positions(e, yes);
   const bool alike = yes_shape && yes_shape == e.shape(2);
   const Value right =
-      binary(e, "Add", alike ? left : flat_positions(e, no, *no_rank), size_of(e, yes));
+      binary(e, "Add", alike ? left : flat_positions(e, no), size_of(e, yes));
   const Value both = concat(e, {reshape(e, yes, Ints{-1}), reshape(e, no, Ints{-1})}, 0);
   e.replace({gather(e, both, picked(left, right, DataType::int64), 0)});
 }
@@ -101,12 +98,20 @@ void expand_by_tile(NodeEdit& e) {
 
 /// [EyeLike-9]
 void eye_like(NodeEdit& e) {
-  const auto dims = e.need_shape(0);
+  const auto dims = e.shape(0);
   const std::int64_t k = e.int_or("k", 0);
   const auto type = static_cast<DataType>(e.int_or(
       "dtype",
       static_cast<int>(e.dtype(0) == DataType::undefined ? DataType::float32 : e.dtype(0))));
-  if (!dims || e.refused()) return;
+  if (e.refused()) return;
+  if (!dims) {
+    // 1 where the column is the row and k more.
+    if (!can_compute(e, 0)) return;
+    const Value rows = unsqueeze(e, arange(e, dim_scalar(e, e.input(0), 0)), {1});
+    const Value columns = unsqueeze(e, arange(e, dim_scalar(e, e.input(0), 1)), {0});
+    const Value diagonal = binary(e, "Add", rows, e.scalar(k, "k"));
+    return e.replace({cast(e, binary(e, "Equal", columns, diagonal), type)});
+  }
   if (dims->size() != 2 || count_of(*dims) > kMaxFolded) return e.refuse("it is no small matrix");
   std::vector<double> values(static_cast<std::size_t>(count_of(*dims)));
   for (std::int64_t row = 0; row < (*dims)[0]; ++row) {
@@ -122,17 +127,32 @@ void eye_like(NodeEdit& e) {
 /// into the two values.
 void one_hot(NodeEdit& e) {
   const auto known = e.const_ints(1);
-  const auto rank = e.need_rank(0);
+  const auto rank = e.rank(0);
   std::int64_t axis = e.int_or("axis", -1);
-  if (!rank || e.refused()) return;
-  if (axis < 0) axis += *rank + 1;
-  if ((known && known->size() != 1) || axis < 0 || axis > *rank) {
+  if (e.refused()) return;
+  if (rank && axis < 0) axis += *rank + 1;
+  if ((known && known->size() != 1) || (rank && (axis < 0 || axis > *rank))) {
     return e.refuse("its depth is not one number, or its axis is out of range");
   }
   // A depth that the run tells is of any type, and a scalar or a vector of one.
   const Value size = known ? e.scalar(known->front(), "depth")
                            : reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
   const Value index = wrapped(e, cast(e, e.input(0), DataType::int64), size);
+  if (!rank) {
+    // The dims before the new one joined, and those after it.
+    const Value x = e.input(0);
+    const Value before = axis == 0    ? e.ints({}, "none")
+                         : axis == -1 ? shape_of(e, x)
+                                      : dims_of(e, x, 0, axis < 0 ? axis + 1 : axis);
+    const Value after = axis == -1  ? e.ints({}, "none")
+                        : axis == 0 ? shape_of(e, x)
+                                    : dims_of(e, x, axis < 0 ? axis + 1 : axis, kEnd);
+    const Value three = concat(e, {product(e, before), e.ints({1}), product(e, after)}, 0);
+    const Value hits = binary(e, "Equal", reshape(e, index, three), along(e, arange(e, size), 1, 3));
+    const Value picked = gather(e, e.input(2), cast(e, hits, DataType::int64), 0);
+    const Value whole = concat(e, {before, reshape(e, size, Ints{1}), after}, 0);
+    return e.replace({reshape_to(e, picked, whole)});
+  }
   const Value places = along(e, arange(e, size), axis, *rank + 1);
   const Value hits = binary(e, "Equal", unsqueeze(e, index, {axis}), places);
   e.replace({gather(e, e.input(2), cast(e, hits, DataType::int64), 0)});
@@ -206,7 +226,7 @@ void scatter_by_loop(NodeEdit& e) {
   if (!position) return;
   const Value data = e.input(0);
   const Value places = reshape(e, *position, Ints{-1});
-  const Value own = flat_positions(e, data, e.rank(0).value_or(0));
+  const Value own = flat_positions(e, data);
   const Value behind = size_of(e, data);
   Subgraph round = e.subgraph("update");
   const Value number = round.input("number", DataType::int64, 0);

@@ -9,11 +9,20 @@
 namespace onnxcompat::adapters {
 namespace {
 
+/// C stretched to the rows of A and the columns of B, whatever they are.
+void stretch_c(NodeEdit& e) {
+  if (!e.need_rank(2) || !can_compute(e, 2)) return;
+  const Value rows = dim_of(e, e.input(0), e.int_or("transA", 0) != 0 ? 1 : 0);
+  const Value columns = dim_of(e, e.input(1), e.int_or("transB", 0) != 0 ? 0 : 1);
+  if (e.refused()) return;
+  e.set_input(2, expand(e, e.input(2), concat(e, {rows, columns}, 0)));
+}
+
 /// [Gemm-6] C is of the result's shape, or with broadcast=1 one element or a row.
 void gemm_broadcast_down(NodeEdit& e) {
   const auto c = e.shape(2);
   const auto result = e.shape(e.output(0));
-  if (!c) return static_cast<void>(e.need_shape(2));
+  if (!c) return stretch_c(e);
   if (result && *c == *result) return;
   if (elements_of(*c) == 1 || c->size() == 1) {
     e.set({"broadcast", 1});
@@ -24,12 +33,7 @@ void gemm_broadcast_down(NodeEdit& e) {
     e.set({"broadcast", 1});
     return;
   }
-  if (!result || result->size() != 2 || c->size() != 2) {
-    return e.refuse(
-        "the dimensions of its result are not all known, and C is neither of them nor "
-        "a row",
-        "declare the shapes of the graph's inputs");
-  }
+  if (!result || result->size() != 2 || c->size() != 2) return stretch_c(e);
   Ints repeats;
   for (std::size_t i = 0; i < 2; ++i) repeats.push_back((*c)[i] == 1 ? (*result)[i] : 1);
   e.set_input(2, e.emit_in({}, 6, "Tile", {e.input(2), e.ints(repeats, "repeats")}, 1, {}).front());

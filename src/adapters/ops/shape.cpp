@@ -136,8 +136,27 @@ void tile_up(NodeEdit& e) {
   e.set_input(1, concat(e, repeats, 0));
 }
 
+/// Repeats that the run tells, one axis after the other; [Tile-1] wants them in the input's type.
+void tile_by_computed(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  const DataType type = e.need_dtype(0);
+  if (!rank || e.refused()) return;
+  if (type != DataType::float32 && type != DataType::float64) {
+    return static_cast<void>(e.need_ints(1));
+  }
+  Value x = e.input(0);
+  for (int axis = 0; axis < *rank; ++axis) {
+    const Value one = slice(e, e.input(1), Ints{axis}, Ints{axis + 1}, Ints{0});
+    const Value tiles = cast(e, squeeze(e, one, {0}), type);
+    x = e.emit_in({}, 1, "Tile", {x, tiles, e.number(axis, type, "axis")}, 1, {}).front();
+    e.set_type(x, type, rank);
+  }
+  e.replace({x});
+}
+
 void tile_down(NodeEdit& e) {
-  const auto repeats = e.need_ints(1);
+  const auto repeats = e.const_ints(1);
+  if (!repeats) return tile_by_computed(e);
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   Value x = e.input(0);
