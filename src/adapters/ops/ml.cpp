@@ -225,24 +225,36 @@ std::optional<Value> transformed(NodeEdit& e, const Value& scores, const std::st
   if (transform == "SOFTMAX") {
     return e.emit_in({}, 13, "Softmax", {scores}, 1, {{"axis", -1}}).front();
   }
+  if (transform == "SOFTMAX_ZERO") {
+    // As Softmax, but what is next to nothing stays so.
+    const auto number = [&](double v) { return e.number(v, DataType::float32, "number"); };
+    const Value top = reduce(e, "ReduceMax", scores, {1}, true);
+    const Value counts = binary(e, "Greater", unary(e, "Abs", scores), number(1e-7));
+    const Value power = unary(e, "Exp", binary(e, "Sub", scores, top));
+    const Value small = binary(e, "Mul", scores, unary(e, "Exp", unary(e, "Neg", top)));
+    const Value parts = where(e, counts, power, small);
+    const Value sum = reduce(e, "ReduceSum", parts, {1}, true);
+    const Value none = e.emit_in({}, 11, "Equal", {sum, number(0)}, 1, {}).front();
+    return where(e, none, number(0.5), binary(e, "Div", parts, sum));
+  }
   e.refuse("post_transform " + transform + " after base values has no form in TreeEnsemble-5");
   return std::nullopt;
 }
 
 /// The votes of a forest summed up by TreeEnsemble-5, as float32.
 std::optional<Value> summed(NodeEdit& e, const Forest& forest, std::int64_t targets,
-                            std::int64_t aggregate, std::int64_t post_transform) {
+                            Aggregate aggregate, std::int64_t post_transform) {
   const DataType input = e.need_dtype(0);
   if (e.refused()) return std::nullopt;
   // Integers go through double, which holds what float32 does not.
   const DataType type = input == DataType::float32 ? DataType::float32 : DataType::float64;
   std::string reason;
-  auto attributes = tree_ensemble(forest, type, aggregate == 1, reason);
+  auto attributes = tree_ensemble(forest, type, aggregate, reason);
   if (!attributes) {
     e.refuse(reason);
     return std::nullopt;
   }
-  attributes->push_back({"aggregate_function", aggregate});
+  attributes->push_back({"aggregate_function", static_cast<std::int64_t>(aggregate)});
   attributes->push_back({"n_targets", targets});
   attributes->push_back({"post_transform", post_transform});
   const Value x = cast(e, e.input(0), type);
@@ -275,18 +287,24 @@ void regressor_up(NodeEdit& e) {
     return e.refuse("unknown aggregate_function or post_transform");
   }
   const bool biased = base && std::ranges::any_of(*base, [](double v) { return v != 0; });
-  if (biased && number != 0 && targets == 1 && !e.options().strict_text) {
+  // The mean of trees that are taken apart is their sum over the number that there were.
+  const bool divides = function == 0 && votes_several_times(*forest);
+  const bool spelled_out = biased || divides;
+  if (spelled_out && number != 0 && targets == 1 && !e.options().strict_text) {
     return e.refuse(
-        "post_transform together with base values for one target: runtimes leave the "
+        "post_transform after base values or a mean for one target: runtimes leave the "
         "transform out where the text applies it");
   }
-  auto y = summed(e, *forest, targets, function, biased ? 0 : number);
+  const auto together = divides ? Aggregate::sum : static_cast<Aggregate>(function);
+  auto y = summed(e, *forest, targets, together, spelled_out ? 0 : number);
   if (!y) return;
-  if (biased) {
-    const Value sum = binary(e, "Add", *y, floats(e, *base, "base_values"));
-    y = transformed(e, sum, transform);
-    if (!y) return;
+  if (divides) {
+    const auto trees = static_cast<double>(count_trees(*forest));
+    y = binary(e, "Div", *y, e.number(trees, DataType::float32, "trees"));
   }
+  if (biased) y = binary(e, "Add", *y, floats(e, *base, "base_values"));
+  if (spelled_out) y = transformed(e, *y, transform);
+  if (!y) return;
   e.replace({*y});
 }
 
@@ -311,9 +329,10 @@ void classifier_up(NodeEdit& e) {
         "a binary classifier whose votes are for one class only: what its scores mean "
         "differs between runtimes");
   }
-  auto scores = summed(e, *forest, static_cast<std::int64_t>(classes), 1, 0);
+  auto scores = summed(e, *forest, static_cast<std::int64_t>(classes), Aggregate::sum, 0);
   if (!scores) return;
-  if (base && !base->empty()) {
+  const bool biased = base && std::ranges::any_of(*base, [](double v) { return v != 0; });
+  if (biased) {
     if (base->size() != classes) return e.refuse("base values are not one for each class");
     scores = binary(e, "Add", *scores, floats(e, *base, "base_values"));
   }
@@ -324,7 +343,10 @@ void classifier_up(NodeEdit& e) {
                            ? e.ints(numbers, "labels")
                            : e.constant(TensorLiteral::of_strings({count}, names), "labels");
   const Value label = gather(e, labels, best, 0);
-  const auto z = transformed(e, *scores, transform);
+  // Older operators have no inverse of the normal distribution; the node has.
+  const auto z = transform == "PROBIT" && !biased
+                     ? summed(e, *forest, count, Aggregate::sum, 4)
+                     : transformed(e, *scores, transform);
   if (!z) return;
   e.replace({label, *z});
 }

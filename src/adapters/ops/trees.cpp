@@ -1,6 +1,8 @@
 #include "adapters/ops/trees.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <functional>
 #include <set>
 
@@ -78,7 +80,8 @@ namespace {
 /// Lists of TreeEnsemble-5 as they grow, tree by tree.
 class EnsembleBuilder {
  public:
-  EnsembleBuilder(const Forest& forest, bool sums) : forest_(forest), sums_(sums) {
+  EnsembleBuilder(const Forest& forest, Aggregate aggregate)
+      : forest_(forest), aggregate_(aggregate) {
     for (std::size_t i = 0; i < forest.nodes.size(); ++i) {
       const auto& node = forest.nodes[i];
       if (by_id_.emplace(std::pair{node.tree, node.id}, i).second &&
@@ -95,10 +98,18 @@ class EnsembleBuilder {
       std::set<std::size_t> children;
       std::set<std::int64_t> targets;
       bool several = false;
+      std::optional<std::set<std::int64_t>> voted;
+      bool alike = true;  // every leaf votes once for each of the same targets
       for (const auto& node : forest_.nodes) {
         if (node.tree != tree) continue;
         if (node.mode == "LEAF") {
           const auto it = votes_.find({tree, node.id});
+          std::set<std::int64_t> own;
+          if (it != votes_.end()) {
+            for (const auto& vote : it->second) alike = own.insert(vote.target).second && alike;
+          }
+          alike = alike && (!voted || *voted == own);
+          voted = std::move(own);
           if (it == votes_.end()) continue;
           several = several || it->second.size() > 1;
           for (const auto& vote : it->second) targets.insert(vote.target);
@@ -121,8 +132,8 @@ class EnsembleBuilder {
         reason = fmt::format("tree {} has no root", tree);
         return false;
       }
-      if (several && !sums_) {
-        reason = "a leaf votes for several targets, and trees are not summed";
+      if (several && aggregate_ != Aggregate::sum && (aggregate_ == Aggregate::average || !alike)) {
+        reason = "a leaf votes for several targets, another one for others";
         return false;
       }
       if (!several) targets = {-1};
@@ -225,7 +236,7 @@ class EnsembleBuilder {
   }
 
   const Forest& forest_;
-  bool sums_;
+  Aggregate aggregate_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> by_id_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Forest::Vote>> votes_;
   std::vector<std::int64_t> trees_;
@@ -236,12 +247,49 @@ class EnsembleBuilder {
 
 }  // namespace
 
-std::optional<Attrs> tree_ensemble(const Forest& forest, DataType type, bool sums,
+bool votes_several_times(const Forest& forest) {
+  std::set<std::pair<std::int64_t, std::int64_t>> seen;
+  return std::ranges::any_of(forest.votes, [&](const Forest::Vote& vote) {
+    return !seen.emplace(vote.tree, vote.node).second;
+  });
+}
+
+std::int64_t count_trees(const Forest& forest) {
+  std::set<std::int64_t> trees;
+  for (const Forest::Node& node : forest.nodes) trees.insert(node.tree);
+  return std::ssize(trees);
+}
+
+std::optional<Attrs> tree_ensemble(const Forest& forest, DataType type, Aggregate aggregate,
                                    std::string& reason) {
-  EnsembleBuilder builder(forest, sums);
+  EnsembleBuilder builder(forest, aggregate);
   if (!builder.build(reason)) return std::nullopt;
   return builder.attributes(type);
 }
+
+namespace {
+
+/// The mode BRANCH_MEMBER.
+constexpr std::size_t kMember = std::size(kModes);
+/// Sets and shared branches may blow a tree up; larger ones are refused.
+constexpr std::size_t kMostNodes = std::size_t{1} << 20;
+
+/// The set of each node that asks for membership: they stand in the order of those nodes, with NaN
+/// between them [TreeEnsemble-5 membership_values].
+std::map<std::size_t, std::vector<double>> member_sets(const std::vector<double>& modes,
+                                                       const std::vector<double>& values) {
+  std::map<std::size_t, std::vector<double>> sets;
+  auto next = values.begin();
+  for (std::size_t node = 0; node < modes.size(); ++node) {
+    if (modes[node] != static_cast<double>(kMember)) continue;
+    std::vector<double>& set = sets[node];
+    while (next != values.end() && !std::isnan(*next)) set.push_back(*next++);
+    if (next != values.end()) ++next;
+  }
+  return sets;
+}
+
+}  // namespace
 
 std::optional<Forest> read_tree_ensemble(NodeEdit& e) {
   const Ints roots = e.int_list_or("tree_roots", {});
@@ -262,6 +310,7 @@ std::optional<Forest> read_tree_ensemble(NodeEdit& e) {
   const auto splits = numbers("nodes_splits");
   const auto hitrates = numbers("nodes_hitrates");
   const auto weights = numbers("leaf_weights");
+  const auto members = member_sets(modes, numbers("membership_values"));
   if (e.refused()) return std::nullopt;
   const std::size_t n = features.size();
   if (true_ids.size() != n || false_ids.size() != n || true_leafs.size() != n ||
@@ -286,8 +335,8 @@ std::optional<Forest> read_tree_ensemble(NodeEdit& e) {
       stack.pop_back();
       const std::size_t limit = now.leaf ? targets.size() : n;
       if (now.at < 0 || static_cast<std::size_t>(now.at) >= limit ||
-          forest.nodes.size() > 4 * (n + targets.size()) * (roots.size() + 1)) {
-        e.refuse("its trees do not hang together");
+          forest.nodes.size() > kMostNodes) {
+        e.refuse("its trees do not hang together, or are too large");
         return std::nullopt;
       }
       const auto at = static_cast<std::size_t>(now.at);
@@ -297,8 +346,32 @@ std::optional<Forest> read_tree_ensemble(NodeEdit& e) {
         continue;
       }
       const auto mode = static_cast<std::size_t>(modes[at]);
+      if (mode == kMember) {
+        // Equal to one of them, or to the next: the way of a member is written out for each.
+        const auto set = members.find(at);
+        std::vector<std::pair<const char*, double>> questions;
+        if (set != members.end()) {
+          for (const double member : set->second) questions.emplace_back("BRANCH_EQ", member);
+        }
+        // Only what is missing may be in an empty set.
+        if (questions.empty()) {
+          questions.emplace_back("BRANCH_LT", -std::numeric_limits<double>::infinity());
+        }
+        std::int64_t id = now.id;
+        for (const auto& [question, value] : questions) {
+          const std::int64_t if_true = next_id++;
+          const std::int64_t if_false = next_id++;
+          forest.nodes.push_back({tree_id, id, features[at], question, value,
+                                  forest.hitrates ? hitrates[at] : 0, if_true, if_false,
+                                  missing[at] != 0});
+          stack.push_back({true_ids[at], true_leafs[at] != 0, if_true});
+          id = if_false;
+        }
+        stack.push_back({false_ids[at], false_leafs[at] != 0, id});
+        continue;
+      }
       if (mode >= std::size(kModes)) {
-        e.refuse("set membership (BRANCH_MEMBER) has no older form");
+        e.refuse("a node is of no known mode");
         return std::nullopt;
       }
       const std::int64_t if_true = next_id++;

@@ -38,13 +38,23 @@ struct Forest {
 /// Reads the attributes; `votes` is "target" or "class". Refuses what does not hang together.
 std::optional<Forest> read_forest(NodeEdit& e, const std::string& votes);
 
+/// How trees are put together, as numbered by [TreeEnsemble-5].
+enum class Aggregate : std::uint8_t { average = 0, sum = 1, min = 2, max = 3 };
+
+/// Does any leaf have several votes?
+bool votes_several_times(const Forest& forest);
+/// How many trees there are.
+std::int64_t count_trees(const Forest& forest);
+
 /// The attributes of TreeEnsemble-5 [TreeEnsemble-5]. Elements of tensors are of `type`. A leaf
-/// that votes for several targets makes one tree for each of them, which adds up the same; `sums`
-/// says whether that is how trees are put together. nullopt with a reason if it is not.
-std::optional<Attrs> tree_ensemble(const Forest& forest, DataType type, bool sums,
+/// that votes for several targets makes one tree for each of them, which adds up the same, and of
+/// which the least and the greatest are the same where all leaves vote for the same targets.
+/// nullopt with a reason where that is not so.
+std::optional<Attrs> tree_ensemble(const Forest& forest, DataType type, Aggregate aggregate,
                                    std::string& reason);
 
-/// The forest of a TreeEnsemble-5. Refuses set membership.
+/// The forest of a TreeEnsemble-5; a node that asks for membership in a set as one node for each
+/// member.
 std::optional<Forest> read_tree_ensemble(NodeEdit& e);
 
 /// The numbers of a FLOATS attribute, or of its TENSOR form `name`_as_tensor.
