@@ -193,8 +193,9 @@ Value transformed(NodeEdit& e, const Value& x, int rank, const Transform& t) {
 }
 
 /// Likewise for an axis whose length the run tells: the matrix is made of [Cos-7] and [Sin-7].
+/// `told` is the length of the transform where it does not follow from the axis.
 Value transformed_at_run_time(NodeEdit& e, const Value& x, int rank, const Transform& t,
-                              bool onesided) {
+                              bool onesided, const Value& told = {}) {
   const auto real = [&](double value) { return e.number(value, kReal, "number"); };
   const auto op = [&](std::string_view name, const Value& a, const Value& b) {
     return binary(e, name, a, b);
@@ -202,7 +203,8 @@ Value transformed_at_run_time(NodeEdit& e, const Value& x, int rank, const Trans
   const Value one = e.scalar(1, "one"), two = e.scalar(2, "two");
   const Value in = dim_scalar(e, x, rank - 2);
   const bool to_real = onesided && t.inverse;
-  const Value length = to_real ? op("Mul", op("Sub", in, one), two) : in;
+  const Value follows = to_real ? op("Mul", op("Sub", in, one), two) : in;
+  const Value length = told.empty() ? follows : told;
   const bool half = onesided && !t.inverse;
   const Value out = half ? op("Add", op("Div", length, two), one) : length;
   const Value n = unsqueeze(e, arange(e, in), {1});
@@ -255,6 +257,18 @@ Value cut_or_padded(NodeEdit& e, Value x, int rank, std::int64_t axis, std::int6
   return known && *known < size ? x : slice(e, x, Ints{0}, Ints{size}, Ints{axis});
 }
 
+/// Likewise to a size that the run tells.
+Value cut_or_padded(NodeEdit& e, const Value& x, int rank, std::int64_t axis, const Value& size) {
+  const Value end = reshape(e, size, Ints{1});
+  std::vector<Value> pads{e.ints(Ints(static_cast<std::size_t>(rank + axis), 0), "before"), end};
+  if (axis + 1 < rank) {
+    pads.push_back(e.ints(Ints(static_cast<std::size_t>(rank - axis - 1), 0), "after"));
+  }
+  const Value longer = e.emit_in({}, 11, "Pad", {x, concat(e, pads, 0)}, 1, {}).front();
+  e.set_type(longer, kReal, rank);
+  return slice(e, longer, e.ints({0}), end, e.ints({axis}));
+}
+
 /// [DFT-17]
 void dft(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
@@ -278,6 +292,7 @@ void dft(NodeEdit& e) {
   const auto own = e.dim(e.input(0), static_cast<int>(axis));
   const auto stated = e.has_input(1) ? known_int(e, 1) : own;
   Value x = cast(e, e.input(0), kReal);
+  Value told;
   if (stated) {
     if (*stated < 1 || *stated > kLongest || (own && *own < 0)) {
       return e.refuse("its length is out of range");
@@ -289,7 +304,10 @@ void dft(NodeEdit& e) {
     if (!t.fits()) return e.refuse("its matrix is too large for a constant");
     x = cut_or_padded(e, x, *rank, axis, t.in);
   } else if (e.has_input(1)) {
-    return e.refuse("its dft_length is known at run time only");
+    told = reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
+    const Value one_side =
+        binary(e, "Add", binary(e, "Div", told, e.scalar(2)), e.scalar(1, "one"));
+    x = cut_or_padded(e, x, *rank, axis, to_real ? one_side : told);
   }
   Ints forth, back(static_cast<std::size_t>(*rank));
   for (std::int64_t i = 0; i < *rank - 1; ++i) {
@@ -302,7 +320,7 @@ void dft(NodeEdit& e) {
   const bool moved = axis != *rank - 2;
   if (moved) x = transpose(e, x, forth);
   Value y =
-      stated ? transformed(e, x, *rank, t) : transformed_at_run_time(e, x, *rank, t, onesided);
+      stated ? transformed(e, x, *rank, t) : transformed_at_run_time(e, x, *rank, t, onesided, told);
   if (moved) y = transpose(e, y, back);
   e.rounds();
   e.replace({cast(e, y, type)});
@@ -318,15 +336,15 @@ Value known_frames(NodeEdit& e, std::int64_t frames, std::int64_t step, std::int
   return e.constant(TensorLiteral::of(DataType::int64, {frames, length}, places), "places");
 }
 
-/// Likewise where the run tells the step, or the number of samples.
-Value computed_frames(NodeEdit& e, std::int64_t length) {
+/// Likewise where the run tells the step, the length, or the number of samples.
+Value computed_frames(NodeEdit& e, const Value& length) {
   const auto known = known_int(e, 1);
   const Value step =
       known ? e.scalar(*known, "step") : reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
-  const Value last = binary(e, "Sub", dim_scalar(e, e.input(0), 1), e.scalar(length));
+  const Value last = binary(e, "Sub", dim_scalar(e, e.input(0), 1), length);
   const Value count = binary(e, "Add", binary(e, "Div", last, step), e.scalar(1));
   const Value starts = binary(e, "Mul", arange(e, count), step);
-  return binary(e, "Add", unsqueeze(e, starts, {1}), arange(e, e.scalar(length)));
+  return binary(e, "Add", unsqueeze(e, starts, {1}), arange(e, length));
 }
 
 /// [STFT-17] frames gathered, weighted by the window and transformed.
@@ -342,27 +360,38 @@ void stft(NodeEdit& e) {
   if (e.refused()) return;
   if (!parts && onesided) parts = 1;  // it takes no others
   if (!parts) return e.refuse("whether its signal is real or complex is not known");
-  if (!length) return e.refuse("the length of its frames is known at run time only");
   if ((*parts != 1 && *parts != 2) || (onesided && *parts == 2) || (step && *step < 1) ||
-      *length < 1 || (samples && *length > *samples)) {
+      (length && (*length < 1 || (samples && *length > *samples)))) {
     return e.refuse("its frames do not fit its signal");
   }
   Transform t;
+  t.parts = *parts;
+  const auto windowed = [&](const Value& places) {
+    Value x = gather(e, cast(e, e.input(0), kReal), places, 1);  // [batch, frames, length, parts]
+    if (e.has_input(2)) {
+      x = binary(e, "Mul", x, unsqueeze(e, cast(e, e.input(2), kReal), {1}));
+    }
+    return x;
+  };
+  if (!length) {
+    if (!e.has_input(2) && !e.has_input(3)) return e.refuse("its frames have no length");
+    const Value told = e.has_input(3) ? reshape(e, cast(e, e.input(3), DataType::int64), Ints{})
+                                      : dim_scalar(e, e.input(2), 0);
+    const Value x = windowed(computed_frames(e, told));
+    e.set_type(x, kReal, 4);
+    e.rounds();
+    return e.replace({cast(e, transformed_at_run_time(e, x, 4, t, onesided), type)});
+  }
   t.in = t.length = *length;
   t.out = onesided ? *length / 2 + 1 : *length;
-  t.parts = *parts;
   const std::int64_t frames = samples && step ? (*samples - *length) / *step + 1 : 0;
   if (!t.fits() || frames > kMostElements / *length) {
     return e.refuse("its matrix is too large for a constant");
   }
   const Value places =
-      frames > 0 ? known_frames(e, frames, *step, *length) : computed_frames(e, *length);
-  Value x = gather(e, cast(e, e.input(0), kReal), places, 1);  // [batch, frames, length, parts]
-  if (e.has_input(2)) {
-    x = binary(e, "Mul", x, unsqueeze(e, cast(e, e.input(2), kReal), {1}));
-  }
+      frames > 0 ? known_frames(e, frames, *step, *length) : computed_frames(e, e.scalar(*length));
   e.rounds();
-  e.replace({cast(e, transformed(e, x, 4, t), type)});
+  e.replace({cast(e, transformed(e, windowed(places), 4, t), type)});
 }
 
 }  // namespace
