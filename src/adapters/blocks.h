@@ -99,7 +99,7 @@ Value named_dims(Emitter& e, const Value& axes, const Value& rank);
 Value placed(Emitter& e, const Value& named);
 Value placed(Emitter& e, const Value& named, const Value& values);
 /// More dims than that are nowhere spelled out one by one, or with each other.
-constexpr int kMostDims = 1 << 10;
+constexpr int kMostDims = 64;
 /// x of that rank, of kMostDims at most, as three dims, split at the one axis in `axis`.
 Value view3(Emitter& e, const Value& x, const Value& axis, int rank);
 

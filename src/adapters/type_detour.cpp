@@ -223,7 +223,7 @@ Value whole_product(NodeEdit& e, Value a, Value b, int a_rank, int b_rank) {
   const std::int64_t dims = std::max(a_dims, b_dims) + 1;
   Value y = reduce(e, "ReduceSum", binary(e, "Mul", left, right), {dims - 2}, false);
   if (column) y = squeeze(e, y, {dims - 2});
-  if (row) y = squeeze(e, y, {dims - (column ? 2 : 3)});
+  if (row) y = squeeze(e, y, {dims - 3});
   return y;
 }
 

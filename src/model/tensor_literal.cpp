@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -104,8 +105,10 @@ TensorLiteral TensorLiteral::of(DataType type, std::vector<std::int64_t> dims,
 }
 
 TensorLiteral TensorLiteral::zeros(DataType type, std::vector<std::int64_t> dims) {
-  std::int64_t count = 1;
-  for (const std::int64_t dim : dims) count *= dim;
+  // Where nothing is in it, the other dims may be beyond measure together.
+  const bool empty = std::ranges::find(dims, 0) != dims.end();
+  std::int64_t count = empty ? 0 : 1;
+  for (const std::int64_t dim : dims) count *= empty ? 0 : dim;
   TensorLiteral literal{type, std::move(dims), {}, {}};
   if (type == DataType::string) {
     literal.strings.resize(static_cast<std::size_t>(count));

@@ -42,15 +42,15 @@ std::optional<std::vector<Value>> stretched_inputs(NodeEdit& e) {
     const auto shape = e.shape(i);
     full = full && shape ? std::optional(broadcast_of(*full, *shape)) : std::nullopt;
   }
-  if (all > kMostDims) {
-    e.refuse("its inputs have too many dims");
-    return std::nullopt;
-  }
   if (full) {
     for (int i = 0; i < e.input_count(); ++i) {
       inputs[static_cast<std::size_t>(i)] = tile_to(e, e.input(i), *e.shape(i), *full);
     }
     return inputs;
+  }
+  if (all > kMostDims) {
+    e.refuse("its inputs have too many dims");
+    return std::nullopt;
   }
   Value dims;
   for (int i = 0; i < e.input_count(); ++i) {

@@ -111,6 +111,21 @@ void sparse_value_down(NodeEdit& e) {
   e.set({"value", *dense});
 }
 
+/// A function has no initializers: numbers that double holds are cast from there.
+bool cast_from_double(NodeEdit& e, const TensorLiteral& literal) {
+  const auto numbers = literal.to_doubles();
+  if (!numbers) return false;
+  constexpr double kExact = 9007199254740992;  // 2^53
+  if (std::ranges::any_of(*numbers, [](double v) { return !(v > -kExact && v < kExact); })) {
+    return false;
+  }
+  const auto wide = TensorLiteral::of(DataType::float64, literal.dims, *numbers);
+  const Value held = e.emit_in({}, 1, "Constant", {}, 1, {{"value", wide}}).front();
+  e.set_type(held, DataType::float64, static_cast<int>(literal.dims.size()));
+  e.replace({cast(e, held, literal.type)});
+  return true;
+}
+
 /// [Constant-1] is for floats; anything else is an initializer.
 void constant_to_initializer(NodeEdit& e) {
   const auto a = e.attribute("value");
@@ -119,6 +134,7 @@ void constant_to_initializer(NodeEdit& e) {
   if (type == DataType::float32 || type == DataType::float16 || type == DataType::float64) return;
   const auto literal = TensorLiteral::copy(a->t());
   if (!literal) return e.refuse(literal.error().message);
+  if (e.in_function() && cast_from_double(e, *literal)) return;
   e.to_initializer(*literal);
 }
 

@@ -12,6 +12,9 @@ namespace {
 /// No tensor has so many dims.
 constexpr std::int64_t kMaxRank = 64;
 
+/// More elements than this are not written into a model.
+constexpr std::int64_t kMostWritten = 1 << 20;
+
 bool is_half(DataType t) { return t == DataType::float16 || t == DataType::bfloat16; }
 bool is_16bit_int(DataType t) { return t == DataType::int16 || t == DataType::uint16; }
 
@@ -273,7 +276,8 @@ void quantize_21_down(NodeEdit& e) {
   if (!e.has_input(2) && wanted != DataType::undefined && wanted != DataType::uint8) {
     // The zero point's type decides; a zero of the scale's shape.
     if (!range_of(wanted)) return e.refuse("its result type has no older form");
-    const auto shape = e.shape(1);
+    auto shape = e.shape(1);
+    if (shape && elements_of(*shape).value_or(kEnd) > kMostWritten) shape.reset();
     if (!shape && block == 0) {
       e.set_input(2, cast(e, filled(e, shape_of(e, e.input(1)), 0, DataType::float32), wanted));
     } else if (shape) {

@@ -446,6 +446,10 @@ void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
   const auto axes = computed.axes();
   if (!axes) return;
   const bool crops = form.how.coordinates == "tf_crop_and_resize";
+  if (crops && (type == DataType::string || type == DataType::complex64 ||
+                type == DataType::complex128)) {
+    return e.refuse("extrapolation_value is no element of its type");
+  }
   const auto result = e.shape(e.output(0));
   const DataType work = picks ? type : at_least_float32(type);
   Value x = cast(e, e.input(0), work);
