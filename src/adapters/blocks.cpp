@@ -53,9 +53,13 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
   e.set_input(index, input);
 }
 
-bool can_compute(NodeEdit& e, int i) {
-  if (e.target() < 6) e.need_ints(i);
-  return !e.refused();
+bool can_compute(NodeEdit& e) {
+  if (e.target() >= 6) return true;
+  e.refuse(
+      "places or sizes that only the run tells would have to be computed, and no operator below "
+      "opset 6 computes with integers",
+      "convert to opset 6 or newer");
+  return false;
 }
 
 bool is_float(DataType type) {
@@ -187,8 +191,8 @@ std::optional<std::int64_t> elements_of(const Ints& dims) {
 Value broadcast_of(Emitter& e, const Value& a, const Value& b) {
   // b where a is 1
   const auto count = e.dim(a, 0);
-  const Value ones = count ? e.ints(Ints(static_cast<std::size_t>(*count), 1), "ones")
-                           : e.scalar(1, "one");
+  const Value ones =
+      count ? e.ints(Ints(static_cast<std::size_t>(*count), 1), "ones") : e.scalar(1, "one");
   const Value stretches = cast(e, binary(e, "Equal", a, ones), DataType::int64);
   return binary(e, "Add", a, binary(e, "Mul", stretches, binary(e, "Sub", b, ones)));
 }
@@ -352,9 +356,7 @@ Value named_dims(Emitter& e, const Value& axes, const Value& rank) {
   return binary(e, "Add", first, hits(from_end));
 }
 
-Value placed(Emitter& e, const Value& named) {
-  return reduce(e, "ReduceSum", named, {0}, false);
-}
+Value placed(Emitter& e, const Value& named) { return reduce(e, "ReduceSum", named, {0}, false); }
 
 Value placed(Emitter& e, const Value& named, const Value& values) {
   const Value column = unsqueeze(e, cast(e, values, DataType::int64), {1});
@@ -364,11 +366,11 @@ Value placed(Emitter& e, const Value& named, const Value& values) {
 Value view3(Emitter& e, const Value& x, const Value& axis, int rank) {
   const auto n = static_cast<std::size_t>(rank);
   const Value ones = e.ints(Ints(n, 1), "ones");
-  const Value itself =
-      placed(e, named_dims(e, reshape(e, axis, Ints{1}), e.scalar(rank, "rank")));
+  const Value itself = placed(e, named_dims(e, reshape(e, axis, Ints{1}), e.scalar(rank, "rank")));
   // The dims after it: those that have it before them.
   std::vector<double> earlier(n * n, 0);
-  for (std::size_t i = 0; i < n; ++i) std::fill_n(earlier.begin() + static_cast<std::ptrdiff_t>(i * n), i, 1);
+  for (std::size_t i = 0; i < n; ++i)
+    std::fill_n(earlier.begin() + static_cast<std::ptrdiff_t>(i * n), i, 1);
   const Value triangle =
       e.constant(TensorLiteral::of(DataType::int64, {rank, rank}, earlier), "earlier");
   const Value after = reduce(e, "ReduceSum", binary(e, "Mul", triangle, itself), {1}, false);

@@ -13,9 +13,8 @@ namespace onnxcompat::adapters {
 /// An INTS or INT attribute becomes an int64 vector at input `index`; absent stays absent.
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 
-/// Can the model compute with places and sizes there [Add-6]? If not, a refusal that names input i,
-/// whose value only the run tells.
-bool can_compute(NodeEdit& e, int i);
+/// Can the model compute with places and sizes there [Add-6]? If not, a refusal.
+bool can_compute(NodeEdit& e);
 
 /// float32, float64, float16 or bfloat16.
 bool is_float(DataType type);
@@ -84,8 +83,8 @@ Value view3(Emitter& e, const Value& x, std::int64_t axis);
 constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 /// How far apart neighbours along an axis of x are in row-major order, as a vector of one.
 Value stride(Emitter& e, const Value& x, std::int64_t axis);
-/// The place of each element of x among all of them in row-major order, of x's shape. Where x may be
-/// empty and its rank is not known, as reshape_to().
+/// The place of each element of x among all of them in row-major order, of x's shape. Where x may
+/// be empty and its rank is not known, as reshape_to().
 Value flat_positions(Emitter& e, const Value& x);
 /// index, int32 or int64, or index + size where it is negative.
 Value wrapped(Emitter& e, const Value& index, const Value& size);
@@ -94,8 +93,8 @@ Value wrapped(Emitter& e, const Value& index, const Value& size);
 
 /// [axes, dims] 1 where the axis names the dim; `rank` is a scalar.
 Value named_dims(Emitter& e, const Value& axes, const Value& rank);
-/// Over all dims: whether an axis names the dim, as 0 or 1; or the value of the axis that does, else
-/// 0. `values` is as long as the axes.
+/// Over all dims: whether an axis names the dim, as 0 or 1; or the value of the axis that does,
+/// else 0. `values` is as long as the axes.
 Value placed(Emitter& e, const Value& named);
 Value placed(Emitter& e, const Value& named, const Value& values);
 /// More dims than that are nowhere spelled out one by one, or with each other.

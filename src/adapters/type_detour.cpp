@@ -197,7 +197,7 @@ bool by_halves(NodeEdit& e) {
   const Value zero = e.number(0, DataType::float64, "zero");
   if (e.op() == "Equal") {
     const Value differ = binary(e, "Or", binary(e, "Less", difference, zero),
-                               binary(e, "Greater", difference, zero));
+                                binary(e, "Greater", difference, zero));
     e.replace({unary(e, "Not", differ)});
     return true;
   }
@@ -338,8 +338,8 @@ void detour(NodeEdit& e, const OpSchema& schema) {
                        b.wide == DataType::int32;
     if (wraps) continue;
     // Exact in double; what is out of range wraps on its way back through int64.
-    const bool fits = is_int32(b.narrow) && b.wide == DataType::float64 &&
-                      (op == "Add" || op == "Sub");
+    const bool fits =
+        is_int32(b.narrow) && b.wide == DataType::float64 && (op == "Add" || op == "Sub");
     if (fits) continue;
     if (half) {
       e.rounds(fmt::format("{} computed in {}", name_of(b.narrow), name_of(b.wide)));
@@ -384,8 +384,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     // The least integer has no counterpart above zero: its low bits are what the operator gives.
     if (op == "ReduceMax" || op == "ReduceMin") inner = within(e, inner, narrow, wide);
     const bool sums = op == "Add" || op == "Sub";
-    const bool may_wrap =
-        (op == "Abs" || op == "Neg" || sums) && is_int(narrow) && !is_int(wide);
+    const bool may_wrap = (op == "Abs" || op == "Neg" || sums) && is_int(narrow) && !is_int(wide);
     e.produce(i, cast(e, may_wrap ? cast(e, inner, DataType::int64) : inner, narrow));
   }
   e.note(fmt::format("through {}", name_of(bound.front().wide)));

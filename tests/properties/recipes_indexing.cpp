@@ -92,7 +92,11 @@ void scatter_elements(Draft& d) {
     return scatter_elements(d);
   d.tame();
   d.data(t, dims);
-  d.parameter(distinct(d, d.type("Tind"), own, at, dims[at], d.since() >= 11 && r.chance(30)));
+  const bool negative = d.since() >= 11 && r.chance(30);
+  // What is put together may go to one place several times.
+  const bool repeats = how != "none" && r.chance(50);
+  d.parameter(repeats ? indices(d, d.type("Tind"), own, dims[at], negative)
+                      : distinct(d, d.type("Tind"), own, at, dims[at], negative));
   d.data(t, own);
   if (axis != 0 || r.chance(50)) d.set("axis", axis);
   if (how != "none" || r.chance(30)) d.set("reduction", how);
@@ -103,22 +107,24 @@ void scatter_nd(Draft& d) {
   const Dims dims = without_zeros(d.dims(1, 3));
   const auto rank = static_cast<std::int64_t>(dims.size());
   const std::int64_t width = r.integer(1, rank);
-  const std::int64_t count = r.integer(1, dims[0]);
+  const DataType t = d.type("T");
+  const std::string how = reduction(d);
+  if (how != "none" && (t == DataType::string || t == DataType::boolean)) return scatter_nd(d);
+  // What is put together may go to one place several times.
+  const bool repeats = how != "none" && r.chance(50);
+  const std::int64_t count = r.integer(1, dims[0] + (repeats ? 2 : 0));
   Tensor index(DataType::int64, {count, width});
   auto values = index.mutable_data<std::int64_t>();
   const bool negative = r.chance(30);
   for (std::int64_t i = 0; i < count; ++i) {
     for (std::int64_t k = 0; k < width; ++k) {
       const std::int64_t size = dims[static_cast<std::size_t>(k)];
-      const std::int64_t v = k == 0 ? i : r.integer(0, size - 1);
+      const std::int64_t v = k == 0 && !repeats ? i : r.integer(0, size - 1);
       values[static_cast<std::size_t>(i * width + k)] = negative ? v - size : v;
     }
   }
   Dims updates{count};
   updates.insert(updates.end(), dims.begin() + width, dims.end());
-  const DataType t = d.type("T");
-  const std::string how = reduction(d);
-  if (how != "none" && (t == DataType::string || t == DataType::boolean)) return scatter_nd(d);
   d.tame();
   d.data(t, dims);
   d.parameter(std::move(index));
@@ -198,6 +204,18 @@ void reverse_sequence(Draft& d) {
   }
 }
 
+void unique(Draft& d) {
+  Random& r = d.random();
+  const DataType t = d.type("T");
+  const bool line = r.chance(40);
+  const Dims dims = line ? Dims{r.integer(1, 6)} : d.dims(0, 3);
+  d.give(t == DataType::string || r.chance(40) ? d.values(t, dims)
+                                               : d.chosen(t, dims, {0, 1, 2, 3}));
+  if (line && r.chance(50)) d.set("axis", std::int64_t{0});
+  if (r.chance(60)) d.set("sorted", r.integer(0, 1));
+  d.outputs({100, 60, 60, 60});
+}
+
 }  // namespace
 
 void add_indexing(Recipes& r) {
@@ -211,6 +229,7 @@ void add_indexing(Recipes& r) {
   r["ReverseSequence"] = reverse_sequence;
   r["Compress"] = compress;
   r["NonZero"] = non_zero;
+  r["Unique"] = unique;
   r["NonMaxSuppression"] = non_max_suppression;
 }
 

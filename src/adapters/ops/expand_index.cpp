@@ -1,4 +1,4 @@
-// Operators that select, place and count elements, written in older ones.
+// Operators whose results follow from sizes and positions, written in older ones.
 
 #include <algorithm>
 #include <cmath>
@@ -15,30 +15,6 @@ constexpr std::int64_t kMaxFolded = 1 << 20;
 
 /// A number past every limit where there is none.
 std::int64_t count_of(const Ints& dims) { return elements_of(dims).value_or(kEnd); }
-
-/// [Where-9] whole numbers by arithmetic, which wraps; elements of any other type by an index into
-/// both sides laid end to end.
-void where_by_index(NodeEdit& e) {
-  const DataType type = e.need_dtype(1);
-  if (e.refused()) return;
-  const Value yes = e.input(1);
-  const Value no = e.input(2);
-  const auto picked = [&](const Value& left, const Value& right, DataType of) {
-    const Value chosen = cast(e, e.input(0), of);
-    return binary(e, "Add", right, binary(e, "Mul", chosen, binary(e, "Sub", left, right)));
-  };
-  if (type == DataType::int32 || type == DataType::int64 || type == DataType::uint32 ||
-      type == DataType::uint64) {
-    return e.replace({picked(yes, no, type)});
-  }
-  const auto yes_shape = e.shape(1);
-  const Value left = flat_positions(e, yes);
-  const bool alike = yes_shape && yes_shape == e.shape(2);
-  const Value right =
-      binary(e, "Add", alike ? left : flat_positions(e, no), size_of(e, yes));
-  const Value both = concat(e, {reshape(e, yes, Ints{-1}), reshape(e, no, Ints{-1})}, 0);
-  e.replace({gather(e, both, picked(left, right, DataType::int64), 0)});
-}
 
 /// [ConstantOfShape-9] of a known shape a constant, else Expand.
 void constant_of_shape(NodeEdit& e) {
@@ -70,14 +46,14 @@ void expand_by_tile(NodeEdit& e) {
     return e.replace({tile_to(e, e.input(0), *own, broadcast_of(*own, *wanted))});
   }
   const auto rank = e.need_rank(0);
-  if (!rank || !can_compute(e, wanted ? 0 : 1)) return;
+  if (!rank || !can_compute(e)) return;
   // The shape is as long as the result has dims where those are more than the input's.
   const auto counts = e.dim(e.input(1), 0);
   const auto result = e.rank(e.output(0));
-  const auto count = wanted                    ? std::optional<std::int64_t>(std::ssize(*wanted))
-                     : counts                  ? counts
+  const auto count = wanted                      ? std::optional<std::int64_t>(std::ssize(*wanted))
+                     : counts                    ? counts
                      : result && *result > *rank ? std::optional<std::int64_t>(*result)
-                                               : std::nullopt;
+                                                 : std::nullopt;
   if (!count) return static_cast<void>(e.need_ints(1));
   const std::int64_t given = *count;
   const std::int64_t all = std::max<std::int64_t>(*rank, given);
@@ -106,7 +82,7 @@ void eye_like(NodeEdit& e) {
   if (e.refused()) return;
   if (!dims) {
     // 1 where the column is the row and k more.
-    if (!can_compute(e, 0)) return;
+    if (!can_compute(e)) return;
     const Value rows = unsqueeze(e, arange(e, dim_scalar(e, e.input(0), 0)), {1});
     const Value columns = unsqueeze(e, arange(e, dim_scalar(e, e.input(0), 1)), {0});
     const Value diagonal = binary(e, "Add", rows, e.scalar(k, "k"));
@@ -148,7 +124,8 @@ void one_hot(NodeEdit& e) {
                         : axis == 0 ? shape_of(e, x)
                                     : dims_of(e, x, axis < 0 ? axis + 1 : axis, kEnd);
     const Value three = concat(e, {product(e, before), e.ints({1}), product(e, after)}, 0);
-    const Value hits = binary(e, "Equal", reshape(e, index, three), along(e, arange(e, size), 1, 3));
+    const Value hits =
+        binary(e, "Equal", reshape(e, index, three), along(e, arange(e, size), 1, 3));
     const Value picked = gather(e, e.input(2), cast(e, hits, DataType::int64), 0);
     const Value whole = concat(e, {before, reshape(e, size, Ints{1}), after}, 0);
     return e.replace({reshape_to(e, picked, whole)});
@@ -194,178 +171,6 @@ void range(NodeEdit& e) {
   e.replace({binary(e, "Add", e.input(0), binary(e, "Mul", places, e.input(2)))});
 }
 
-/// [GatherElements-11], [Scatter-9]: where in the flattened data each index points, of the shape of
-/// the indices; none, and a refusal, where that cannot be said.
-std::optional<Value> element_positions(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  std::int64_t axis = e.int_or("axis", 0);
-  if (!rank || e.refused()) return std::nullopt;
-  if (axis < 0) axis += *rank;
-  const Value data = e.input(0);
-  const Value index = cast(e, e.input(1), DataType::int64);
-  Value position;
-  for (std::int64_t d = 0; d < *rank; ++d) {
-    Value part = d == axis ? wrapped(e, index, dim_of(e, data, d))
-                           : along(e, arange(e, dim_scalar(e, e.input(1), d)), d, *rank);
-    if (d + 1 < *rank) part = binary(e, "Mul", part, stride(e, data, d));
-    position = position.empty() ? part : binary(e, "Add", position, part);
-  }
-  return position;
-}
-
-void gather_elements(NodeEdit& e) {
-  const auto position = element_positions(e);
-  if (!position) return;
-  e.replace({gather(e, reshape(e, e.input(0), Ints{-1}), *position, 0)});
-}
-
-/// [Scatter-9] each place of the result keeps the number of the last update that goes there, or its
-/// own: an index into the data and the updates laid end to end.
-void scatter_by_loop(NodeEdit& e) {
-  const auto position = element_positions(e);
-  if (!position) return;
-  const Value data = e.input(0);
-  const Value places = reshape(e, *position, Ints{-1});
-  const Value own = flat_positions(e, data);
-  const Value behind = size_of(e, data);
-  Subgraph round = e.subgraph("update");
-  const Value number = round.input("number", DataType::int64, 0);
-  const Value go = round.input("go", DataType::boolean, 0);
-  const Value source = round.input("source", DataType::int64, e.rank(0));
-  const Value place = gather(round, places, number, 0);
-  const Value hit = cast(round, binary(round, "Equal", own, place), DataType::int64);
-  const Value update = binary(round, "Add", behind, number);
-  const Value change = binary(round, "Mul", hit, binary(round, "Sub", update, source));
-  round.output(go);
-  round.output(binary(round, "Add", source, change));
-  const Value sources =
-      e.emit_in({}, 11, "Loop", {size_of(e, e.input(1)), {}, own}, 1, {{"body", round}}).front();
-  e.set_type(sources, DataType::int64, e.rank(0));
-  e.note("its time grows with the number of updates times the size of the data");
-  const Value both = concat(e, {reshape(e, data, Ints{-1}), reshape(e, e.input(2), Ints{-1})}, 0);
-  e.replace({gather(e, both, sources, 0)});
-}
-
-/// [NonZero-9] a running count of the hits, then for each of them how many places come before it.
-void non_zero_by_loop(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
-  if (*rank == 0) return e.refuse("it is a scalar, whose result has no dims to point along");
-  const DataType type = e.need_dtype(0);
-  if (e.refused()) return;
-  if (type == DataType::string || type == DataType::complex64 || type == DataType::complex128) {
-    return e.refuse("elements of that type have no Cast to bool");
-  }
-  const Value mask = cast(e, cast(e, e.input(0), DataType::boolean), DataType::int64);
-  const Value flat = *rank == 1 ? mask : reshape(e, mask, Ints{-1});
-  Subgraph counting = e.subgraph("count");
-  {
-    const Value number = counting.input("number", DataType::int64, 0);
-    const Value go = counting.input("go", DataType::boolean, 0);
-    const Value so_far = counting.input("so_far", DataType::int64, 0);
-    const Value next = binary(counting, "Add", so_far, gather(counting, flat, number, 0));
-    counting.output(go);
-    counting.output(next);
-    counting.output(unary(counting, "Identity", next));
-  }
-  const auto counts = e.emit_in({}, 11, "Loop", {size_of(e, flat), {}, e.scalar(0)}, 2,
-                                {{"body", counting}});
-  e.set_type(counts[0], DataType::int64, 0);
-  e.set_type(counts[1], DataType::int64, 1);
-  Subgraph finding = e.subgraph("find");
-  {
-    const Value number = finding.input("number", DataType::int64, 0);
-    const Value go = finding.input("go", DataType::boolean, 0);
-    const Value before = less(finding, counts[1], binary(finding, "Add", number, finding.scalar(1)));
-    finding.output(go);
-    finding.output(reduce(finding, "ReduceSum", cast(finding, before, DataType::int64), {0}, false));
-  }
-  const Value places = e.emit_in({}, 11, "Loop", {counts[0]}, 1, {{"body", finding}}).front();
-  e.set_type(places, DataType::int64, 1);
-  e.note("its time grows with the number of hits times the size of its input");
-  std::vector<Value> coordinates;
-  Value rest = places;
-  for (int axis = 0; axis < *rank; ++axis) {
-    Value here = rest;
-    if (axis + 1 < *rank) {
-      const Value apart = stride(e, mask, axis);
-      here = binary(e, "Div", rest, apart);
-      rest = binary(e, "Sub", rest, binary(e, "Mul", here, apart));
-    }
-    coordinates.push_back(unsqueeze(e, here, {0}));
-  }
-  e.replace({concat(e, coordinates, 0)});
-}
-
-/// [Compress-9]
-void compress_by_gather(NodeEdit& e) {
-  const bool flat = !e.has("axis");
-  const std::int64_t axis = e.int_or("axis", 0);
-  if (e.refused()) return;
-  const Value x = flat ? reshape(e, e.input(0), Ints{-1}) : e.input(0);
-  const Value hits = e.emit_in({}, 9, "NonZero", {e.input(1)}, 1, {}).front();
-  e.replace({gather(e, x, squeeze(e, hits, {0}), axis)});
-}
-
-/// The position of each index tuple among the leading dims of the data, without the last dim.
-std::optional<Value> tuple_positions(NodeEdit& e, std::int64_t& width) {
-  const auto rank = e.need_rank(1);
-  if (!rank) return std::nullopt;
-  const auto last = e.dim(e.input(1), -1);
-  if (!last) {
-    e.refuse("the length of its index tuples is not known");
-    return std::nullopt;
-  }
-  const auto depth = e.need_rank(0);
-  if (!depth) return std::nullopt;
-  if (*last < 1 || *last > *depth || *rank < 1) {
-    e.refuse("its index tuples are longer than the data has dims, or empty");
-    return std::nullopt;
-  }
-  width = *last;
-  const Value data = e.input(0);
-  Value position;
-  for (std::int64_t j = 0; j < width; ++j) {
-    const Value column =
-        squeeze(e, slice(e, e.input(1), Ints{j}, Ints{j + 1}, Ints{*rank - 1}), {*rank - 1});
-    Value part = wrapped(e, column, dim_of(e, data, j));
-    if (j + 1 < width) part = binary(e, "Mul", part, product(e, dims_of(e, data, j + 1, width)));
-    position = position.empty() ? part : binary(e, "Add", position, part);
-  }
-  return position;
-}
-
-/// [GatherND-11]
-void gather_nd(NodeEdit& e) {
-  std::int64_t width = 0;
-  const auto position = tuple_positions(e, width);
-  if (!position) return;
-  const Value data = e.input(0);
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
-  std::vector<Value> shape{product(e, dims_of(e, data, 0, width))};
-  if (width < *rank) shape.push_back(dims_of(e, data, width, kEnd));
-  e.replace({gather(e, reshape(e, data, concat(e, shape, 0)), *position, 0)});
-}
-
-/// [ScatterND-11] element by element into the flattened data.
-void scatter_nd(NodeEdit& e) {
-  std::int64_t width = 0;
-  const auto position = tuple_positions(e, width);
-  if (!position) return;
-  const Value data = e.input(0);
-  const Value run = product(e, dims_of(e, data, width, kEnd));
-  const Value starts = binary(e, "Mul", reshape(e, *position, Ints{-1, 1}), run);
-  const Value line = reshape(e, arange(e, squeeze(e, run, {0})), Ints{1, -1});
-  const Value places = reshape(e, binary(e, "Add", starts, line), Ints{-1});
-  const Value flat =
-      e.emit_in({}, 9, "Scatter",
-                {reshape(e, data, Ints{-1}), places, reshape(e, e.input(2), Ints{-1})}, 1,
-                {{"axis", 0}})
-          .front();
-  e.replace({reshape_to(e, flat, shape_of(e, data))});
-}
-
 /// [Trilu-14]
 void trilu(NodeEdit& e) {
   const bool upper = e.int_or("upper", 1) != 0;
@@ -388,7 +193,7 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   const DataType type = e.need_dtype(0);
   if (!rank || e.refused()) return;
   if (!axis) {
-    if (!can_compute(e, 1)) return;
+    if (!can_compute(e)) return;
     // The axis that the run tells becomes the middle one of three.
     if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
     const Value axis_vector = cast(e, e.input(1), DataType::int64);
@@ -447,14 +252,13 @@ void bit_shift(NodeEdit& e) {
     }
     return e.constant(TensorLiteral::of(type, dims, factors), "factor");
   };
-  const bool within = places && std::ranges::all_of(*places, [&](std::int64_t p) {
-                        return p >= 0 && p < width;
-                      });
+  const bool within =
+      places && std::ranges::all_of(*places, [&](std::int64_t p) { return p >= 0 && p < width; });
   const char* op = left ? "Mul" : "Div";
   if (within || (places && left)) {
     return e.replace({binary(e, op, e.input(0), powers(*places, known->dims()))});
   }
-  if (!can_compute(e, 1)) return;
+  if (!can_compute(e)) return;
   // Which power is looked up; the last one stands for all shifts that are too far.
   Ints exponents(static_cast<std::size_t>(width) + 1);
   std::iota(exponents.begin(), exponents.end(), 0);
@@ -577,78 +381,17 @@ void window(NodeEdit& e, const std::vector<double>& cosines) {
   e.replace({e.constant(TensorLiteral::of(type, {n}, values), "window")});
 }
 
-/// The type of ScatterElements that holds every number of a type.
-DataType holder_of(DataType type) {
-  switch (type) {
-    case DataType::int4:
-    case DataType::uint4:
-      return DataType::int8;
-    case DataType::float8e4m3fn:
-    case DataType::float8e4m3fnuz:
-    case DataType::float8e5m2:
-    case DataType::float8e5m2fnuz:
-    case DataType::float4e2m1:
-      return DataType::float32;
-    default:
-      return type;
-  }
-}
-
-/// [TensorScatter-24] the update's rows put at their place in the cache.
-void tensor_scatter(NodeEdit& e) {
-  const std::string mode = e.string_or("mode", "linear");
-  std::int64_t axis = e.int_or("axis", -2);
-  const auto rank = e.need_rank(0);
-  if (!rank || e.refused()) return;
-  if (axis < 0) axis += *rank;
-  if (axis <= 0 || axis >= *rank) return e.refuse("its axis is out of range, or the batch's");
-  const Value cache = e.input(0);
-  const Value update = e.input(1);
-  Value place = along(e, arange(e, dim_scalar(e, update, axis)), axis, *rank);
-  if (e.has_input(2)) place = binary(e, "Add", place, along(e, e.input(2), 0, *rank));
-  if (mode == "circular") {
-    place = e.emit_in({}, 10, "Mod", {place, dim_scalar(e, cache, axis)}, 1, {}).front();
-  }
-  const Value indices = expand(e, place, shape_of(e, update));
-  // [ScatterElements-18] takes no type of 8 bits or fewer but the plain integers; float32 and int8
-  // hold every number of those.
-  const DataType type = e.need_dtype(0);
-  if (e.refused()) return;
-  if (type == DataType::float8e8m0) return e.refuse("no operator below 24 writes float8e8m0");
-  const DataType work = holder_of(type);
-  const auto converted = [&](const Value& x, DataType to) {
-    if (work == type) return x;
-    Attrs how{{"to", to}};
-    if (to == type && is_float(work)) how.emplace_back("saturate", 0);
-    return e.emit_in({}, 24, "Cast", {x}, 1, how).front();
-  };
-  const Value placed =
-      e.emit_in({}, 13, "ScatterElements",
-                {converted(cache, work), indices, converted(update, work)}, 1, {{"axis", axis}})
-          .front();
-  e.replace({converted(placed, type)});
-}
-
 }  // namespace
 
 void register_expand_index(Registry& t) {
-  t.expand("Where", where_by_index, "arithmetic, or Gather from both sides laid end to end");
-  t.expand("NonZero", non_zero_by_loop, "Loop");
-  t.expand("Compress", compress_by_gather, "Gather, and what stands for NonZero");
-  t.expand("Scatter", scatter_by_loop, "Loop, and Gather from data and updates laid end to end");
   t.expand("ConstantOfShape", constant_of_shape, "a constant, or Expand");
   t.expand("Expand", expand_by_tile, "Tile");
   t.expand("EyeLike", eye_like, "a constant");
   t.expand("OneHot", one_hot, "Equal and Where");
   t.expand("Range", range, "a constant, or a product");
-  t.expand("GatherElements", gather_elements, "Gather from the flattened data");
-  t.expand("GatherND", gather_nd, "Gather from the data with its leading dims joined");
-  t.expand("ScatterND", scatter_nd, "Scatter into the flattened data");
   t.expand("Trilu", trilu, "Where by comparing positions");
-  t.expand(
-      "CumSum", [](NodeEdit& e) { cumulative(e, "Add", 0); }, "Scan");
-  t.expand(
-      "CumProd", [](NodeEdit& e) { cumulative(e, "Mul", 1); }, "Scan");
+  t.expand("CumSum", [](NodeEdit& e) { cumulative(e, "Add", 0); }, "Scan");
+  t.expand("CumProd", [](NodeEdit& e) { cumulative(e, "Mul", 1); }, "Scan");
   t.expand("BitShift", bit_shift, "products with powers of two");
   t.expand("Bernoulli", bernoulli, "a uniform draw compared");
   t.expand(
@@ -660,24 +403,13 @@ void register_expand_index(Registry& t) {
       "GatherElements");
   t.expand("SoftmaxCrossEntropyLoss", softmax_cross_entropy, "LogSoftmax and GatherElements");
   t.expand(
-      "HannWindow",
-      [](NodeEdit& e) {
-        window(e, {0.5, 0.5});
-      },
+      "HannWindow", [](NodeEdit& e) { window(e, {0.5, 0.5}); }, "a constant, or a sum of cosines");
+  t.expand(
+      "HammingWindow", [](NodeEdit& e) { window(e, {25.0 / 46, 21.0 / 46}); },
       "a constant, or a sum of cosines");
   t.expand(
-      "HammingWindow",
-      [](NodeEdit& e) {
-        window(e, {25.0 / 46, 21.0 / 46});
-      },
+      "BlackmanWindow", [](NodeEdit& e) { window(e, {0.42, 0.5, 0.08}); },
       "a constant, or a sum of cosines");
-  t.expand(
-      "BlackmanWindow",
-      [](NodeEdit& e) {
-        window(e, {0.42, 0.5, 0.08});
-      },
-      "a constant, or a sum of cosines");
-  t.expand("TensorScatter", tensor_scatter, "ScatterElements");
 }
 
 }  // namespace onnxcompat::adapters

@@ -28,7 +28,8 @@ void float_equal(NodeEdit& e) {
   e.replace({equal_floats(e, e.input(0), e.input(1), type)});
 }
 
-/// [Equal-19] strings: equal ones have one place among the different ones of both sides [Unique-11].
+/// [Equal-19] strings: equal ones have one place among the different ones of both sides
+/// [Unique-11].
 void string_equal(NodeEdit& e) {
   if (e.dtype(0) != DataType::string) return;
   const Value a = e.input(0);
@@ -324,8 +325,7 @@ void bit_cast(NodeEdit& e) {
 void register_expand_math(Registry& t) {
   t.expand(
       "GreaterOrEqual", [](NodeEdit& e) { or_equal(e, "Greater"); }, "Or of Greater and Equal");
-  t.expand(
-      "LessOrEqual", [](NodeEdit& e) { or_equal(e, "Less"); }, "Or of Less and Equal");
+  t.expand("LessOrEqual", [](NodeEdit& e) { or_equal(e, "Less"); }, "Or of Less and Equal");
   t.at("Equal", 7, 11).down(float_equal);
   t.at("Equal", 13, 19).down(string_equal);
   t.expand("HardSwish", hard_swish, "x * HardSigmoid(x)");

@@ -112,9 +112,8 @@ bool names_each_once(const NodeEdit& e) {
     tuples.push_back(std::span(*values).subspan(i, width));
   }
   std::ranges::sort(tuples, std::ranges::lexicographical_compare);
-  return std::ranges::adjacent_find(tuples, [](auto a, auto b) {
-           return std::ranges::equal(a, b);
-         }) == tuples.end();
+  return std::ranges::adjacent_find(
+             tuples, [](auto a, auto b) { return std::ranges::equal(a, b); }) == tuples.end();
 }
 
 /// Where each update goes, and the updates.
@@ -137,9 +136,9 @@ std::optional<Updates> element_updates(NodeEdit& e) {
   std::vector<Value> columns;
   for (std::int64_t d = 0; d < *rank; ++d) {
     const Value coordinate =
-        d == axis ? index
-                  : binary(e, "Add", none,
-                           along(e, arange(e, dim_scalar(e, indices, d)), d, *rank));
+        d == axis
+            ? index
+            : binary(e, "Add", none, along(e, arange(e, dim_scalar(e, indices, d)), d, *rank));
     columns.push_back(reshape(e, coordinate, Ints{-1, 1}));
   }
   return Updates{concat(e, columns, 1), reshape(e, e.input(2), Ints{-1})};
@@ -161,9 +160,11 @@ std::optional<Updates> slice_updates(NodeEdit& e) {
 /// Indices that may repeat: a Loop, one update after the other in the order in which they stand.
 void reduction_by_loop(NodeEdit& e, std::string_view combine) {
   const DataType type = e.need_dtype(0);
-  const auto rank = e.need_rank(0);
-  if (!rank || e.refused()) return;
-  if (*rank < 1 || *rank > kMostDims) return e.refuse("it has no dims to place updates along");
+  const auto rank = e.op() == "ScatterND" ? e.rank(0) : e.need_rank(0);
+  if (e.refused()) return;
+  if (rank && (*rank < 1 || *rank > kMostDims)) {
+    return e.refuse("it has no dims to place updates along");
+  }
   const auto updates = e.op() == "ScatterND" ? slice_updates(e) : element_updates(e);
   if (!updates) return;
   Subgraph round = e.subgraph("update");

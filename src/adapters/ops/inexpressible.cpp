@@ -20,9 +20,7 @@ void register_inexpressible(Registry& t) {
   }
   constexpr std::string_view kCounts =
       "no older operator gives a result whose size depends on values";
-  for (const std::string_view op : {"Unique", "NonMaxSuppression"}) {
-    t.inexpressible(op, kCounts);
-  }
+  t.inexpressible("NonMaxSuppression", kCounts);
   constexpr std::string_view kPlaces = "no older operator writes to computed places";
   t.inexpressible("MaxUnpool", kPlaces);
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");

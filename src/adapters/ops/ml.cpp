@@ -344,9 +344,8 @@ void classifier_up(NodeEdit& e) {
                            : e.constant(TensorLiteral::of_strings({count}, names), "labels");
   const Value label = gather(e, labels, best, 0);
   // Older operators have no inverse of the normal distribution; the node has.
-  const auto z = transform == "PROBIT" && !biased
-                     ? summed(e, *forest, count, Aggregate::sum, 4)
-                     : transformed(e, *scores, transform);
+  const auto z = transform == "PROBIT" && !biased ? summed(e, *forest, count, Aggregate::sum, 4)
+                                                  : transformed(e, *scores, transform);
   if (!z) return;
   e.replace({label, *z});
 }

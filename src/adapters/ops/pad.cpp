@@ -64,7 +64,7 @@ void pad_by_gather(NodeEdit& e) {
   const std::string mode = e.string_or("mode", "constant");
   const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
-  if (!rank || e.refused() || !can_compute(e, e.const_ints(1) ? 2 : 1)) return;
+  if (!rank || e.refused() || !can_compute(e)) return;
   if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
   const auto known = e.const_ints(1);
   if (known && std::ssize(*known) != 2 * *rank) return e.refuse("its pads do not fit its rank");
@@ -107,10 +107,10 @@ void pad_by_gather(NodeEdit& e) {
       index = binary(e, "Add", turn, first);
     } else {
       // One more element along the axis, of the value, where every index outside points.
-      const Value fill = e.has_input(2)
-                             ? reshape(e, e.input(2), Ints(static_cast<std::size_t>(*rank), 1))
-                             : e.constant(TensorLiteral::zeros(
-                                   type, Ints(static_cast<std::size_t>(*rank), 1)));
+      const Value fill =
+          e.has_input(2)
+              ? reshape(e, e.input(2), Ints(static_cast<std::size_t>(*rank), 1))
+              : e.constant(TensorLiteral::zeros(type, Ints(static_cast<std::size_t>(*rank), 1)));
       std::vector<Value> dims;
       if (axis > 0) dims.push_back(dims_of(e, x, 0, axis));
       dims.push_back(e.ints({1}));
@@ -161,7 +161,7 @@ void pad_axes_down(NodeEdit& e) {
     e.set_input(1, e.ints(full, "pads"));
     return;
   }
-  if (!can_compute(e, axes ? 1 : 3)) return;
+  if (!can_compute(e)) return;
   // [2, axes] begins and ends
   const Value both = reshape(e, cast(e, e.input(1), DataType::int64), Ints{2, -1});
   const Value dims = rank_of(e, e.input(0));
@@ -216,7 +216,7 @@ void center_crop_pad(NodeEdit& e) {
     return e.replace(
         {e.emit_in({}, 18, "Pad", {cropped, e.ints(pads, "pads"), Value{}, all}, 1, {}).front()});
   }
-  if (!can_compute(e, wanted ? 0 : 1)) return;
+  if (!can_compute(e)) return;
   std::vector<Value> dims;
   for (const std::int64_t axis : axes) dims.push_back(dim_of(e, x, axis));
   const Value size = concat(e, dims, 0);

@@ -135,11 +135,14 @@ void ceil_mode_down(NodeEdit& e) {
   e.set({"pads", joined(w->begins, grown)});
 }
 
+void with_indices(NodeEdit& e, const Window& w) {
+  Ints outputs;
+  for (std::size_t i = 0; i < w.rank(); ++i) outputs.push_back(w.outputs(i));
+  max_pool_with_indices(e, w, w.dims, outputs);
+}
+
 /// Dilated windows: their elements gathered into axes of their own, and reduced over those.
 void dilations_down(NodeEdit& e) {
-  if (e.has_output(1) && e.output_used(1)) {
-    return e.refuse("dilations together with the Indices output have no older form");
-  }
   const auto w = window_of(e);
   if (!w) return;
   const bool max = e.op() == "MaxPool";
@@ -148,6 +151,7 @@ void dilations_down(NodeEdit& e) {
   if (e.int_or("ceil_mode", 0) != 0 && w->sized_by_pads()) {
     for (std::size_t i = 0; i < w->rank(); ++i) full.ends[i] += w->missing(i);
   }
+  if (e.has_output(1) && e.output_used(1)) return with_indices(e, full);
   Value x = padded(e, full, max ? -std::numeric_limits<float>::infinity() : 0.0F);
   Ints window_axes;
   for (std::size_t i = 0; i < full.rank(); ++i) {
@@ -271,8 +275,8 @@ void degenerate_window(NodeEdit& e, bool up) {
 /// [MaxPool-8] Indices.
 void indices_down(NodeEdit& e) {
   if (e.output_used(1)) {
-    return e.refuse("the Indices output is read, and MaxPool-1 has none",
-                    "convert to opset 8 or newer");
+    if (const auto w = window_of(e)) with_indices(e, *w);
+    return;
   }
   e.drop_output(1);
   e.drop("storage_order");  // about the indices only

@@ -31,4 +31,8 @@ Value norm_over(Emitter& e, const Value& x, std::int64_t p, const Ints& axes, Da
 /// that the model computes, into axes of their own, and reduced over those.
 void pool_by_computed_windows(NodeEdit& e);
 
+/// MaxPool with Indices [MaxPool-12] over known dims: windows gathered, and the first of their
+/// largest elements looked up. `w` has its pads, `outputs` says how many windows there are.
+void max_pool_with_indices(NodeEdit& e, const WindowForm& w, const Ints& dims, const Ints& outputs);
+
 }  // namespace onnxcompat::adapters

@@ -86,7 +86,7 @@ void dynamic_axes_by_branches(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   if (!rank) return;
   if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
-  if (!can_compute(e, 1)) return;
+  if (!can_compute(e)) return;
   const Decomposed parts = decomposed(e.op());
   const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
   const bool keep = e.int_or("keepdims", 1) != 0;
@@ -202,7 +202,7 @@ void dynamic_k_down(NodeEdit& e) {
   const std::int64_t axis = e.int_or("axis", -1);
   const auto dim = e.dim(e.input(0), static_cast<int>(axis));
   if (!dim) return static_cast<void>(e.need_ints(1));
-  if (!can_compute(e, 1)) return;
+  if (!can_compute(e)) return;
   const Value k = squeeze(e, e.input(1), {0});
   e.set_input(1, {});
   e.set({"k", *dim});

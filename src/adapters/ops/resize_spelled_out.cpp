@@ -387,8 +387,7 @@ class Computed {
     }
     Value sum;
     for (std::size_t k = 0; k < weights.size(); ++k) {
-      const Value weight =
-          form_.how.exclude_outside ? op("Div", weights[k], total) : weights[k];
+      const Value weight = form_.how.exclude_outside ? op("Div", weights[k], total) : weights[k];
       const Value picked = gather(e_, input, indices[k], a.axis);
       const Value share = along(e_, cast(e_, weight, work), a.axis, rank_);
       // What weighs nothing counts for nothing, an infinity as well.
@@ -437,7 +436,7 @@ void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
   const DataType type = e.need_dtype(0);
   if (!rank || e.refused()) return;
   if (*rank < 1 || *rank > kMostDims) return e.refuse("its input has no axis to resize");
-  if (!can_compute(e, known_empty(e, form.sizes) ? form.scales : form.sizes)) return;
+  if (!can_compute(e)) return;
   const bool picks = form.how.mode == "nearest";
   if (!picks && !is_float(type)) {
     return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");
@@ -446,8 +445,8 @@ void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
   const auto axes = computed.axes();
   if (!axes) return;
   const bool crops = form.how.coordinates == "tf_crop_and_resize";
-  if (crops && (type == DataType::string || type == DataType::complex64 ||
-                type == DataType::complex128)) {
+  if (crops &&
+      (type == DataType::string || type == DataType::complex64 || type == DataType::complex128)) {
     return e.refuse("extrapolation_value is no element of its type");
   }
   const auto result = e.shape(e.output(0));

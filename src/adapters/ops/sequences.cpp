@@ -247,15 +247,13 @@ void map_by_loop(NodeEdit& e) {
     sequence.inner = std::make_shared<TypeLiteral>(tensor);
     const Value so_far = e.fresh("so_far");
     const Value longer = e.fresh("longer");
-    nodes.push_back(
-        node("SequenceInsert", {so_far, results[static_cast<std::size_t>(i)]}, longer));
+    nodes.push_back(node("SequenceInsert", {so_far, results[static_cast<std::size_t>(i)]}, longer));
     graph->add_input(so_far, sequence);
     graph->add_output(longer, sequence);
     inputs.push_back(e.emit_in({}, 11, "SequenceEmpty", {}, 1, {{"dtype", elem}}).front());
   }
   graph->body().put_nodes(std::move(nodes));
-  e.replace(e.emit_in({}, 13, "Loop", inputs, e.output_count(),
-                      {{"body", Attr::Content(graph)}}));
+  e.replace(e.emit_in({}, 13, "Loop", inputs, e.output_count(), {{"body", Attr::Content(graph)}}));
 }
 
 }  // namespace

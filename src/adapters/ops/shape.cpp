@@ -58,7 +58,7 @@ void allowzero_down(NodeEdit& e) {
 
 /// Axes that are known at run time only: reshapes to the dims that are left.
 void dynamic_squeeze_down(NodeEdit& e) {
-  if (!can_compute(e, 1)) return;
+  if (!can_compute(e)) return;
   const Value dims = shape_of(e, e.input(0));
   const Value dropped = placed(e, named_dims(e, e.input(1), rank_of(e, e.input(0))));
   const Value stays = binary(e, "Equal", dropped, e.scalar(0));
@@ -67,7 +67,7 @@ void dynamic_squeeze_down(NodeEdit& e) {
 }
 
 void dynamic_unsqueeze_down(NodeEdit& e) {
-  if (!can_compute(e, 1)) return;
+  if (!can_compute(e)) return;
   const Value dims = shape_of(e, e.input(0));
   const Value rank = binary(e, "Add", rank_of(e, e.input(0)), size_of(e, e.input(1)));
   const Value added = placed(e, named_dims(e, e.input(1), rank));
@@ -113,7 +113,7 @@ void tile_up(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   if (!rank) return;
   if (!values || values->size() != 1) {
-    if (!can_compute(e, 2)) return;
+    if (!can_compute(e)) return;
     const Value more = binary(e, "Sub", cast(e, e.input(1), DataType::int64), e.scalar(1));
     const Value named = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
     const Value dims = named_dims(e, named, e.scalar(*rank, "rank"));

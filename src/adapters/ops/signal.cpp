@@ -319,8 +319,8 @@ void dft(NodeEdit& e) {
   }
   const bool moved = axis != *rank - 2;
   if (moved) x = transpose(e, x, forth);
-  Value y =
-      stated ? transformed(e, x, *rank, t) : transformed_at_run_time(e, x, *rank, t, onesided, told);
+  Value y = stated ? transformed(e, x, *rank, t)
+                   : transformed_at_run_time(e, x, *rank, t, onesided, told);
   if (moved) y = transpose(e, y, back);
   e.rounds();
   e.replace({cast(e, y, type)});

@@ -27,12 +27,11 @@ void dft_along_computed_axis(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
   if (!rank || e.refused()) return;
   if (*rank < 2 || *rank > kMostDims) return e.refuse("its input has no axis to transform");
-  if (!can_compute(e, 2)) return;
+  if (!can_compute(e)) return;
   const Value x = e.input(0);
   const Value axis = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
   const Value three = view3(e, x, axis, *rank);
-  const Value four =
-      reshape(e, three, concat(e, {e.ints({0, 0, -1}), dim_of(e, x, *rank - 1)}, 0));
+  const Value four = reshape(e, three, concat(e, {e.ints({0, 0, -1}), dim_of(e, x, *rank - 1)}, 0));
   Attrs attributes = e.attributes({"inverse", "onesided"});
   attributes.insert(attributes.begin(), {"axis", 1});
   const Value y = e.emit_in({}, 17, "DFT", {four, e.input(1)}, 1, attributes).front();

@@ -1,0 +1,332 @@
+// Operators that look elements up and put them to places by indices or conditions, written in older
+// ones.
+
+#include <algorithm>
+
+#include "adapters/blocks.h"
+#include "adapters/registry.h"
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// [Where-9] whole numbers by arithmetic, which wraps; elements of any other type by an index into
+/// both sides laid end to end.
+void where_by_index(NodeEdit& e) {
+  const DataType type = e.need_dtype(1);
+  if (e.refused()) return;
+  const Value yes = e.input(1);
+  const Value no = e.input(2);
+  const auto picked = [&](const Value& left, const Value& right, DataType of) {
+    const Value chosen = cast(e, e.input(0), of);
+    return binary(e, "Add", right, binary(e, "Mul", chosen, binary(e, "Sub", left, right)));
+  };
+  if (type == DataType::int32 || type == DataType::int64 || type == DataType::uint32 ||
+      type == DataType::uint64) {
+    return e.replace({picked(yes, no, type)});
+  }
+  const auto yes_shape = e.shape(1);
+  const Value left = flat_positions(e, yes);
+  const bool alike = yes_shape && yes_shape == e.shape(2);
+  const Value right = binary(e, "Add", alike ? left : flat_positions(e, no), size_of(e, yes));
+  const Value both = concat(e, {reshape(e, yes, Ints{-1}), reshape(e, no, Ints{-1})}, 0);
+  e.replace({gather(e, both, picked(left, right, DataType::int64), 0)});
+}
+
+/// [GatherElements-11], [Scatter-9]: where in the flattened data each index points, of the shape of
+/// the indices; none, and a refusal, where that cannot be said.
+std::optional<Value> element_positions(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  std::int64_t axis = e.int_or("axis", 0);
+  if (!rank || e.refused()) return std::nullopt;
+  if (axis < 0) axis += *rank;
+  const Value data = e.input(0);
+  const Value index = cast(e, e.input(1), DataType::int64);
+  Value position;
+  for (std::int64_t d = 0; d < *rank; ++d) {
+    Value part = d == axis ? wrapped(e, index, dim_of(e, data, d))
+                           : along(e, arange(e, dim_scalar(e, e.input(1), d)), d, *rank);
+    if (d + 1 < *rank) part = binary(e, "Mul", part, stride(e, data, d));
+    position = position.empty() ? part : binary(e, "Add", position, part);
+  }
+  return position;
+}
+
+void gather_elements(NodeEdit& e) {
+  const auto position = element_positions(e);
+  if (!position) return;
+  e.replace({gather(e, reshape(e, e.input(0), Ints{-1}), *position, 0)});
+}
+
+/// [Scatter-9] each place of the result keeps the number of the last update that goes there, or its
+/// own: an index into the data and the updates laid end to end.
+void scatter_by_loop(NodeEdit& e) {
+  const auto position = element_positions(e);
+  if (!position) return;
+  const Value data = e.input(0);
+  const Value places = reshape(e, *position, Ints{-1});
+  const Value own = flat_positions(e, data);
+  const Value behind = size_of(e, data);
+  Subgraph round = e.subgraph("update");
+  const Value number = round.input("number", DataType::int64, 0);
+  const Value go = round.input("go", DataType::boolean, 0);
+  const Value source = round.input("source", DataType::int64, e.rank(0));
+  const Value place = gather(round, places, number, 0);
+  const Value hit = cast(round, binary(round, "Equal", own, place), DataType::int64);
+  const Value update = binary(round, "Add", behind, number);
+  const Value change = binary(round, "Mul", hit, binary(round, "Sub", update, source));
+  round.output(go);
+  round.output(binary(round, "Add", source, change));
+  const Value sources =
+      e.emit_in({}, 11, "Loop", {size_of(e, e.input(1)), {}, own}, 1, {{"body", round}}).front();
+  e.set_type(sources, DataType::int64, e.rank(0));
+  e.note("its time grows with the number of updates times the size of the data");
+  const Value both = concat(e, {reshape(e, data, Ints{-1}), reshape(e, e.input(2), Ints{-1})}, 0);
+  e.replace({gather(e, both, sources, 0)});
+}
+
+/// [NonZero-9] a running count of the hits, then for each of them how many places come before it.
+void non_zero_by_loop(NodeEdit& e) {
+  const auto rank = e.need_rank(0);
+  if (!rank) return;
+  if (*rank == 0) return e.refuse("it is a scalar, whose result has no dims to point along");
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (type == DataType::string || type == DataType::complex64 || type == DataType::complex128) {
+    return e.refuse("elements of that type have no Cast to bool");
+  }
+  const Value mask = cast(e, cast(e, e.input(0), DataType::boolean), DataType::int64);
+  const Value flat = *rank == 1 ? mask : reshape(e, mask, Ints{-1});
+  Subgraph counting = e.subgraph("count");
+  {
+    const Value number = counting.input("number", DataType::int64, 0);
+    const Value go = counting.input("go", DataType::boolean, 0);
+    const Value so_far = counting.input("so_far", DataType::int64, 0);
+    const Value next = binary(counting, "Add", so_far, gather(counting, flat, number, 0));
+    counting.output(go);
+    counting.output(next);
+    counting.output(unary(counting, "Identity", next));
+  }
+  const auto counts =
+      e.emit_in({}, 11, "Loop", {size_of(e, flat), {}, e.scalar(0)}, 2, {{"body", counting}});
+  e.set_type(counts[0], DataType::int64, 0);
+  e.set_type(counts[1], DataType::int64, 1);
+  Subgraph finding = e.subgraph("find");
+  {
+    const Value number = finding.input("number", DataType::int64, 0);
+    const Value go = finding.input("go", DataType::boolean, 0);
+    const Value before =
+        less(finding, counts[1], binary(finding, "Add", number, finding.scalar(1)));
+    finding.output(go);
+    finding.output(
+        reduce(finding, "ReduceSum", cast(finding, before, DataType::int64), {0}, false));
+  }
+  const Value places = e.emit_in({}, 11, "Loop", {counts[0]}, 1, {{"body", finding}}).front();
+  e.set_type(places, DataType::int64, 1);
+  e.note("its time grows with the number of hits times the size of its input");
+  std::vector<Value> coordinates;
+  Value rest = places;
+  for (int axis = 0; axis < *rank; ++axis) {
+    Value here = rest;
+    if (axis + 1 < *rank) {
+      const Value apart = stride(e, mask, axis);
+      here = binary(e, "Div", rest, apart);
+      rest = binary(e, "Sub", rest, binary(e, "Mul", here, apart));
+    }
+    coordinates.push_back(unsqueeze(e, here, {0}));
+  }
+  e.replace({concat(e, coordinates, 0)});
+}
+
+/// [Unique-11] of single elements, each compared with every other one; NaN is equal to NaN, and
+/// greater than every number.
+void unique_by_comparing(NodeEdit& e) {
+  const bool flat = !e.has("axis");
+  const bool sorted = e.int_or("sorted", 1) != 0;
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (!flat && e.rank(0) != 1)
+    return e.refuse("it compares slices, which no older operator orders");
+  if (type == DataType::string || type == DataType::complex64 || type == DataType::complex128) {
+    return e.refuse("no older operator orders elements of that type");
+  }
+  if (!can_compute(e)) return;
+  const Value x = flat ? reshape(e, e.input(0), Ints{-1}) : e.input(0);
+  const Value ordered = type == DataType::boolean ? cast(e, x, DataType::int32) : x;
+  const auto row = [&](const Value& v) { return unsqueeze(e, v, {0}); };
+  const auto column = [&](const Value& v) { return unsqueeze(e, v, {1}); };
+  const auto number = [&](const Value& v) { return cast(e, v, DataType::int64); };
+  const auto sums = [&](const Value& v, std::int64_t axis) {
+    return reduce(e, "ReduceSum", v, {axis}, false);
+  };
+  // [elements, elements] Does the first one come before the second one?
+  Value before = binary(e, "Less", column(ordered), row(ordered));
+  if (is_float(type)) {
+    const Value missing = unary(e, "IsNaN", ordered);
+    const Value last = binary(e, "And", column(unary(e, "Not", missing)), row(missing));
+    before = binary(e, "Or", before, last);
+  }
+  const Value equal = unary(e, "Not", binary(e, "Or", before, transpose(e, before, {1, 0})));
+  const Value line = arange(e, size_of(e, x));
+  const Value behind = less(e, row(line), column(line));
+  // Those that are equal to none before them.
+  const Value repeats = sums(number(binary(e, "And", equal, behind)), 1);
+  const Value is_first = binary(e, "Equal", repeats, e.scalar(0));
+  const Value first = number(is_first);
+  Value places = squeeze(e, e.emit_in({}, 9, "NonZero", {is_first}, 1, {}).front(), {0});
+  e.set_type(places, DataType::int64, 1);
+  // By element: how many of the different ones come before it.
+  Value rank;
+  if (sorted) {
+    rank = sums(binary(e, "Mul", number(before), column(first)), 0);
+  } else if (e.has_output(2)) {
+    const Value earlier = sums(binary(e, "Mul", number(behind), row(first)), 1);
+    const Value numbered = row(binary(e, "Mul", first, earlier));
+    rank = sums(binary(e, "Mul", number(equal), numbered), 1);
+  }
+  if (sorted) {
+    const Value own = gather(e, rank, places, 0);
+    const Value there = binary(e, "Equal", column(arange(e, size_of(e, places))), row(own));
+    places = sums(binary(e, "Mul", number(there), row(places)), 1);
+  }
+  std::vector<Value> results{e.has_output(0) ? gather(e, x, places, 0) : Value{}, places, rank};
+  if (e.has_output(3)) results.push_back(gather(e, sums(number(equal), 1), places, 0));
+  e.note("its memory grows with the square of the number of elements");
+  e.replace(results);
+}
+
+/// [Compress-9]
+void compress_by_gather(NodeEdit& e) {
+  const bool flat = !e.has("axis");
+  const std::int64_t axis = e.int_or("axis", 0);
+  if (e.refused()) return;
+  const Value x = flat ? reshape(e, e.input(0), Ints{-1}) : e.input(0);
+  const Value hits = e.emit_in({}, 9, "NonZero", {e.input(1)}, 1, {}).front();
+  e.replace({gather(e, x, squeeze(e, hits, {0}), axis)});
+}
+
+/// The position of each index tuple among the leading dims of the data, without the last dim.
+std::optional<Value> tuple_positions(NodeEdit& e, std::int64_t& width) {
+  const auto rank = e.need_rank(1);
+  if (!rank) return std::nullopt;
+  const auto last = e.dim(e.input(1), -1);
+  if (!last) {
+    e.refuse("the length of its index tuples is not known");
+    return std::nullopt;
+  }
+  const auto depth = e.need_rank(0);
+  if (!depth) return std::nullopt;
+  if (*last < 1 || *last > *depth || *rank < 1) {
+    e.refuse("its index tuples are longer than the data has dims, or empty");
+    return std::nullopt;
+  }
+  width = *last;
+  const Value data = e.input(0);
+  Value position;
+  for (std::int64_t j = 0; j < width; ++j) {
+    const Value column =
+        squeeze(e, slice(e, e.input(1), Ints{j}, Ints{j + 1}, Ints{*rank - 1}), {*rank - 1});
+    Value part = wrapped(e, column, dim_of(e, data, j));
+    if (j + 1 < width) part = binary(e, "Mul", part, product(e, dims_of(e, data, j + 1, width)));
+    position = position.empty() ? part : binary(e, "Add", position, part);
+  }
+  return position;
+}
+
+/// [GatherND-11]
+void gather_nd(NodeEdit& e) {
+  std::int64_t width = 0;
+  const auto position = tuple_positions(e, width);
+  if (!position) return;
+  const Value data = e.input(0);
+  const auto rank = e.need_rank(0);
+  if (!rank) return;
+  std::vector<Value> shape{product(e, dims_of(e, data, 0, width))};
+  if (width < *rank) shape.push_back(dims_of(e, data, width, kEnd));
+  e.replace({gather(e, reshape(e, data, concat(e, shape, 0)), *position, 0)});
+}
+
+/// [ScatterND-11] element by element into the flattened data.
+void scatter_nd(NodeEdit& e) {
+  std::int64_t width = 0;
+  const auto position = tuple_positions(e, width);
+  if (!position) return;
+  const Value data = e.input(0);
+  const Value run = product(e, dims_of(e, data, width, kEnd));
+  const Value starts = binary(e, "Mul", reshape(e, *position, Ints{-1, 1}), run);
+  const Value line = reshape(e, arange(e, squeeze(e, run, {0})), Ints{1, -1});
+  const Value places = reshape(e, binary(e, "Add", starts, line), Ints{-1});
+  const Value flat =
+      e.emit_in({}, 9, "Scatter",
+                {reshape(e, data, Ints{-1}), places, reshape(e, e.input(2), Ints{-1})}, 1,
+                {{"axis", 0}})
+          .front();
+  e.replace({reshape_to(e, flat, shape_of(e, data))});
+}
+
+/// The type of ScatterElements that holds every number of a type.
+DataType holder_of(DataType type) {
+  switch (type) {
+    case DataType::int4:
+    case DataType::uint4:
+      return DataType::int8;
+    case DataType::float8e4m3fn:
+    case DataType::float8e4m3fnuz:
+    case DataType::float8e5m2:
+    case DataType::float8e5m2fnuz:
+    case DataType::float4e2m1:
+      return DataType::float32;
+    default:
+      return type;
+  }
+}
+
+/// [TensorScatter-24] the update's rows put at their place in the cache.
+void tensor_scatter(NodeEdit& e) {
+  const std::string mode = e.string_or("mode", "linear");
+  std::int64_t axis = e.int_or("axis", -2);
+  const auto rank = e.need_rank(0);
+  if (!rank || e.refused()) return;
+  if (axis < 0) axis += *rank;
+  if (axis <= 0 || axis >= *rank) return e.refuse("its axis is out of range, or the batch's");
+  const Value cache = e.input(0);
+  const Value update = e.input(1);
+  Value place = along(e, arange(e, dim_scalar(e, update, axis)), axis, *rank);
+  if (e.has_input(2)) place = binary(e, "Add", place, along(e, e.input(2), 0, *rank));
+  if (mode == "circular") {
+    place = e.emit_in({}, 10, "Mod", {place, dim_scalar(e, cache, axis)}, 1, {}).front();
+  }
+  const Value indices = expand(e, place, shape_of(e, update));
+  // [ScatterElements-18] takes no type of 8 bits or fewer but the plain integers; float32 and int8
+  // hold every number of those.
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (type == DataType::float8e8m0) return e.refuse("no operator below 24 writes float8e8m0");
+  const DataType work = holder_of(type);
+  const auto converted = [&](const Value& x, DataType to) {
+    if (work == type) return x;
+    Attrs how{{"to", to}};
+    if (to == type && is_float(work)) how.emplace_back("saturate", 0);
+    return e.emit_in({}, 24, "Cast", {x}, 1, how).front();
+  };
+  const Value placed =
+      e.emit_in({}, 13, "ScatterElements",
+                {converted(cache, work), indices, converted(update, work)}, 1, {{"axis", axis}})
+          .front();
+  e.replace({converted(placed, type)});
+}
+
+}  // namespace
+
+void register_expand_places(Registry& t) {
+  t.expand("Where", where_by_index, "arithmetic, or Gather from both sides laid end to end");
+  t.expand("GatherElements", gather_elements, "Gather from the flattened data");
+  t.expand("GatherND", gather_nd, "Gather from the data with its leading dims joined");
+  t.expand("ScatterND", scatter_nd, "Scatter into the flattened data");
+  t.expand("TensorScatter", tensor_scatter, "ScatterElements");
+  t.expand("NonZero", non_zero_by_loop, "Loop");
+  t.expand("Compress", compress_by_gather, "Gather, and what stands for NonZero");
+  t.expand("Scatter", scatter_by_loop, "Loop, and Gather from data and updates laid end to end");
+  t.expand("Unique", unique_by_comparing, "each element compared with every other one");
+}
+
+}  // namespace onnxcompat::adapters
