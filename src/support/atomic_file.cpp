@@ -80,7 +80,7 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target, Exist
     if (failed) return write_error(target, failed.value());
     real = real.parent_path() / next;  // an absolute link replaces the folder
   }
-  struct stat status{};
+  struct stat status {};
   const bool exists = ::stat(real.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) return write_error(target, EISDIR);
   if (exists && !S_ISREG(status.st_mode)) {

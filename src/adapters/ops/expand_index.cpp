@@ -390,8 +390,10 @@ void register_expand_index(Registry& t) {
   t.expand("OneHot", one_hot, "Equal and Where");
   t.expand("Range", range, "a constant, or a product");
   t.expand("Trilu", trilu, "Where by comparing positions");
-  t.expand("CumSum", [](NodeEdit& e) { cumulative(e, "Add", 0); }, "Scan");
-  t.expand("CumProd", [](NodeEdit& e) { cumulative(e, "Mul", 1); }, "Scan");
+  t.expand(
+      "CumSum", [](NodeEdit& e) { cumulative(e, "Add", 0); }, "Scan");
+  t.expand(
+      "CumProd", [](NodeEdit& e) { cumulative(e, "Mul", 1); }, "Scan");
   t.expand("BitShift", bit_shift, "products with powers of two");
   t.expand("Bernoulli", bernoulli, "a uniform draw compared");
   t.expand(
@@ -403,12 +405,22 @@ void register_expand_index(Registry& t) {
       "GatherElements");
   t.expand("SoftmaxCrossEntropyLoss", softmax_cross_entropy, "LogSoftmax and GatherElements");
   t.expand(
-      "HannWindow", [](NodeEdit& e) { window(e, {0.5, 0.5}); }, "a constant, or a sum of cosines");
-  t.expand(
-      "HammingWindow", [](NodeEdit& e) { window(e, {25.0 / 46, 21.0 / 46}); },
+      "HannWindow",
+      [](NodeEdit& e) {
+        window(e, {0.5, 0.5});
+      },
       "a constant, or a sum of cosines");
   t.expand(
-      "BlackmanWindow", [](NodeEdit& e) { window(e, {0.42, 0.5, 0.08}); },
+      "HammingWindow",
+      [](NodeEdit& e) {
+        window(e, {25.0 / 46, 21.0 / 46});
+      },
+      "a constant, or a sum of cosines");
+  t.expand(
+      "BlackmanWindow",
+      [](NodeEdit& e) {
+        window(e, {0.42, 0.5, 0.08});
+      },
       "a constant, or a sum of cosines");
 }
 

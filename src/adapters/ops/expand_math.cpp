@@ -325,7 +325,8 @@ void bit_cast(NodeEdit& e) {
 void register_expand_math(Registry& t) {
   t.expand(
       "GreaterOrEqual", [](NodeEdit& e) { or_equal(e, "Greater"); }, "Or of Greater and Equal");
-  t.expand("LessOrEqual", [](NodeEdit& e) { or_equal(e, "Less"); }, "Or of Less and Equal");
+  t.expand(
+      "LessOrEqual", [](NodeEdit& e) { or_equal(e, "Less"); }, "Or of Less and Equal");
   t.at("Equal", 7, 11).down(float_equal);
   t.at("Equal", 13, 19).down(string_equal);
   t.expand("HardSwish", hard_swish, "x * HardSigmoid(x)");
