@@ -227,6 +227,13 @@ Value reduce(Emitter& e, std::string_view op, const Value& x, const Ints& axes, 
   return at(e, 11, op, {x}, attributes);
 }
 
+std::vector<Value> counted_loop(Emitter& e, const Value& count, const std::vector<Value>& carried,
+                                int outputs, Attr body, int opset) {
+  std::vector<Value> inputs{count, e.number(1, DataType::boolean, "go")};
+  inputs.insert(inputs.end(), carried.begin(), carried.end());
+  return e.emit_in({}, opset, "Loop", inputs, outputs, {std::move(body)});
+}
+
 Value shape_of(Emitter& e, const Value& x) {
   if (const auto known = e.shape(x)) return e.ints(*known, "shape");
   return at(e, 1, "Shape", {x});
@@ -298,7 +305,7 @@ Value arange(Emitter& e, const Value& n) {
     const Value number = round.input("number", DataType::int64, 0);
     round.output(round.input("go", DataType::boolean, 0));
     round.output(number);
-    const Value numbers = at(e, 11, "Loop", {n}, {{"body", round}});
+    const Value numbers = counted_loop(e, n, {}, 1, {"body", round}).front();
     e.set_type(numbers, DataType::int64, 1);
     return numbers;
   }
@@ -356,7 +363,15 @@ Value named_dims(Emitter& e, const Value& axes, const Value& rank) {
   return binary(e, "Add", first, hits(from_end));
 }
 
-Value placed(Emitter& e, const Value& named) { return reduce(e, "ReduceSum", named, {0}, false); }
+Value placed(Emitter& e, const Value& named) {
+  Value rows = named;
+  if (e.dim(named, 0).value_or(0) == 0) {
+    // Runtimes may not add up nothing: a row of zeros where there may be no axis.
+    const Value dims = concat(e, {e.ints({1}), dim_of(e, named, 1)}, 0);
+    rows = concat(e, {filled(e, dims, 0, DataType::int64), named}, 0);
+  }
+  return reduce(e, "ReduceSum", rows, {0}, false);
+}
 
 Value placed(Emitter& e, const Value& named, const Value& values) {
   const Value column = unsqueeze(e, cast(e, values, DataType::int64), {1});

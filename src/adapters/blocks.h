@@ -64,6 +64,11 @@ Value less(Emitter& e, const Value& a, const Value& b);
 /// ReduceSum, ReduceMean, ReduceMax… over constant axes (none: all).
 Value reduce(Emitter& e, std::string_view op, const Value& x, const Ints& axes, bool keepdims);
 
+/// A Loop of so many rounds (a scalar); `body` is the attribute. Runtimes may not take a condition
+/// that is left out, so that it is given.
+std::vector<Value> counted_loop(Emitter& e, const Value& count, const std::vector<Value>& carried,
+                                int outputs, Attr body, int opset = 11);
+
 Value shape_of(Emitter& e, const Value& x);
 /// Dims [start, end) of x, ends as in Slice.
 Value dims_of(Emitter& e, const Value& x, std::int64_t start, std::int64_t end);

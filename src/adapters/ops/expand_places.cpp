@@ -76,8 +76,7 @@ void scatter_by_loop(NodeEdit& e) {
   const Value change = binary(round, "Mul", hit, binary(round, "Sub", update, source));
   round.output(go);
   round.output(binary(round, "Add", source, change));
-  const Value sources =
-      e.emit_in({}, 11, "Loop", {size_of(e, e.input(1)), {}, own}, 1, {{"body", round}}).front();
+  const Value sources = counted_loop(e, size_of(e, e.input(1)), {own}, 1, {"body", round}).front();
   e.set_type(sources, DataType::int64, e.rank(0));
   e.note("its time grows with the number of updates times the size of the data");
   const Value both = concat(e, {reshape(e, data, Ints{-1}), reshape(e, e.input(2), Ints{-1})}, 0);
@@ -106,8 +105,7 @@ void non_zero_by_loop(NodeEdit& e) {
     counting.output(next);
     counting.output(unary(counting, "Identity", next));
   }
-  const auto counts =
-      e.emit_in({}, 11, "Loop", {size_of(e, flat), {}, e.scalar(0)}, 2, {{"body", counting}});
+  const auto counts = counted_loop(e, size_of(e, flat), {e.scalar(0)}, 2, {"body", counting});
   e.set_type(counts[0], DataType::int64, 0);
   e.set_type(counts[1], DataType::int64, 1);
   Subgraph finding = e.subgraph("find");
@@ -120,7 +118,7 @@ void non_zero_by_loop(NodeEdit& e) {
     finding.output(
         reduce(finding, "ReduceSum", cast(finding, before, DataType::int64), {0}, false));
   }
-  const Value places = e.emit_in({}, 11, "Loop", {counts[0]}, 1, {{"body", finding}}).front();
+  const Value places = counted_loop(e, counts[0], {}, 1, {"body", finding}).front();
   e.set_type(places, DataType::int64, 1);
   e.note("its time grows with the number of hits times the size of its input");
   std::vector<Value> coordinates;

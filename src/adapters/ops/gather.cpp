@@ -179,8 +179,7 @@ void reduction_by_loop(NodeEdit& e, std::string_view combine) {
   round.output(go);
   round.output(round.emit_in({}, 13, "ScatterND", {so_far, place, combined}, 1, {}).front());
   const Value count = dim_scalar(e, updates->tuples, 0);
-  const Value result =
-      e.emit_in({}, 11, "Loop", {count, {}, e.input(0)}, 1, {{"body", round}}).front();
+  const Value result = counted_loop(e, count, {e.input(0)}, 1, {"body", round}).front();
   e.note("one update after the other");
   e.replace({result});
 }

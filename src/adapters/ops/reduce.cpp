@@ -81,6 +81,12 @@ void dynamic_axes_by_sum(NodeEdit& e) {
   e.replace({from_work(e, apply(e, parts.after, sum), *own)});
 }
 
+Ints one_at(int axis, int rank) {
+  Ints dims(static_cast<std::size_t>(rank), 0);
+  dims[static_cast<std::size_t>(axis)] = 1;
+  return dims;
+}
+
 /// Axes known at run time only, one axis after the other under an If.
 void dynamic_axes_by_branches(NodeEdit& e) {
   const auto rank = e.need_rank(0);
@@ -106,12 +112,25 @@ void dynamic_axes_by_branches(NodeEdit& e) {
   if (!own) return;
   Value x = apply(e, parts.before, to_work(e, *own));
   const DataType type = e.dtype(x);
+  const Value one = e.scalar(1);
   for (int axis = 0; axis < *rank; ++axis) {
     const Value flag = squeeze(e, slice(e, mask, Ints{axis}, Ints{axis + 1}, Ints{0}), {0});
     Subgraph yes = e.subgraph("reduce");
-    yes.output(reduce(yes, parts.reduction, x, {axis}, true));
     Subgraph no = e.subgraph("keep");
-    no.output(x);
+    Value reduced = reduce(yes, parts.reduction, x, {axis}, true);
+    Value kept = x;
+    if (e.target() < 11) {
+      // [If-11] Before, branches give the same shape: one that nobody can tell beforehand.
+      const Value sizes = e.emit_in({}, 1, "Shape", {x}, 1, {}).front();
+      const Value there = e.ints(one_at(axis, *rank), "there");
+      const Value change =
+          binary(e, "Mul", binary(e, "Mul", there, flag), binary(e, "Sub", one, sizes));
+      const Value result = binary(e, "Add", sizes, change);
+      reduced = reshape(yes, reduced, result);
+      kept = reshape(no, kept, result);
+    }
+    yes.output(reduced);
+    no.output(kept);
     x = e.emit_in({}, 11, "If", {cast(e, flag, DataType::boolean)}, 1,
                   {{"else_branch", no}, {"then_branch", yes}})
             .front();

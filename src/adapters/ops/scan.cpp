@@ -91,10 +91,8 @@ std::vector<Value> by_loop(Emitter& e, const OwnedGraph& of, const std::vector<V
     body.add_input(names[i], type.elem_type(), type.has_shape() ? type.dims().size() : -1);
   }
   body.add_output(goes_on, DataType::boolean, 0, 0);
-  std::vector<Value> inputs{count, {}};
-  inputs.insert(inputs.end(), states.begin(), states.end());
-  return e.emit_in({}, 11, "Loop", inputs, results,
-                   {{"body", Attr::Content(std::make_shared<OwnedGraph>(std::move(body)))}});
+  return counted_loop(e, count, states, results,
+                      {"body", Attr::Content(std::make_shared<OwnedGraph>(std::move(body)))});
 }
 
 /// Does the body take so many values, and give as many as the node?
@@ -134,8 +132,7 @@ void batch_by_loop(NodeEdit& e) {
   for (const Value& result : by_loop(batch, *body, states, scanned, e.output_count())) {
     batch.output(result);
   }
-  e.replace(e.emit_in({}, 11, "Loop", {dim_scalar(e, e.input(1), 0)}, e.output_count(),
-                      {{"body", batch}}));
+  e.replace(counted_loop(e, dim_scalar(e, e.input(1), 0), {}, e.output_count(), {"body", batch}));
 }
 
 /// perm that brings `axis` to the front, or back from it

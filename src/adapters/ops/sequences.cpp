@@ -232,7 +232,7 @@ void map_by_loop(NodeEdit& e) {
   graph->add_input(go, DataType::boolean, 0);
   graph->add_output(goes_on, DataType::boolean, 0);
   const Value count = e.emit_in({}, 11, "SequenceLength", {e.input(0)}, 1, {}).front();
-  std::vector<Value> inputs{count, {}};
+  std::vector<Value> carried;
   for (int i = 0; i < e.output_count(); ++i) {
     const ValueType* type = e.type(e.output(i));
     const DataType elem = type != nullptr && type->inner ? type->inner->elem : DataType::undefined;
@@ -250,10 +250,10 @@ void map_by_loop(NodeEdit& e) {
     nodes.push_back(node("SequenceInsert", {so_far, results[static_cast<std::size_t>(i)]}, longer));
     graph->add_input(so_far, sequence);
     graph->add_output(longer, sequence);
-    inputs.push_back(e.emit_in({}, 11, "SequenceEmpty", {}, 1, {{"dtype", elem}}).front());
+    carried.push_back(e.emit_in({}, 11, "SequenceEmpty", {}, 1, {{"dtype", elem}}).front());
   }
   graph->body().put_nodes(std::move(nodes));
-  e.replace(e.emit_in({}, 13, "Loop", inputs, e.output_count(), {{"body", Attr::Content(graph)}}));
+  e.replace(counted_loop(e, count, carried, e.output_count(), {"body", Attr::Content(graph)}, 13));
 }
 
 }  // namespace
