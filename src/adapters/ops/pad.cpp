@@ -65,17 +65,18 @@ void pad_by_gather(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
   if (!rank || e.refused() || !can_compute(e)) return;
+  const std::int64_t count = *rank;
   if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
   const auto known = e.const_ints(1);
-  if (known && std::ssize(*known) != 2 * *rank) return e.refuse("its pads do not fit its rank");
+  if (known && std::ssize(*known) != 2 * count) return e.refuse("its pads do not fit its rank");
   if (known && std::ranges::any_of(*known, [](auto p) { return p > kFar || p < -kFar; })) {
     return e.refuse("its pads are no sizes");
   }
   const Pads pads = split_pads(e, known);
   Value x = e.input(0);
-  for (int axis = 0; axis < *rank; ++axis) {
+  for (std::int64_t axis = 0; axis < count; ++axis) {
     if (known && (*known)[static_cast<std::size_t>(axis)] == 0 &&
-        (*known)[static_cast<std::size_t>(axis + *rank)] == 0) {
+        (*known)[static_cast<std::size_t>(axis + count)] == 0) {
       continue;
     }
     const Value dim = dim_scalar(e, x, axis);
@@ -120,7 +121,7 @@ void pad_by_gather(NodeEdit& e) {
       x = concat(e, {x, slot}, axis);
     }
     x = gather(e, x, index, axis);
-    e.set_type(x, type, *rank);
+    e.set_type(x, type, rank);
   }
   e.replace({x});
 }

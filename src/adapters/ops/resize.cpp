@@ -189,7 +189,7 @@ void axes_down(NodeEdit& e) {
     const DataType type = e.need_dtype(kRoi);
     if (e.refused()) return;
     std::vector<Value> parts;
-    for (std::int64_t i = 0; i < 2 * *rank; ++i) {
+    for (std::int64_t i = 0; i < 2 * std::int64_t{*rank}; ++i) {
       const std::int64_t k = place(i % *rank);
       if (k < 0) {
         const double border[] = {i < *rank ? 0.0 : 1.0};

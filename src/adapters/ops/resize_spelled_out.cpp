@@ -113,10 +113,10 @@ Value times_matrix(Emitter& e, const Value& x, const Value& matrix, std::int64_t
 /// well.
 Value weighted(Emitter& e, const Value& x, const Tap& tap, std::int64_t axis, std::int64_t rank,
                DataType work) {
-  const Value picked = gather(e, x, e.ints(tap.index, "indices"), axis);
+  Value picked = gather(e, x, e.ints(tap.index, "indices"), axis);
   if (std::ranges::all_of(tap.weight, [](double w) { return w == 1; })) return picked;
   const Value weights = vector_of(e, tap.weight, work, "weights");
-  const Value product = binary(e, "Mul", picked, along(e, weights, axis, rank));
+  Value product = binary(e, "Mul", picked, along(e, weights, axis, rank));
   if (std::ranges::find(tap.weight, 0.0) == tap.weight.end()) return product;
   std::vector<double> counts;
   for (const double w : tap.weight) counts.push_back(w != 0 ? 1 : 0);
@@ -242,7 +242,7 @@ class Computed {
   /// Where each place of the result lies in the input [Resize-19 coordinate_transformation_mode].
   Value coordinates(const ComputedAxis& a) {
     const Value at = cast(e_, arange(e_, a.places), kReal);
-    const Value x = mapped(a, at);
+    Value x = mapped(a, at);
     const bool may_stay = form_.how.coordinates == "tf_half_pixel_for_nn" ||
                           (form_.policy != "stretch" && !known_empty(e_, form_.sizes));
     if (!may_stay || form_.how.coordinates == "tf_crop_and_resize") return x;
@@ -288,9 +288,9 @@ class Computed {
     const std::string& mode = form_.how.coordinates;
     if (mode == "asymmetric") return op("Div", at, a.scale);
     if (mode == "align_corners" || mode == "tf_crop_and_resize") return between_corners(a, at);
-    const Value centre = op("Div", op("Add", at, real(0.5)), a.scale);
+    Value centre = op("Div", op("Add", at, real(0.5)), a.scale);
     if (mode == "tf_half_pixel_for_nn") return centre;
-    const Value x = op("Sub", centre, real(0.5));
+    Value x = op("Sub", centre, real(0.5));
     if (mode == "pytorch_half_pixel") return op("Mul", x, flag("Greater", a.to, real(1)));
     if (mode == "half_pixel_symmetric") {
       const Value kept = op("Sub", real(1), op("Div", a.to, a.length));
@@ -464,7 +464,7 @@ void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
       outside = outside.empty() ? beyond : binary(e, "Or", outside, beyond);
     }
     x = picks ? gather(e, x, computed.nearest(a, at), a.axis) : computed.filtered(a, x, at, work);
-    e.set_type(x, work, *rank);
+    e.set_type(x, work, rank);
   }
   if (!outside.empty()) x = where(e, outside, e.number(form.extrapolation, work, "outside"), x);
   if (!picks) e.rounds();
