@@ -113,10 +113,15 @@ void rotary_embedding(NodeEdit& e) {
   if (*rank != 3 && *rank != 4) return e.refuse("its input has neither three nor four dimensions");
   if (*rank == 3 && heads <= 0) return e.refuse("num_heads is missing for a 3-D input");
   const auto last = e.dim(e.input(0), *rank - 1);
-  if (!last) return static_cast<void>(e.need_shape(0));
-  const std::int64_t head = *rank == 3 ? *last / heads : *last;
+  std::int64_t head = !last ? -1 : *rank == 3 ? *last / heads : *last;  // -1: not known
+  if (turned == 0 && !last) {
+    // All of it is turned: twice what a row of the caches holds.
+    const auto half = e.dim(e.input(1), -1);
+    if (!half || *half < 0 || *half > kEnd / 2) return static_cast<void>(e.need_shape(0));
+    head = 2 * *half;
+  }
   if (turned == 0) turned = head;
-  if (turned < 0 || turned > head || turned % 2 != 0) {
+  if (turned < 0 || (head >= 0 && turned > head) || turned % 2 != 0) {
     return e.refuse("rotary_embedding_dim does not fit into the last dimension");
   }
 
@@ -125,8 +130,8 @@ void rotary_embedding(NodeEdit& e) {
     x = transpose(e, reshape(e, x, Ints{0, 0, heads, head}), {0, 2, 1, 3});
   }
   Value rest;
-  if (turned < head) {
-    rest = slice(e, x, Ints{turned}, Ints{head}, Ints{3});
+  if (turned != head) {
+    rest = slice(e, x, Ints{turned}, Ints{head < 0 ? kEnd : head}, Ints{3});
     x = slice(e, x, Ints{0}, Ints{turned}, Ints{3});
   }
   // Caches as [batch, 1, sequence, turned / 2]: picked by position, or given for each place.
@@ -148,7 +153,7 @@ void rotary_embedding(NodeEdit& e) {
   }
   if (!rest.empty()) y = concat(e, {y, rest}, 3);
   if (*rank == 3) {
-    y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, heads * head});
+    y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, head < 0 ? -1 : heads * head});
   }
   e.rounds();
   e.replace({y});

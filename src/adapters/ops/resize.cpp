@@ -311,7 +311,10 @@ void scales_attribute_down(NodeEdit& e) {
   if (!a) return;
   const Floats scales(a->floats().begin(), a->floats().end());
   if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1) {
-    return e.refuse("Upsample-1 scales the last two of four dimensions");
+    // Upsample-1 scales the last two of four dimensions.
+    e.set_input(1, floats(e, scales, "scales"));
+    const ResizeForm form = asymmetric_form(e, "floor");
+    return e.refused() ? void() : spell_out(e, form);
   }
   e.drop("scales");
   e.set({"height_scale", scales[2]});

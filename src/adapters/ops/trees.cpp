@@ -272,7 +272,7 @@ namespace {
 /// The mode BRANCH_MEMBER.
 constexpr std::size_t kMember = std::size(kModes);
 /// Sets and shared branches may blow a tree up; larger ones are refused.
-constexpr std::size_t kMostNodes = std::size_t{1} << 20;
+constexpr std::size_t kMostNodes = std::size_t{1} << 18;
 
 /// The set of each node that asks for membership: they stand in the order of those nodes, with NaN
 /// between them [TreeEnsemble-5 membership_values].
