@@ -120,6 +120,7 @@ bool names_each_once(const NodeEdit& e) {
 struct Updates {
   Value tuples;  ///< [count, width] leading coordinates
   Value values;  ///< [count, …the dims after those]
+  std::int64_t width = 0;
 };
 
 /// [ScatterElements-11] one element an update: the coordinates of its own place, but along the axis
@@ -141,7 +142,7 @@ std::optional<Updates> element_updates(NodeEdit& e) {
             : binary(e, "Add", none, along(e, arange(e, dim_scalar(e, indices, d)), d, *rank));
     columns.push_back(reshape(e, coordinate, Ints{-1, 1}));
   }
-  return Updates{concat(e, columns, 1), reshape(e, e.input(2), Ints{-1})};
+  return Updates{concat(e, columns, 1), reshape(e, e.input(2), Ints{-1}), *rank};
 }
 
 /// [ScatterND-11] one slice an update.
@@ -154,7 +155,7 @@ std::optional<Updates> slice_updates(NodeEdit& e) {
   const Value indices = cast(e, e.input(1), DataType::int64);
   const Value count = product(e, dims_of(e, indices, 0, -1));
   const Value dims = concat(e, {count, dims_of(e, e.input(0), *width, kEnd)}, 0);
-  return Updates{reshape(e, indices, Ints{-1, *width}), reshape_to(e, e.input(2), dims)};
+  return Updates{reshape(e, indices, Ints{-1, *width}), reshape_to(e, e.input(2), dims), *width};
 }
 
 /// Indices that may repeat: a Loop, one update after the other in the order in which they stand.
@@ -174,6 +175,11 @@ void reduction_by_loop(NodeEdit& e, std::string_view combine) {
   const Value place = unsqueeze(round, gather(round, updates->tuples, number, 0), {0});
   const Value update = unsqueeze(round, gather(round, updates->values, number, 0), {0});
   const Value old = round.emit_in({}, 12, "GatherND", {so_far, place}, 1, {}).front();
+  if (rank && updates->width <= *rank) {
+    const int dims = *rank - static_cast<int>(updates->width) + 1;
+    round.set_type(old, type, dims);
+    round.set_type(update, type, dims);
+  }
   const int written = combine == "Max" || combine == "Min" ? 12 : 7;
   const Value combined = round.emit_in({}, written, combine, {old, update}, 1, {}).front();
   round.output(go);

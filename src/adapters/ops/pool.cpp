@@ -152,13 +152,16 @@ void dilations_down(NodeEdit& e) {
     for (std::size_t i = 0; i < w->rank(); ++i) full.ends[i] += w->missing(i);
   }
   if (e.has_output(1) && e.output_used(1)) return with_indices(e, full);
+  for (std::size_t i = 0; i < full.rank(); ++i) {
+    const std::int64_t out = full.outputs(i);
+    if (out < 0) return e.refuse("its dilated windows do not fit into its input");
+    // Too many numbers to be written into the model: it computes them.
+    if (out > kMaxIndices / full.kernel[i]) return pool_by_computed_windows(e);
+  }
   Value x = padded(e, full, max ? -std::numeric_limits<float>::infinity() : 0.0F);
   Ints window_axes;
   for (std::size_t i = 0; i < full.rank(); ++i) {
     const std::int64_t out = full.outputs(i);
-    if (out < 0 || out * full.kernel[i] > kMaxIndices) {
-      return e.refuse("its dilated windows are too many, or do not fit into its input");
-    }
     std::vector<double> indices;
     for (std::int64_t o = 0; o < out; ++o) {
       for (std::int64_t k = 0; k < full.kernel[i]; ++k) {
