@@ -1,8 +1,7 @@
-#include <map>
-
 #include <fmt/format.h>
 
 #include "adapters/ir_version.h"
+#include "adapters/rename.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -10,8 +9,6 @@ namespace {
 /// Functions that call each other in a circle have no end; real ones are not this deep.
 constexpr int kMaxDepth = 64;
 constexpr int kMaxCalls = 100'000;
-
-using NameMap = std::map<std::string, std::string, std::less<>>;
 
 class Inliner {
  public:
@@ -108,21 +105,15 @@ class Inliner {
     return context_.fresh_name(fmt::format("{}_{}", base, inner));
   }
 
-  /// Values and attributes of a copied node as they are at this call.
+  /// Values and attributes of a copied node as they are at this call, with names of its own.
   void rewrite(OwnedNode& node, const NameMap& names, const NodeView& call,
                const FunctionView& function) {
-    const auto renamed = [&](const Strings& old) {
-      std::vector<std::string> result;
-      for (const std::string& name : old) {
-        const auto it = names.find(name);
-        result.push_back(it == names.end() ? name : it->second);
-      }
-      return result;
-    };
-    node.set_inputs(renamed(node.view().inputs()));
-    node.set_outputs(renamed(node.view().outputs()));
-    if (!node.view().name().empty()) node.set_name(fresh_name(call, node.view().name()));
+    const auto fresh = [&](const std::string& name) { return fresh_name(call, name); };
+    rename_within(node, names, fresh, [&](OwnedNode& each) { bind(each, call, function); });
+  }
 
+  void bind(OwnedNode& node, const NodeView& call, const FunctionView& function) {
+    if (!node.view().name().empty()) node.set_name(fresh_name(call, node.view().name()));
     std::vector<std::pair<std::string, std::string>> references;
     for (const AttributeView a : node.view().attributes()) {
       if (a.is_reference()) references.emplace_back(a.name(), a.ref_attr_name());
@@ -138,26 +129,6 @@ class Inliner {
         node.drop(attribute);
       }
     }
-    for (const BodyEditor& graph : node.graphs()) rewrite(graph, names, call, function);
-  }
-
-  void rewrite(BodyEditor graph, NameMap names, const NodeView& call,
-               const FunctionView& function) {
-    // Names of its own, for every call.
-    const auto own = [&](const std::string& name) {
-      if (!name.empty()) names[name] = fresh_name(call, name);
-    };
-    const GraphView view = graph.graph();
-    for (const ValueInfoView v : view.inputs()) own(v.name());
-    for (const TensorView t : view.initializers()) own(t.name());
-    for (const SparseTensorView t : view.sparse_initializers()) own(t.values().name());
-    for (const NodeView node : view.nodes()) {
-      for (const std::string& name : node.outputs()) own(name);
-    }
-    std::vector<OwnedNode> nodes = graph.take_nodes();
-    for (OwnedNode& node : nodes) rewrite(node, names, call, function);
-    graph.rename_values({names.begin(), names.end()});
-    graph.put_nodes(std::move(nodes));
   }
 
   void block(const FunctionView& function, std::string_view why) {

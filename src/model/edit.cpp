@@ -368,6 +368,15 @@ void BodyEditor::drop_inputs(const std::vector<std::string>& names) {
 
 void BodyEditor::drop_outputs() { graph_->clear_output(); }
 
+void BodyEditor::set_input_type(int i, DataType elem) {
+  graph_->mutable_input(i)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      static_cast<int>(elem));
+}
+void BodyEditor::set_output_type(int i, DataType elem) {
+  graph_->mutable_output(i)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      static_cast<int>(elem));
+}
+
 Result<void> BodyEditor::densify(int sparse_index) {
   auto& sparse = *graph_->mutable_sparse_initializer()->Mutable(sparse_index);
   auto dense = TensorLiteral::dense(SparseTensorView(&sparse, payloads_));

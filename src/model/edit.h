@@ -190,6 +190,9 @@ class BodyEditor {
   void add_input_for(const TensorView& initializer);
   void drop_inputs(const std::vector<std::string>& names);
   void drop_outputs();  ///< all of them
+  /// The element type that a formal input or output states, a tensor.
+  void set_input_type(int i, DataType elem);
+  void set_output_type(int i, DataType elem);
   /// Replaces sparse initializer `i` by a dense one.
   Result<void> densify(int sparse_index);
   void drop_quantization_annotations();
