@@ -89,7 +89,8 @@ struct Root {
   std::unordered_map<std::string, std::vector<std::string>> sequences;
   std::vector<DomainVersion> added_imports;
   std::optional<std::unordered_map<std::string_view, int>> uses;
-  std::size_t held = 0;  ///< in all of `sequences`
+  std::size_t held = 0;      ///< in all of `sequences`
+  std::size_t laid_out = 0;  ///< nodes of loops that were laid out round by round
 
   int target(std::string_view domain) const;
 };

@@ -252,6 +252,18 @@ bool goes_on(const OwnedGraph& body) {
 /// More rounds than that are not laid out one after the other.
 constexpr std::int64_t kMostRounds = 64;
 
+/// Nodes, those of subgraphs as well.
+std::size_t count_nodes(const GraphView& graph) {
+  std::size_t count = 0;
+  for (const NodeView node : graph.nodes()) {
+    ++count;
+    for (const AttributeView a : node.attributes()) {
+      if (a.type() == AttributeType::graph) count += count_nodes(a.g());
+    }
+  }
+  return count;
+}
+
 /// [Loop-13], [Loop-16] Rounds whose number is known, one after the other, may carry what older
 /// ones do not.
 void known_rounds_down(NodeEdit& e) {
@@ -265,6 +277,13 @@ void known_rounds_down(NodeEdit& e) {
       body->view().outputs().size() != e.output_count() + 1 || e.output_count() < carried ||
       !goes_on(*body)) {
     return;
+  }
+  // Loops in each other multiply, and a model has many of them.
+  constexpr std::size_t kMostLaidOut = 1 << 17;
+  std::size_t& laid_out_so_far = e.scope().root().laid_out;
+  laid_out_so_far += static_cast<std::size_t>(rounds) * count_nodes(body->view());
+  if (laid_out_so_far > kMostLaidOut) {
+    return e.refuse("the rounds of loops, laid out one after the other, are too many nodes");
   }
   std::vector<Value> values;
   for (int i = 0; i < carried; ++i) values.push_back(e.input(i + 2));
