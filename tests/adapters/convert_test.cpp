@@ -102,6 +102,29 @@ TEST_CASE("with one refusal there is no model, and every refusal is told") {
   for (const Finding& f : c.blockers) CHECK(f.severity == Severity::error);
 }
 
+TEST_CASE("rounds of loops in each other are not all laid out") {
+  std::string body = "w = SequenceInsert (o, x)";
+  for (int depth = 0; depth < 7; ++depth) {
+    body = fmt::format(
+        "w{0} = Loop (n, , o) <body = b{0} (int64 k{0}, bool g{0}, seq(float[2]) o{0}) =>"
+        " (bool c{0}, seq(float[2]) v{0}) {{ c{0} = Identity (g{0}) v{0} = {1} }}>",
+        depth, body.substr(body.find('=') + 2));
+    const auto outer = fmt::format("o{}", depth);
+    for (auto at = body.find("(o, x)"); at != std::string::npos; at = body.find("(o, x)")) {
+      body.replace(at, 6, "(" + outer + ", x)");
+    }
+  }
+  const Model model = model_of(
+      "<ir_version: 8, opset_import: [\"\" : 13]> g (float[2] x, seq(float[2]) o) => "
+      "(seq(float[2]) w6) <int64 n = {64}> { " +
+      body + " }");
+  const Conversion c = converted(model, to_opset(12));
+  CHECK_FALSE(c.model);
+  CHECK(std::ranges::any_of(c.blockers, [](const Finding& f) {
+    return f.message.find("too many nodes") != std::string::npos;
+  }));
+}
+
 TEST_CASE("what an operator still is, is counted in one row") {
   const Model model = model_of(R"(<ir_version: 8, opset_import: ["" : 9]>
     g (float[2] x) => (float[2] y) { a = Relu (x) b = Relu (a) y = Tanh (b) })");
