@@ -236,18 +236,19 @@ void prelu_down(NodeEdit& e) {
   const bool empty = dims && std::ranges::find(*dims, 0) != dims->end();
   if (empty || count == 0) return e.replace({e.input(0)});
   const auto elements = dims ? elements_of(*dims) : std::nullopt;
-  const auto by_element = [&](const Value& slopes, const Value& shape) {
-    // Every element as a channel of its own.
-    const Value each = reshape(e, slopes, Ints{-1});
-    const Value flat = reshape(e, e.input(0), Ints{1, -1});
-    e.replace({reshape(e, e.emit_in({}, 6, "PRelu", {flat, each}, 1, {}).front(), shape)});
-  };
   if (slope && elements) {
-    return by_element(tile_to(e, e.input(1), *slope, *dims), e.ints(*dims, "shape"));
+    // Every element as a channel of its own.
+    const Value each = reshape(e, tile_to(e, e.input(1), *slope, *dims), Ints{*elements});
+    const Value flat = reshape(e, e.input(0), Ints{1, *elements});
+    return e.replace({reshape(e, e.emit_in({}, 6, "PRelu", {flat, each}, 1, {}).front(), *dims)});
   }
   if (rank && e.rank(1) && e.target() >= 6) {
-    const Value shape = shape_of(e, e.input(0));
-    return by_element(expand(e, e.input(1), shape), shape);
+    // No shape is computed, in which a dim of 0 would mean another one.
+    const DataType type = e.need_dtype(0);
+    if (e.refused()) return;
+    const Value x = e.input(0);
+    const Value below = binary(e, "Less", x, e.number(0, type, "zero"));
+    return e.replace({where(e, below, binary(e, "Mul", e.input(1), x), x)});
   }
   const auto known = e.constant(1);
   const auto values = known ? known->doubles() : std::nullopt;
