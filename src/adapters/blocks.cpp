@@ -163,6 +163,13 @@ Value slice(Emitter& e, const Value& x, const Value& starts, const Value& ends, 
             const Value& steps) {
   return at(e, 10, "Slice", {x, starts, ends, axes, steps});
 }
+Value element(Emitter& e, const Value& vector, std::int64_t i) {
+  const auto known = own_ints(e, vector);
+  if (known && i >= 0 && i < std::ssize(*known)) {
+    return e.scalar((*known)[static_cast<std::size_t>(i)], "element");
+  }
+  return squeeze(e, slice(e, vector, Ints{i}, Ints{i + 1}, Ints{0}), {0});
+}
 Value expand(Emitter& e, const Value& x, const Value& shape) {
   return at(e, 8, "Expand", {x, shape});
 }

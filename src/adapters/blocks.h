@@ -45,6 +45,8 @@ Value slice(Emitter& e, const Value& x, const Ints& starts, const Ints& ends, co
 /// Slice with computed bounds (vectors of int64); needs opset 10.
 Value slice(Emitter& e, const Value& x, const Value& starts, const Value& ends, const Value& axes,
             const Value& steps = {});
+/// Element i of a vector, as a scalar.
+Value element(Emitter& e, const Value& vector, std::int64_t i);
 Value expand(Emitter& e, const Value& x, const Value& shape);
 /// x, of static shape `own`, stretched to a static shape with Tile.
 Value tile_to(Emitter& e, const Value& x, Ints own, const Ints& full);

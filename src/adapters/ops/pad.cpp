@@ -51,13 +51,6 @@ Pads split_pads(NodeEdit& e, const std::optional<Ints>& known) {
   return {adds, binary(e, "Sub", adds, pads)};
 }
 
-Value element(Emitter& e, const Value& vector, std::int64_t i) {
-  if (const auto known = e.ints_of(vector)) {
-    return e.scalar((*known)[static_cast<std::size_t>(i)], "pad");
-  }
-  return squeeze(e, slice(e, vector, Ints{i}, Ints{i + 1}, Ints{0}), {0});
-}
-
 /// Pads that the run tells, or a value that no attribute holds: along each axis the indices of what
 /// is left of it after negative pads, continued as the mode says.
 void pad_by_gather(NodeEdit& e) {

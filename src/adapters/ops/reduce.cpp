@@ -114,7 +114,7 @@ void dynamic_axes_by_branches(NodeEdit& e) {
   const DataType type = e.dtype(x);
   const Value one = e.scalar(1);
   for (int axis = 0; axis < *rank; ++axis) {
-    const Value flag = squeeze(e, slice(e, mask, Ints{axis}, Ints{axis + 1}, Ints{0}), {0});
+    const Value flag = element(e, mask, axis);
     Subgraph yes = e.subgraph("reduce");
     Subgraph no = e.subgraph("keep");
     Value reduced = reduce(yes, parts.reduction, x, {axis}, true);

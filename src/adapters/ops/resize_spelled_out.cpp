@@ -213,7 +213,7 @@ class Computed {
       a.axis = (*named)[k];
       const Value dim = dim_scalar(e_, e_.input(0), a.axis);
       a.from = cast(e_, dim, kReal);
-      const Value given = element(e_.input(input), static_cast<std::int64_t>(k));
+      const Value given = element(e_, e_.input(input), static_cast<std::int64_t>(k));
       if (by_sizes) {
         a.places = cast(e_, given, DataType::int64);
         a.to = a.length = cast(e_, a.places, kReal);
@@ -230,8 +230,8 @@ class Computed {
       if (form_.how.coordinates == "tf_crop_and_resize") {
         const auto count = static_cast<std::int64_t>(named->size());
         const auto at = static_cast<std::int64_t>(k);
-        a.roi_start = cast(e_, element(e_.input(form_.roi), at), kReal);
-        a.roi_end = cast(e_, element(e_.input(form_.roi), at + count), kReal);
+        a.roi_start = cast(e_, element(e_, e_.input(form_.roi), at), kReal);
+        a.roi_end = cast(e_, element(e_, e_.input(form_.roi), at + count), kReal);
       }
       all.push_back(std::move(a));
     }
@@ -304,10 +304,6 @@ class Computed {
   Value flag(std::string_view comparison, const Value& a, const Value& b) {
     return cast(e_, op(comparison, a, b), kReal);
   }
-  Value element(const Value& vector, std::int64_t i) {
-    return squeeze(e_, slice(e_, vector, Ints{i}, Ints{i + 1}, Ints{0}), {0});
-  }
-
   /// [Resize-18] keep_aspect_ratio_policy
   void keep_ratio(std::vector<ComputedAxis>& all) {
     const char* than = form_.policy == "not_larger" ? "Less" : "Greater";

@@ -179,12 +179,6 @@ Value as_vector(NodeEdit& e, int i) {
   return e.rank(i) == 1 ? e.input(i) : reshape(e, e.input(i), Ints{-1});
 }
 
-/// Element i of a vector, as a scalar of int64.
-Value element(Emitter& e, const Value& vector, std::int64_t i) {
-  const Value one = slice(e, vector, Ints{i}, Ints{i + 1}, Ints{0});
-  return cast(e, squeeze(e, one, {0}), DataType::int64);
-}
-
 /// Axes or steps that the run tells: every dim has its bounds, those of the whole where no axis
 /// names it.
 void slice_along_all(NodeEdit& e, const Value& axes) {
@@ -255,7 +249,8 @@ void slice_by_gather(NodeEdit& e) {
     if (!can_compute(e)) return;
     const auto bound = [&](int input, const std::optional<Ints>& known) {
       if (known) return e.scalar((*known)[i], "bound");
-      return element(e, as_vector(e, input), static_cast<std::int64_t>(i));
+      const Value one = element(e, as_vector(e, input), static_cast<std::int64_t>(i));
+      return cast(e, one, DataType::int64);
     };
     const Value from = bound(1, starts);
     const Value to = bound(2, ends);
