@@ -257,6 +257,36 @@ int Root::target(std::string_view domain) const {
 
 // ---- bodies
 
+void each_root(
+    const Model& model, Model& copy,
+    const std::function<void(const Body&, const std::function<BodyEditor()>&, int)>& visit) {
+  ModelEditor editor(copy);
+  const auto graph = [&](std::string name, GraphView view,
+                         const std::function<BodyEditor()>& place) {
+    Body body;
+    body.model = &model;
+    body.graph = view;
+    body.root = std::move(name);
+    visit(body, place, -1);
+  };
+  if (model.has_graph()) graph("graph", model.graph(), [&] { return editor.graph(); });
+  for (int i = 0; i < model.training_infos().size(); ++i) {
+    const TrainingInfoView training = model.training_infos()[i];
+    if (training.has_initialization()) {
+      graph(fmt::format("training_info[{}]/initialization", i), training.initialization(),
+            [&editor, i] { return editor.initialization(i); });
+    }
+    if (training.has_algorithm()) {
+      graph(fmt::format("training_info[{}]/algorithm", i), training.algorithm(),
+            [&editor, i] { return editor.algorithm(i); });
+    }
+  }
+  for (int i = 0; i < model.functions().size(); ++i) {
+    visit(
+        body_of(model, model.functions()[i]), [&editor, i] { return editor.function(i); }, i);
+  }
+}
+
 const ValueType* Scope::type(std::string_view value) const {
   if (value.empty()) return nullptr;
   if (const ValueType* added = context_.added_type(value)) return added;

@@ -3,6 +3,7 @@
 // What a conversion knows while it goes on: names, types and constants of the source model and of
 // the values that adapters have added. Everything is indexed once and on first use.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -77,6 +78,8 @@ class Context {
 /// Opset versions in force within one root body (main graph, training graph or function), and what
 /// was folded or is used there.
 struct Root {
+  Root(const Body& source, BodyEditor result) : body(&source), editor(result) {}
+
   const Body* body = nullptr;  ///< the root in the source model
   BodyEditor editor;           ///< and in the result
   std::vector<DomainVersion> targets;
@@ -89,11 +92,17 @@ struct Root {
   std::unordered_map<std::string, std::vector<std::string>> sequences;
   std::vector<DomainVersion> added_imports;
   std::optional<std::unordered_map<std::string_view, int>> uses;
-  std::size_t held = 0;      ///< in all of `sequences`
-  std::size_t laid_out = 0;  ///< nodes of loops that were laid out round by round
+  std::size_t held = 0;  ///< in all of `sequences`
 
   int target(std::string_view domain) const;
 };
+
+/// Visits the bodies of a model that are in no node: the main graph, the graphs of its training,
+/// and its functions (by their number; else -1). `edit` gives the body's place in a copy of the
+/// model, which from then on counts as changed.
+void each_root(const Model& model, Model& copy,
+               const std::function<void(const Body&, const std::function<BodyEditor()>& edit,
+                                        int function)>& visit);
 
 /// One body on the way: the main graph, a function, a subgraph.
 class Scope {
@@ -128,5 +137,9 @@ class Scope {
   const Scope* outer_;
   mutable std::optional<std::unordered_map<std::string_view, Source>> sources_;
 };
+
+/// Removes the constants of a root that were folded and that nothing reads any more; returns their
+/// names.
+std::unordered_set<std::string> prune(const Context& context, Root& root);
 
 }  // namespace onnxcompat::adapters

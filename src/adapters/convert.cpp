@@ -9,6 +9,7 @@
 #include "adapters/domain_map.h"
 #include "adapters/engine.h"
 #include "adapters/ir_version.h"
+#include "adapters/preparation.h"
 #include "model/edit.h"
 
 namespace onnxcompat {
@@ -97,49 +98,27 @@ Conversion run(const Model& model, const ConversionRequest& request) {
   std::vector<DomainVersion> added_to_model;
   std::vector<DomainVersion> reached = model_targets;
 
-  const auto start = [&](BodyEditor body_editor, const Body& body) {
-    return Root{&body, body_editor, {}, {}, {}, {}, {}, {}, {}};
-  };
-  const auto run_graph = [&](std::string root_name, GraphView graph, BodyEditor body_editor) {
-    Body body;
-    body.model = &model;
-    body.graph = graph;
-    body.root = std::move(root_name);
-    Root root = start(body_editor, body);
-    root.targets = model_targets;
-    root.added_imports = added_to_model;
-    engine.convert(root);
-    added_to_model = std::move(root.added_imports);
-  };
-  if (!model_targets.empty()) {
-    if (model.has_graph()) run_graph("graph", model.graph(), editor.graph());
-    for (int i = 0; i < model.training_infos().size(); ++i) {
-      const TrainingInfoView training = model.training_infos()[i];
-      if (training.has_initialization()) {
-        run_graph(fmt::format("training_info[{}]/initialization", i), training.initialization(),
-                  editor.initialization(i));
-      }
-      if (training.has_algorithm()) {
-        run_graph(fmt::format("training_info[{}]/algorithm", i), training.algorithm(),
-                  editor.algorithm(i));
-      }
-    }
-  }
-  for (int i = 0; i < model.functions().size(); ++i) {
-    const FunctionView function = model.functions()[i];
-    const auto targets = changes(request, [&](std::string_view d) { return function.opset(d); });
-    if (targets.empty()) continue;
-    changed = true;
-    reached.insert(reached.end(), targets.begin(), targets.end());
-    const Body body = body_of(model, function);
-    Root root = start(editor.function(i), body);
+  adapters::each_root(model, result, [&](const Body& body, const auto& edit, int function) {
+    const auto targets = function < 0
+                             ? model_targets
+                             : changes(request, [&](std::string_view d) { return body.opset(d); });
+    if (targets.empty()) return;
+    Root root(body, edit());
     root.targets = targets;
+    if (function < 0) root.added_imports = added_to_model;
     engine.convert(root);
-    for (const DomainVersion& d : targets) editor.set_function_opset(i, d.domain, d.version);
-    for (const DomainVersion& d : root.added_imports) {
-      editor.set_function_opset(i, d.domain, d.version);
+    if (function < 0) {
+      added_to_model = std::move(root.added_imports);
+      return;
     }
-  }
+    changed = true;
+    reached.insert(reached.end(), root.targets.begin(), root.targets.end());
+    for (const auto& imports : {root.targets, root.added_imports}) {
+      for (const DomainVersion& d : imports) {
+        editor.set_function_opset(function, d.domain, d.version);
+      }
+    }
+  });
   for (const DomainVersion& d : model_targets) editor.set_opset(d.domain, d.version);
   for (const DomainVersion& d : added_to_model) editor.set_opset(d.domain, d.version);
 
@@ -169,16 +148,28 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
   if (auto checked = check_request(model, request); !checked)
     return std::unexpected(checked.error());
   Conversion conversion = run(model, request);
-  if (conversion.model || !function_refused(conversion)) return conversion;
-  // Each call for itself may go where the function cannot.
+  if (conversion.model) return conversion;
+  // Another form of the same model may go where this one cannot.
   Context context(model, request);
-  Model inlined = model.clone();
-  adapters::inline_functions(context, inlined);
+  Model other = model.clone();
+  const auto try_again = [&]() -> bool {
+    Conversion again = run(other, request);
+    if (!again.model) return false;
+    again.steps.insert(again.steps.begin(), context.steps.begin(), context.steps.end());
+    conversion = std::move(again);
+    return true;
+  };
+  const auto prepare = [&] { return adapters::lay_out_known_control_flow(context, other); };
+  if (prepare() && try_again()) return conversion;
+  if (!function_refused(conversion)) return conversion;
+  // Each call for itself may go where the function cannot.
+  context.steps.clear();
+  other = model.clone();
+  adapters::inline_functions(context, other);
   if (!context.blockers.empty()) return conversion;
-  Conversion again = run(inlined, request);
-  if (!again.model) return conversion;
-  again.steps.insert(again.steps.begin(), context.steps.begin(), context.steps.end());
-  return again;
+  prepare();
+  try_again();
+  return conversion;
 }
 
 }  // namespace onnxcompat

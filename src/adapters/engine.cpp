@@ -133,7 +133,7 @@ void Engine::convert(Root& root) {
   convert_body(root.editor, scope);
   for (const auto& [name, literal] : root.hoisted) root.editor.add_initializer(name, literal);
   log_unchanged();
-  const std::unordered_set<std::string> gone = prune(root);
+  const std::unordered_set<std::string> gone = prune(context_, root);
   for (auto& [name, finding] : root.deferred) {
     if (!gone.contains(name)) context_.blockers.push_back(std::move(finding));
   }
@@ -149,7 +149,9 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const int index = static_cast<int>(i);
     const NodeView source = sources[index];
-    convert_subgraphs(nodes[i], source, scope, index);
+    each_subgraph(scope.body(), index, [&](const Body& inner, int at, int k) {
+      convert_body(nodes[i].graph(at, k), Scope(context_, scope.root(), inner, &scope));
+    });
     const std::size_t told = context_.blockers.size();
     advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here, {scope.body(), index},
             out, 0);
@@ -157,32 +159,6 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
     if (context_.blockers.size() > told) context_.blockers.resize(told + 1);
   }
   editor.put_nodes(std::move(out));
-}
-
-void Engine::convert_subgraphs(OwnedNode& node, const NodeView& source, const Scope& scope,
-                               int index) {
-  const auto attributes = source.attributes();
-  for (int at = 0; at < attributes.size(); ++at) {
-    const AttributeView attribute = attributes[at];
-    const auto descend = [&](GraphView graph, int k) {
-      Body inner;
-      inner.model = scope.body().model;
-      inner.graph = graph;
-      inner.outer = &scope.body();
-      inner.owner = source;
-      inner.owner_index = index;
-      inner.owner_attribute = attribute.name();
-      inner.attribute_index = k;
-      inner.depth = scope.body().depth + 1;
-      convert_body(node.graph(at, k), Scope(context_, scope.root(), inner, &scope));
-    };
-    for (const AttributeType kind : attribute.present()) {
-      if (kind == AttributeType::graph) descend(attribute.g(), -1);
-      if (kind == AttributeType::graphs) {
-        for (int k = 0; k < attribute.graphs().size(); ++k) descend(attribute.graphs()[k], k);
-      }
-    }
-  }
 }
 
 bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark, Scope& scope,

@@ -48,7 +48,6 @@ class Engine {
   };
 
   void convert_body(BodyEditor editor, const Scope& scope);
-  void convert_subgraphs(OwnedNode& node, const NodeView& source, const Scope& scope, int index);
   void advance(Added added, Scope& scope, const Place& place, std::vector<OwnedNode>& out,
                int depth);
   /// The same for a node of a domain that its owner declared.
@@ -66,8 +65,6 @@ class Engine {
   Plan& plan(std::string_view domain, const std::string& op, int opset, int target, bool emitted);
   void refuse(const Place& place, std::string rule, std::string reason, std::string hint = {});
   void log_unchanged();
-  /// Removes constants that were folded and that nothing reads any more; returns their names.
-  std::unordered_set<std::string> prune(Root& root);
 
   Context& context_;
   const Registry& registry_;

@@ -1,6 +1,6 @@
 // Removes constants whose value moved into an attribute, where nothing else reads them.
 
-#include "adapters/engine.h"
+#include "adapters/context.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -62,7 +62,7 @@ void prune_body(BodyEditor body, const std::unordered_set<std::string>& unused,
 
 }  // namespace
 
-std::unordered_set<std::string> Engine::prune(Root& root) {
+std::unordered_set<std::string> prune(const Context& context, Root& root) {
   if (root.folded.empty()) return {};
   std::unordered_map<std::string, int> uses;
   for (const std::string& name : root.folded) uses.emplace(name, 0);
@@ -75,7 +75,7 @@ std::unordered_set<std::string> Engine::prune(Root& root) {
     count_uses(root.editor.graph(), uses);
   }
   // Training graphs read and bind initializers of the main graph.
-  for (const TrainingInfoView training : context_.source.training_infos()) {
+  for (const TrainingInfoView training : context.source.training_infos()) {
     count_uses(training.algorithm(), uses);
     for (const EntryView entry : training.update_bindings()) ++uses[entry.key()];
     for (const EntryView entry : training.initialization_bindings()) ++uses[entry.key()];
@@ -84,7 +84,7 @@ std::unordered_set<std::string> Engine::prune(Root& root) {
   for (const auto& [name, count] : uses) {
     if (count == 0) unused.insert(name);
   }
-  if (!unused.empty()) prune_body(root.editor, unused, context_.request.options);
+  if (!unused.empty()) prune_body(root.editor, unused, context.request.options);
   return unused;
 }
 

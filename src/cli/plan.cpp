@@ -62,7 +62,8 @@ PlanReport plan_of(const Model& model, const Conversion& conversion, const Reque
   std::set<std::string> rewritten;
   std::set<std::string> expanded;
   for (const ConversionStep& step : conversion.steps) {
-    if (step.op == "IR" || step.op == "functions") continue;
+    const bool of_the_model = step.path.empty() && step.from == 0;
+    if (of_the_model) continue;
     if (step.path.empty()) {
       plan.relabelled += step.nodes;
     } else if (step.to == 0 && step.from != 0) {

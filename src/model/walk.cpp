@@ -13,30 +13,8 @@ std::string node_step(const NodeView& node, int index) {
 
 void visit_body(const Body& body, const std::function<void(const Body&)>& visit) {
   visit(body);
-  const auto nodes = body.nodes();
-  for (int i = 0; i < nodes.size(); ++i) {
-    const NodeView node = nodes[i];
-    for (const AttributeView attribute : node.attributes()) {
-      const auto descend = [&](GraphView graph, int attribute_index) {
-        Body inner;
-        inner.model = body.model;
-        inner.graph = graph;
-        inner.outer = &body;
-        inner.owner = node;
-        inner.owner_index = i;
-        inner.owner_attribute = attribute.name();
-        inner.attribute_index = attribute_index;
-        inner.depth = body.depth + 1;
-        visit_body(inner, visit);
-      };
-      for (const AttributeType kind : attribute.present()) {
-        if (kind == AttributeType::graph) descend(attribute.g(), -1);
-        if (kind == AttributeType::graphs) {
-          const auto graphs = attribute.graphs();
-          for (int k = 0; k < graphs.size(); ++k) descend(graphs[k], k);
-        }
-      }
-    }
+  for (int i = 0; i < body.nodes().size(); ++i) {
+    each_subgraph(body, i, [&](const Body& inner, int, int) { visit_body(inner, visit); });
   }
 }
 
@@ -103,6 +81,33 @@ Location locate_value(const Body& body, std::string_view value) {
   where.path += fmt::format("/value \"{}\"", value);
   where.value = value;
   return where;
+}
+
+void each_subgraph(const Body& outer, int node_index,
+                   const std::function<void(const Body&, int, int)>& visit) {
+  const NodeView node = outer.nodes()[node_index];
+  const auto attributes = node.attributes();
+  for (int at = 0; at < attributes.size(); ++at) {
+    const AttributeView attribute = attributes[at];
+    const auto descend = [&](GraphView graph, int k) {
+      Body inner;
+      inner.model = outer.model;
+      inner.graph = graph;
+      inner.outer = &outer;
+      inner.owner = node;
+      inner.owner_index = node_index;
+      inner.owner_attribute = attribute.name();
+      inner.attribute_index = k;
+      inner.depth = outer.depth + 1;
+      visit(inner, at, k);
+    };
+    for (const AttributeType kind : attribute.present()) {
+      if (kind == AttributeType::graph) descend(attribute.g(), -1);
+      if (kind == AttributeType::graphs) {
+        for (int k = 0; k < attribute.graphs().size(); ++k) descend(attribute.graphs()[k], k);
+      }
+    }
+  }
 }
 
 void each_body(const Model& model, const std::function<void(const Body&)>& visit) {

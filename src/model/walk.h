@@ -46,6 +46,12 @@ Location locate_node(const Body& body, int node_index);
 Location locate_attribute(const Body& body, int node_index, std::string_view attribute);
 Location locate_value(const Body& body, std::string_view value);
 
+/// Visits the graphs that attributes of a node of `outer` hold, as bodies that refer to it, with
+/// the places that OwnedNode::graph() takes: that of the attribute, and which of its `graphs` or
+/// -1.
+void each_subgraph(const Body& outer, int node_index,
+                   const std::function<void(const Body& inner, int at, int k)>& visit);
+
 /// Visits the main graph, then the graphs of training information, then every function, and within
 /// each every subgraph (attributes of kind graph and graphs) depth first, a body before the bodies
 /// that its nodes hold. The Body is valid during the call only; its outer chain likewise.
