@@ -4,6 +4,8 @@
 #include <limits>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include "versiontable/schema.h"
 
 namespace onnxcompat::adapters {
@@ -65,6 +67,14 @@ bool can_compute(NodeEdit& e) {
 bool is_float(DataType type) {
   return type == DataType::float32 || type == DataType::float64 || type == DataType::float16 ||
          type == DataType::bfloat16;
+}
+
+bool cast_knows(int opset, DataType type) {
+  const OpSchema* schema = find_schema({}, "Cast", opset);
+  if (schema == nullptr) return false;
+  const std::string wanted = fmt::format("tensor({})", name_of(type));
+  return std::ranges::find(schema->allowed_types("T1"), wanted) !=
+         schema->allowed_types("T1").end();
 }
 
 Value cast(Emitter& e, const Value& x, DataType to) {

@@ -19,6 +19,8 @@ bool can_compute(NodeEdit& e);
 /// float32, float64, float16 or bfloat16.
 bool is_float(DataType type);
 
+/// Does Cast take and give the type at that opset of ai.onnx?
+bool cast_knows(int opset, DataType type);
 Value cast(Emitter& e, const Value& x, DataType to);
 /// Equal of floating-point numbers, which older ones do not take: neither less nor greater, and
 /// neither is NaN.

@@ -159,7 +159,10 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
     conversion = std::move(again);
     return true;
   };
-  const auto prepare = [&] { return adapters::lay_out_known_control_flow(context, other); };
+  const auto prepare = [&] {
+    const bool laid_out = adapters::lay_out_known_control_flow(context, other);
+    return adapters::carry_in_wider_types(context, other) || laid_out;
+  };
   if (prepare() && try_again()) return conversion;
   if (!function_refused(conversion)) return conversion;
   // Each call for itself may go where the function cannot.

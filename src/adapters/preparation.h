@@ -17,4 +17,9 @@ std::optional<int> wanted_opset(const ConversionRequest& request);
 /// SequenceMaps of sequences of a known length.
 bool lay_out_known_control_flow(Context& context, Model& model);
 
+/// Holds values of element types that the target lacks in wider types that have every value of
+/// theirs, where none is an input or output of the model and every node that takes or gives one
+/// moves it, or has the same meaning for the wider type.
+bool carry_in_wider_types(Context& context, Model& model);
+
 }  // namespace onnxcompat::adapters

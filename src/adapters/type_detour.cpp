@@ -143,14 +143,6 @@ Value within(NodeEdit& e, const Value& x, DataType narrow, DataType wide) {
   return where(e, outside, end, x);
 }
 
-bool cast_knows(int opset, DataType type) {
-  const OpSchema* schema = find_schema({}, "Cast", opset);
-  if (schema == nullptr) return false;
-  const std::string wanted = fmt::format("tensor({})", name_of(type));
-  return std::ranges::find(schema->allowed_types("T1"), wanted) !=
-         schema->allowed_types("T1").end();
-}
-
 bool takes(const OpSchema& schema, std::string_view type_str, DataType type) {
   const std::string wanted = fmt::format("tensor({})", name_of(type));
   const auto allowed = schema.allowed_types(type_str);

@@ -36,6 +36,8 @@ struct TensorLiteral {
   static TensorLiteral of_strings(std::vector<std::int64_t> dims, std::vector<std::string> values);
   /// A copy of a tensor's elements; errors as TensorView::bytes.
   static Result<TensorLiteral> copy(const TensorView& tensor);
+  /// A tensor's elements in a type that holds each of them; errors as TensorView::bytes.
+  static Result<TensorLiteral> widened(const TensorView& tensor, DataType type);
   /// The dense form of a sparse tensor.
   static Result<TensorLiteral> dense(const SparseTensorView& sparse);
 

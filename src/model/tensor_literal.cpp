@@ -136,6 +136,32 @@ Result<TensorLiteral> TensorLiteral::copy(const TensorView& tensor) {
   return literal;
 }
 
+Result<TensorLiteral> TensorLiteral::widened(const TensorView& tensor, DataType type) {
+  const DataType narrow = tensor.data_type();
+  const int bits = bits_of(narrow);
+  const bool is_signed = narrow == DataType::int4 || narrow == DataType::int2;
+  const bool whole = is_signed || narrow == DataType::uint4 || narrow == DataType::uint2;
+  if (!whole || bits_of(type) != 8) {
+    const auto values = tensor.doubles();
+    if (!values) return std::unexpected(values.error());
+    return of(type, {tensor.dims().begin(), tensor.dims().end()}, *values);
+  }
+  // Weights are large: element by element, without numbers of eight bytes on the way.
+  auto packed = copy(tensor);
+  if (!packed) return packed;
+  TensorLiteral literal = zeros(type, packed->dims);
+  const int per_byte = 8 / bits;
+  const int span = 1 << bits;
+  for (std::size_t i = 0; i < literal.raw.size(); ++i) {
+    const auto byte =
+        static_cast<unsigned char>(packed->raw[i / static_cast<std::size_t>(per_byte)]);
+    int value = (byte >> (static_cast<int>(i % static_cast<std::size_t>(per_byte)) * bits)) % span;
+    if (is_signed && value >= span / 2) value -= span;
+    literal.raw[i] = static_cast<char>(value);
+  }
+  return literal;
+}
+
 Result<TensorLiteral> TensorLiteral::dense(const SparseTensorView& sparse) {
   const auto bad = [&](std::string_view what) {
     return fail(ExitCode::unreadable,

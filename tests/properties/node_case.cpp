@@ -19,6 +19,32 @@ std::string output_name(std::size_t i) { return fmt::format("y{}", i); }
 /// An input of unknown rank is reshaped: its elements and the dims that they get.
 std::string elements_name(const std::string& name) { return name + "_elements"; }
 std::string dims_name(const std::string& name) { return name + "_dims"; }
+/// What is of 2 or 4 bits inside, as it is outside.
+std::string whole_name(const std::string& name) { return name + "_whole"; }
+std::string narrow_name(const std::string& name) { return name + "_narrow"; }
+
+bool is_cast(const NodeCase& c, const Argument& a) {
+  return c.inside && is_narrow(a.value) &&
+         (a.supply == Supply::graph_input || a.supply == Supply::symbolic);
+}
+
+executor::Value whole(const executor::Value& value) {
+  const Tensor& t = *value.tensor();
+  Tensor out(DataType::int32, t.dims());
+  auto numbers = out.mutable_data<std::int32_t>();
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = executor::small_int_value(t.type(), static_cast<std::uint8_t>(t.raw()[i]));
+  }
+  return executor::Value{std::move(out)};
+}
+
+OwnedNode cast(const std::string& from, const std::string& to, DataType type) {
+  OwnedNode node({}, "Cast");
+  node.set("to", static_cast<std::int64_t>(type));
+  node.set_inputs({from});
+  node.set_outputs({to});
+  return node;
+}
 
 /// Calls f(name, argument) for everything that the node and its subgraphs are given.
 template <class F>
@@ -89,6 +115,12 @@ OwnedGraph branch(const NodeCase& c, std::string_view suffix,
 
 }  // namespace
 
+bool is_narrow(const executor::Value& value) {
+  const Tensor* t = value.tensor();
+  return t != nullptr && (t->type() == DataType::int4 || t->type() == DataType::uint4 ||
+                          t->type() == DataType::int2 || t->type() == DataType::uint2);
+}
+
 bool NodeCase::has_attribute(std::string_view name) const {
   return std::ranges::any_of(attributes, [&](const auto& a) { return a.first == name; });
 }
@@ -133,6 +165,8 @@ executor::NamedValues inputs_of(const NodeCase& c) {
       std::ranges::copy(t.dims(), dims.mutable_data<std::int64_t>().begin());
       values[elements_name(name)] = a.value;
       values[dims_name(name)] = executor::Value{std::move(dims)};
+    } else if (is_cast(c, a)) {
+      values[whole_name(name)] = whole(a.value);
     } else if (is_graph_input(a)) {
       values[name] = a.value;
     }
@@ -155,6 +189,9 @@ Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* re
     if (a.supply == Supply::unknown_rank) {
       add_input(type_text(a.value, a.supply, position) + " " + elements_name(name));
       return add_input(fmt::format("int64[R{}] {}", position, dims_name(name)));
+    }
+    if (is_cast(c, a)) {
+      return add_input(type_text(whole(a.value), a.supply, position) + " " + whole_name(name));
     }
     add_input((a.type.empty() ? type_text(a.value, a.supply, position) : a.type) + " " + name);
   });
@@ -207,6 +244,7 @@ Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* re
   each_given(c, [&](const std::string& name, const Argument& a) {
     const Tensor* t = a.value.tensor();
     if (t == nullptr) return;
+    if (is_cast(c, a)) nodes.push_back(cast(whole_name(name), name, t->type()));
     if (a.supply == Supply::initializer) graph.add_initializer(name, literal_of(*t));
     if (a.supply == Supply::overridable) graph.add_initializer(name, overridden(*t));
     if (a.supply == Supply::unknown_rank) {
@@ -252,6 +290,19 @@ Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* re
   } else {
     nodes.push_back(node_of(c, ""));
   }
+  // The last node gives the results.
+  std::vector<OwnedNode> casts;
+  k = 0;
+  for (std::size_t i = 0; i < c.outputs.size(); ++i) {
+    if (!c.outputs[i]) continue;
+    const bool narrow = c.inside && k < c.narrow_outputs.size() && c.narrow_outputs[k];
+    ++k;
+    if (!narrow) continue;
+    const int place = static_cast<int>(c.nested || c.in_function ? k - 1 : i);
+    nodes.back().set_output(place, narrow_name(output_name(i)));
+    casts.push_back(cast(narrow_name(output_name(i)), output_name(i), DataType::int32));
+  }
+  for (OwnedNode& node : casts) nodes.push_back(std::move(node));
   graph.put_nodes(std::move(nodes));
   return model;
 }

@@ -54,8 +54,12 @@ struct NodeCase {
   std::vector<std::pair<std::string, AttributeValue>> attributes;
   std::vector<bool> outputs{true};        ///< which are named
   std::vector<std::string> output_types;  ///< for those that are no tensors
-  bool nested = false;        ///< the node stands in both branches of an If, its inputs outside
-  bool in_function = false;   ///< the node stands in a function of the model
+  bool nested = false;       ///< the node stands in both branches of an If, its inputs outside
+  bool in_function = false;  ///< the node stands in a function of the model
+  /// Integers of 2 and 4 bits stay inside the model, cast from and to int32; and which outputs are
+  /// of them.
+  bool inside = false;
+  std::vector<bool> narrow_outputs;
   bool open_outputs = false;  ///< the model's outputs are declared with symbols for dims
   bool random = false;        ///< only types and dims of the results can be compared
 
@@ -74,5 +78,8 @@ Result<Model> model_of(const NodeCase& c, const std::vector<executor::Value>* re
 std::string type_text(const executor::Value& value, Supply supply, int position);
 
 TensorLiteral literal_of(const Tensor& tensor);
+
+/// Is it a tensor of integers of 2 or 4 bits?
+bool is_narrow(const executor::Value& value);
 
 }  // namespace onnxcompat::properties

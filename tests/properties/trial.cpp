@@ -111,6 +111,7 @@ NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& t
     c.nested = plain && random.chance(12);
     c.in_function = plain && !c.nested && random.chance(8);
     c.open_outputs = random.chance(30);
+    c.inside = random.chance(50);
     if (!limits.hidden_empty) show_empty(c);
   }
   return std::move(draft.result());
@@ -193,18 +194,27 @@ class Attempt {
     return false;
   }
 
+  bool run_untyped() {
+    inputs_ = inputs_of(case_);
+    const auto untyped = model_of(case_, nullptr);
+    if (!untyped) return illegal(untyped.error().message);
+    auto run = executor::Executor::prepare(*untyped, single_thread());
+    if (!run) return illegal(run.error().message);
+    if (!run->missing_kernels().empty()) return illegal("no kernel");
+    auto results = run->run(inputs_);
+    if (!results) return illegal(results.error().message);
+    expected_ = *std::move(results);
+    return true;
+  }
+
   /// Runs the case as it is; false if it is not legal.
   bool prepare() {
-    inputs_ = inputs_of(case_);
-    {
-      const auto untyped = model_of(case_, nullptr);
-      if (!untyped) return illegal(untyped.error().message);
-      auto run = executor::Executor::prepare(*untyped, single_thread());
-      if (!run) return illegal(run.error().message);
-      if (!run->missing_kernels().empty()) return illegal("no kernel");
-      auto results = run->run(inputs_);
-      if (!results) return illegal(results.error().message);
-      expected_ = *std::move(results);
+    if (!run_untyped()) return false;
+    if (case_.inside) {
+      for (const executor::Value& value : expected_) {
+        case_.narrow_outputs.push_back(is_narrow(value));
+      }
+      if (std::ranges::count(case_.narrow_outputs, true) > 0 && !run_untyped()) return false;
     }
     before_ = model_of(case_, &expected_);
     if (!before_) return illegal(before_.error().message);
@@ -274,7 +284,7 @@ class Attempt {
     }
   }
 
-  const NodeCase& case_;
+  NodeCase case_;
   const Mode& mode_;
   Trial trial_;
   executor::NamedValues inputs_;
@@ -314,6 +324,7 @@ NodeCase shrink(const Step& step, NodeCase c, int& target, const Mode& mode, boo
   };
   keep_if_failing([](NodeCase& o) { o.nested = false; });
   keep_if_failing([](NodeCase& o) { o.in_function = false; });
+  keep_if_failing([](NodeCase& o) { o.inside = false; });
   for (std::size_t i = c.attributes.size(); i > 0; --i) {
     keep_if_failing([&](NodeCase& o) {
       o.attributes.erase(o.attributes.begin() + static_cast<std::ptrdiff_t>(i - 1));
