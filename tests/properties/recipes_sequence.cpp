@@ -7,6 +7,24 @@
 namespace onnxcompat::properties {
 namespace {
 
+/// Functions of every direction, and some of their alphas and betas.
+void activations(Draft& d, std::int64_t count) {
+  Random& r = d.random();
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < count; ++i) {
+    names.push_back(r.of({"Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu",
+                          "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus"}));
+  }
+  d.set("activations", names);
+  const auto numbers = [&] {
+    Floats some(static_cast<std::size_t>(r.integer(1, count)));
+    for (float& x : some) x = r.of({0.3F, 0.5F, 0.75F, 1.0F});
+    return some;
+  };
+  d.maybe("activation_alpha", numbers(), 50);
+  d.maybe("activation_beta", numbers(), 50);
+}
+
 void recurrent(Draft& d) {
   Random& r = d.random();
   d.tame();
@@ -42,6 +60,8 @@ void recurrent(Draft& d) {
   d.maybe("linear_before_reset", r.integer(0, 1), 50);
   d.maybe("input_forget", std::int64_t{0}, 20);
   d.maybe("clip", 2.0F, 20);
+  const std::int64_t functions = d.op() == "LSTM" ? 3 : d.op() == "GRU" ? 2 : 1;
+  if (r.chance(40)) activations(d, directions * functions);
   if (d.op() == "LSTM") {
     d.outputs({70, 60, 60});
   } else {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/blocks.h"
+#include "adapters/ops/gru_spelled_out.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -88,10 +89,14 @@ void register_recurrent(Registry& t) {
   t.at("RNN", 1, 7).up(output_sequence_up).down(output_sequence_down);
   t.at("LSTM", 1, 7).up(output_sequence_up).down(output_sequence_down);
   t.at("GRU", 3, 7).up(output_sequence_up).down(output_sequence_down);
-  t.at("GRU", 1, 3).up(direction_up).added("linear_before_reset", was(0)).down([](NodeEdit& e) {
-    if (!e.has("direction")) e.set({"direction", "forward"});
-    if (!e.has_output(1)) e.set_output(1, e.fresh("Y_h"));
-  });
+  t.at("GRU", 1, 3)
+      .up(direction_up)
+      .added("linear_before_reset", was(0), spell_out_gru)
+      .down([](NodeEdit& e) {
+        if (!e.has("direction")) e.set({"direction", "forward"});
+        if (!e.has_output(1)) e.set_output(1, e.fresh("Y_h"));
+      })
+      .note("linear_before_reset: a Loop over the steps");
   for (const auto& [op, from] : {std::pair{"RNN", 7}, std::pair{"GRU", 7}, std::pair{"LSTM", 7}}) {
     t.at(op, from, 14).added("layout", was(0), layout_down);
   }

@@ -13,15 +13,15 @@ namespace {
 struct Known {
   const char* name;
   bool takes_alpha, takes_beta;
-  double alpha, beta;  ///< defaults: those of the operators of the same name
+  float alpha, beta;  ///< defaults: those of the operators of the same name
 };
 
 constexpr Known kKnown[] = {
-    {"relu", false, false, 0, 0},        {"tanh", false, false, 0, 0},
-    {"sigmoid", false, false, 0, 0},     {"affine", true, true, 1, 0},
-    {"leakyrelu", true, false, 0.01, 0}, {"thresholdedrelu", true, false, 1, 0},
-    {"scaledtanh", true, true, 1, 1},    {"hardsigmoid", true, true, 0.2, 0.5},
-    {"elu", true, false, 1, 0},          {"softsign", false, false, 0, 0},
+    {"relu", false, false, 0, 0},         {"tanh", false, false, 0, 0},
+    {"sigmoid", false, false, 0, 0},      {"affine", true, true, 1, 0},
+    {"leakyrelu", true, false, 0.01F, 0}, {"thresholdedrelu", true, false, 1, 0},
+    {"scaledtanh", true, true, 1, 1},     {"hardsigmoid", true, true, 0.2F, 0.5F},
+    {"elu", true, false, 1, 0},           {"softsign", false, false, 0, 0},
     {"softplus", false, false, 0, 0},
 };
 
@@ -52,7 +52,7 @@ Result<std::vector<Activation>> read_activations(const KernelContext& ctx, std::
     if (known == nullptr) {
       return ctx.fail(fmt::format("activation \"{}\" is unknown", spelled));
     }
-    Activation function{name, known->alpha, known->beta};
+    Activation function{name, static_cast<double>(known->alpha), static_cast<double>(known->beta)};
     if (known->takes_alpha && alpha < alphas.size()) {
       function.alpha = static_cast<double>(alphas[alpha++]);
     }
@@ -69,7 +69,8 @@ Result<std::vector<Activation>> read_activations(const KernelContext& ctx, std::
 std::optional<Activation> find_activation(std::string name) {
   const Known* known = find_known(name);
   if (known == nullptr) return std::nullopt;
-  return Activation{std::move(name), known->alpha, known->beta};
+  return Activation{std::move(name), static_cast<double>(known->alpha),
+                    static_cast<double>(known->beta)};
 }
 
 template <class A>
