@@ -124,6 +124,9 @@ class GruSteps {
     const DataType type = e_.need_dtype(0);
     if (e_.refused()) return;
     if (!is_float(type)) return e_.refuse("it is of no floating-point numbers");
+    if (std::ranges::count(form_.functions, "ThresholdedRelu", &Activation::name) > 0) {
+      e_.remark("its ThresholdedRelu keeps a NaN, of which the GRU makes 0");
+    }
     work_ = at_least_float32(type);
     steps_ = dim_of_x(0, "steps"), batch_ = dim_of_x(1, "batch");
     for (int i = 0; i < 2; ++i) {

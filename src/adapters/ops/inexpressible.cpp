@@ -9,10 +9,6 @@ void register_inexpressible(Registry& t) {
   for (const std::string_view op : {"Sin", "Cos", "Tan", "Asin", "Acos", "Atan"}) {
     t.inexpressible(op, kTrigonometry);
   }
-  constexpr std::string_view kOptionals = "no older type may hold nothing";
-  for (const std::string_view op : {"Optional", "OptionalGetElement", "OptionalHasElement"}) {
-    t.inexpressible(op, kOptionals);
-  }
   constexpr std::string_view kStrings = "no older operator looks into strings";
   for (const std::string_view op :
        {"StringNormalizer", "RegexFullMatch", "StringConcat", "StringSplit", "TfIdfVectorizer"}) {

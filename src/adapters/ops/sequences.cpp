@@ -1,5 +1,5 @@
-// Sequences below 11, where what they hold is known: their nodes go, and what reads them takes the
-// tensors that they hold.
+// Sequences below 11 and optionals below 15, where what they hold is known: their nodes go, and
+// what reads them takes the tensors that they hold.
 
 #include <algorithm>
 #include <optional>
@@ -256,6 +256,60 @@ void map_by_loop(NodeEdit& e) {
   e.replace(counted_loop(e, count, carried, e.output_count(), {"body", Attr::Content(graph)}, 13));
 }
 
+constexpr const char* kMayHoldNothing = "no older type may hold nothing";
+
+/// What the optional at input 0 holds: one value, or none; nothing if the node was refused.
+const std::vector<Value>* held_optional(NodeEdit& e) {
+  const auto* values = e.sequence(e.input(0));
+  if (values == nullptr) e.refuse(kMayHoldNothing);
+  return values;
+}
+
+/// [Optional-15]
+void optional(NodeEdit& e) {
+  e.hold_sequence(e.has_input(0) ? e.inputs() : std::vector<Value>{}, kMayHoldNothing);
+}
+
+void has_element(NodeEdit& e) {
+  const auto* values = held_optional(e);
+  if (values != nullptr) e.replace({e.number(values->empty() ? 0 : 1, DataType::boolean, "has")});
+}
+
+/// Gives a copy of a sequence, where Identity takes none: one element more, and that away again.
+void copy_sequence(NodeEdit& e, const Value& sequence) {
+  const ValueType* type = e.type(sequence);
+  const DataType elem = type != nullptr && type->inner ? type->inner->elem : DataType::undefined;
+  if (elem == DataType::undefined)
+    return e.refuse("the type of its sequence's elements is unknown");
+  const Value more = e.constant(TensorLiteral::zeros(elem, {1}), "more");
+  const Value longer = e.emit_in({}, 11, "SequenceInsert", {sequence, more}, 1, {}).front();
+  e.replace({e.emit_in({}, 11, "SequenceErase", {longer}, 1, {}).front()});
+}
+
+/// [OptionalGetElement-15]
+void get_element(NodeEdit& e) {
+  const auto* values = held_optional(e);
+  if (values == nullptr) return;
+  if (values->empty()) return e.refuse("its optional holds nothing");
+  const Value content = values->front();
+  if (const auto* parts = e.sequence(content)) return e.hold_sequence(*parts, kAtRunTime);
+  const ValueType* type = e.type(content);
+  if (type == nullptr || !type->is_known()) {
+    return e.refuse("the type of what its optional holds is not known");
+  }
+  if (type->kind != TypeView::Kind::sequence || e.target() >= 14) return e.replace({content});
+  copy_sequence(e, content);
+}
+
+/// [Identity-14] of a sequence. What is known of a sequence or an optional is known of a copy.
+void pass_held(NodeEdit& e) {
+  const auto* values = e.sequence(e.input(0));
+  if (values != nullptr) return e.hold_sequence(*values, kAtRunTime);
+  const ValueType* type = e.type(e.input(0));
+  const bool is_sequence = type != nullptr && type->kind == TypeView::Kind::sequence;
+  if (is_sequence && e.target() >= 11 && e.target() < 14) copy_sequence(e, e.input(0));
+}
+
 }  // namespace
 
 void register_sequences(Registry& t) {
@@ -269,6 +323,12 @@ void register_sequences(Registry& t) {
   t.expand("ConcatFromSequence", concatenated, "Concat, where what the sequence holds is known");
   t.expand("SequenceMap", map_by_loop, "Loop");
   t.expand("SplitToSequence", split, "Split, where the number of parts is known");
+  constexpr std::string_view kResolved = "where what the optional holds is known";
+  t.expand("Optional", optional, kResolved);
+  t.expand("OptionalHasElement", has_element, kResolved);
+  t.expand("OptionalGetElement", get_element, kResolved);
+  t.at("Identity", 13, 14).down(pass_held);
+  t.at("Identity", 14, 16).down(pass_held);
 }
 
 }  // namespace onnxcompat::adapters
