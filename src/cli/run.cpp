@@ -256,7 +256,8 @@ Exit status: 0 ran (and is as expected); 5 differs from what is expected; 4 a ke
           ->type_name("BYTES")
           ->default_str("8G");
       app.add_option("--max-nodes", options->budget.node_budget,
-                     "Most node executions, those in loops and functions included")
+                     "Most node executions, those in loops and functions included; copying long "
+                     "sequences counts as well")
           ->check(CLI::PositiveNumber)
           ->type_name("N")
           ->default_str("50000000");

@@ -79,8 +79,10 @@ std::uint64_t hash_of(std::string_view text) {
 void own_elements(Value& value) {
   if (auto* tensor = std::get_if<Tensor>(&value.content)) {
     if (tensor->is_borrowed()) *tensor = tensor->clone();
-  } else if (auto* sequence = std::get_if<Sequence>(&value.content)) {
-    for (Value& element : sequence->elements) own_elements(element);
+  } else if (const Sequence* sequence = value.sequence()) {
+    Sequence own = *sequence;
+    for (Value& element : own.elements) own_elements(element);
+    value = Value{std::move(own)};
   } else if (auto* optional = std::get_if<OptionalValue>(&value.content)) {
     if (optional->content == nullptr) return;
     Value content = *optional->content;
@@ -108,6 +110,11 @@ struct Executor::Impl final : Runner {
   }
   Result<Tensor> load(const TensorView& tensor) const override;
   Result<Tensor> load(const SparseTensorView& sparse) const override;
+  Status spend(std::int64_t executions) override {
+    nodes_run += executions;
+    if (nodes_run <= options.node_budget) return {};
+    return fail(ExitCode::limit, fmt::format("more than {} node executions", options.node_budget));
+  }
   Status reserve(std::uint64_t bytes) override { return account.fits(bytes); }
   Result<std::shared_ptr<const void>> charge(std::uint64_t bytes) override {
     return account.charge(bytes);
@@ -119,16 +126,12 @@ struct Executor::Impl final : Runner {
   Result<std::vector<Value>> run_main(const NamedValues& inputs);
   Result<std::vector<Value>> run_plan(GraphPlan& plan, std::vector<Value> inputs, Frame* outer);
   Status run_node(Frame& in, NodePlan& node);
-  Status compute(NodePlan& node, std::span<const Value> inputs, std::span<Value> outputs);
-  Status call_function(NodePlan& node, std::span<const Value> inputs, std::span<Value> outputs);
+  Status compute(NodePlan& node, std::span<Value> inputs, std::span<Value> outputs);
+  Status call_function(NodePlan& node, std::span<Value> inputs, std::span<Value> outputs);
   Status check_references(const NodePlan& node) const;
   Result<Value> fetch(Frame& in, const ValueRef& ref) const;
   Result<Value> load_initializer(Frame& in, int slot) const;
   static std::optional<AttributeView> resolve_in(const Call* where, std::string_view name);
-  Status spend() {
-    if (nodes_run++ < options.node_budget) return {};
-    return fail(ExitCode::limit, fmt::format("more than {} node executions", options.node_budget));
-  }
 
   const Model& model;
   RunOptions options;
@@ -199,7 +202,7 @@ Result<std::vector<Value>> Executor::Impl::run_plan(GraphPlan& graph, std::vecto
     return fail(ExitCode::limit, fmt::format("{}: graphs run within graphs deeper than {}",
                                              graph.path, kMaxCallDepth));
   }
-  if (const auto allowed = spend(); !allowed) return std::unexpected(allowed.error());
+  if (const auto allowed = spend(1); !allowed) return std::unexpected(allowed.error());
   if (inputs.size() != graph.inputs.size()) {
     return fail(ExitCode::unreadable, fmt::format("{}: takes {} inputs, is given {}", graph.path,
                                                   graph.inputs.size(), inputs.size()));
@@ -227,7 +230,7 @@ Result<std::vector<Value>> Executor::Impl::run_plan(GraphPlan& graph, std::vecto
 }
 
 Status Executor::Impl::run_node(Frame& in, NodePlan& node) {
-  if (const auto allowed = spend(); !allowed) return allowed;
+  if (const auto allowed = spend(1); !allowed) return allowed;
   std::vector<Value> inputs(node.inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (node.inputs[i].slot < 0) continue;
@@ -235,6 +238,8 @@ Status Executor::Impl::run_node(Frame& in, NodePlan& node) {
     if (!value) return std::unexpected(value.error());
     inputs[i] = *std::move(value);
   }
+  // Before the node runs, so that it may change in place what only it holds.
+  for (const int slot : node.takes) in.values[static_cast<std::size_t>(slot)] = {};
   std::vector<Value> outputs(node.outputs.size());
 
   Frame* const outer_frame = std::exchange(frame, &in);
@@ -266,8 +271,7 @@ Status Executor::Impl::run_node(Frame& in, NodePlan& node) {
   return {};
 }
 
-Status Executor::Impl::compute(NodePlan& node, std::span<const Value> inputs,
-                               std::span<Value> outputs) {
+Status Executor::Impl::compute(NodePlan& node, std::span<Value> inputs, std::span<Value> outputs) {
   if (node.has_references) {
     if (const auto fine = check_references(node); !fine) return fine;
   }
@@ -296,7 +300,7 @@ Status Executor::Impl::compute(NodePlan& node, std::span<const Value> inputs,
   }
 }
 
-Status Executor::Impl::call_function(NodePlan& node, std::span<const Value> inputs,
+Status Executor::Impl::call_function(NodePlan& node, std::span<Value> inputs,
                                      std::span<Value> outputs) {
   GraphPlan& body = node.function->body;
   if (inputs.size() > body.inputs.size() || outputs.size() > body.outputs.size()) {
@@ -305,7 +309,7 @@ Status Executor::Impl::call_function(NodePlan& node, std::span<const Value> inpu
                             node.node.op_type(), body.inputs.size(), body.outputs.size(),
                             inputs.size(), outputs.size()));
   }
-  std::vector<Value> bound(inputs.begin(), inputs.end());
+  std::vector<Value> bound(std::move_iterator(inputs.begin()), std::move_iterator(inputs.end()));
   bound.resize(body.inputs.size());
   const Call own{&node, frame, call};
   const Call* const outer = std::exchange(call, &own);

@@ -58,7 +58,7 @@ const KernelRow* find_kernel(std::string_view domain, std::string_view op, int s
 
 std::vector<KernelRow> all_kernels() { return table(); }
 
-KernelContext::KernelContext(NodeView node, const OpSchema* schema, std::span<const Value> inputs,
+KernelContext::KernelContext(NodeView node, const OpSchema* schema, std::span<Value> inputs,
                              std::span<Value> outputs, Runner& runner)
     : node_(node), schema_(schema), inputs_(inputs), outputs_(outputs), runner_(runner) {}
 

@@ -28,7 +28,7 @@ using Status = Result<void>;
 /// function bodies; inputs are bound values.
 class KernelContext {
  public:
-  KernelContext(NodeView node, const OpSchema* schema, std::span<const Value> inputs,
+  KernelContext(NodeView node, const OpSchema* schema, std::span<Value> inputs,
                 std::span<Value> outputs, Runner& runner);
 
   const NodeView& node() const { return node_; }
@@ -42,6 +42,8 @@ class KernelContext {
     return i < input_count() && inputs_[static_cast<std::size_t>(i)].present();
   }
   const Value& value(int i) const { return inputs_[static_cast<std::size_t>(i)]; }
+  /// The value at input i, which is then absent: nobody else holds it if this was its last use.
+  Value take(int i) { return std::exchange(inputs_[static_cast<std::size_t>(i)], {}); }
   /// The tensor at input i. Only after has(i); a value of another kind gives an empty tensor, which
   /// check_inputs() has refused before the kernel is called.
   const Tensor& input(int i) const;
@@ -95,7 +97,7 @@ class KernelContext {
  private:
   NodeView node_;
   const OpSchema* schema_;
-  std::span<const Value> inputs_;
+  std::span<Value> inputs_;
   std::span<Value> outputs_;
   Runner& runner_;
   std::shared_ptr<const void>* kept_ = nullptr;

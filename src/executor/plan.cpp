@@ -23,7 +23,8 @@ struct Scope {
   GraphPlan* plan = nullptr;
   Scope* outer = nullptr;
   std::map<std::string, int, std::less<>> slots;
-  std::vector<int> last_use;  ///< by slot: index of the last node that needs it, -1 = none yet
+  std::vector<int> last_use;   ///< by slot: index of the last node that needs it, -1 = none yet
+  std::vector<bool> as_input;  ///< by slot: is the last use that of an input, not of a subgraph?
   int current_node = -1;
 
   int define(std::string_view name) {
@@ -31,6 +32,7 @@ struct Scope {
     plan->slot_names.emplace_back(name);
     plan->initializer_of.push_back(-1);
     last_use.push_back(-1);
+    as_input.push_back(false);
     slots.emplace(name, slot);
     return slot;
   }
@@ -86,6 +88,7 @@ std::optional<ValueRef> Planner::look_up(Scope& scope, std::string_view name) {
     const auto it = s->slots.find(name);
     if (it == s->slots.end()) continue;
     s->last_use[static_cast<std::size_t>(it->second)] = s->current_node;
+    s->as_input[static_cast<std::size_t>(it->second)] = hops == 0;
     return ValueRef{hops, it->second};
   }
   return std::nullopt;
@@ -156,9 +159,9 @@ Status Planner::plan_nodes(const Body& body, Scope& scope) {
   }
   for (std::size_t slot = 0; slot < scope.last_use.size(); ++slot) {
     const int last = scope.last_use[slot];
-    if (last >= 0 && !pinned[slot]) {
-      scope.plan->nodes[static_cast<std::size_t>(last)].frees.push_back(static_cast<int>(slot));
-    }
+    if (last < 0 || pinned[slot]) continue;
+    NodePlan& node = scope.plan->nodes[static_cast<std::size_t>(last)];
+    (scope.as_input[slot] ? node.takes : node.frees).push_back(static_cast<int>(slot));
   }
   return {};
 }

@@ -41,7 +41,8 @@ struct NodePlan {
   std::vector<ValueRef> inputs;
   std::vector<int> outputs;  ///< slots, -1 = not named
   std::vector<std::pair<GraphView, std::unique_ptr<GraphPlan>>> graphs;
-  std::vector<int> frees;                ///< slots whose last use this node is
+  std::vector<int> takes;                ///< slots whose last use are the inputs of this node
+  std::vector<int> frees;                ///< others that nothing after this node needs
   std::shared_ptr<const void> prepared;  ///< KernelContext::prepared()
 };
 

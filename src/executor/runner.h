@@ -19,8 +19,8 @@ namespace onnxcompat::executor {
 struct RunOptions {
   std::uint64_t seed = 0;                                ///< for random operators without a seed
   std::uint64_t memory_budget = std::uint64_t{8} << 30;  ///< bytes alive at one time
-  std::int64_t node_budget = 50'000'000;                 ///< node executions, loops included
-  int threads = 0;                                       ///< 0 = as many as the machine has
+  std::int64_t node_budget = 50'000'000;  ///< node executions, with loops and spend()
+  int threads = 0;                        ///< 0 = as many as the machine has
   /// Weights that cannot be read where they lie in the file are copied; keep the copies from run to
   /// run? They then count as in use.
   bool keep_weights = false;
@@ -74,6 +74,9 @@ class Runner {
   virtual Result<Tensor> load(const TensorView& tensor) const = 0;
   /// The same of a sparse tensor, as a dense one.
   virtual Result<Tensor> load(const SparseTensorView& sparse) const = 0;
+  /// Counts work that one execution of a node does not tell, in executions; ExitCode::limit past
+  /// the budget.
+  virtual Status spend(std::int64_t executions) = 0;
   /// Would that many bytes more be within the budget? ExitCode::limit if not.
   virtual Status reserve(std::uint64_t bytes) = 0;
   /// The same, and the bytes count as in use until the charge is gone.

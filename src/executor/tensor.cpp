@@ -158,4 +158,7 @@ std::vector<std::byte> Tensor::packed() const {
   return out;
 }
 
+SharedSequence::SharedSequence(Sequence sequence)
+    : held_(std::make_shared<Sequence>(std::move(sequence))) {}
+
 }  // namespace onnxcompat::executor

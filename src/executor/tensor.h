@@ -112,6 +112,19 @@ struct Value;
 struct Sequence {
   std::vector<Value> elements;
   DataType elem = DataType::undefined;  ///< of its tensors where known, for an empty sequence
+  std::shared_ptr<const void> charge = nullptr;  ///< for the room of the elements
+};
+
+/// A sequence as a value: copies hold the same one, so that to hand it on costs nothing.
+class SharedSequence {
+ public:
+  SharedSequence(Sequence sequence);
+  const Sequence* get() const { return held_.get(); }
+  /// For the only holder, who may change it; null for others.
+  Sequence* sole() { return held_.use_count() == 1 ? held_.get() : nullptr; }
+
+ private:
+  std::shared_ptr<Sequence> held_;
 };
 
 struct OptionalValue {
@@ -134,11 +147,15 @@ struct SparseTensor {
 
 /// Anything a name can stand for while a model runs.
 struct Value {
-  std::variant<std::monostate, Tensor, Sequence, OptionalValue, MapValue, SparseTensor> content;
+  std::variant<std::monostate, Tensor, SharedSequence, OptionalValue, MapValue, SparseTensor>
+      content;
 
   bool present() const { return content.index() != 0; }
   const Tensor* tensor() const { return std::get_if<Tensor>(&content); }
-  const Sequence* sequence() const { return std::get_if<Sequence>(&content); }
+  const Sequence* sequence() const {
+    const auto* shared = std::get_if<SharedSequence>(&content);
+    return shared != nullptr ? shared->get() : nullptr;
+  }
   const OptionalValue* optional() const { return std::get_if<OptionalValue>(&content); }
   const MapValue* map() const { return std::get_if<MapValue>(&content); }
   const SparseTensor* sparse() const { return std::get_if<SparseTensor>(&content); }

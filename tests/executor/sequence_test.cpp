@@ -119,6 +119,104 @@ TEST_CASE("tensors are cut into sequences and put together again") {
   });
 }
 
+TEST_CASE("a sequence that something else holds stays what it is") {
+  check_cases({
+      {11, "s = SequenceConstruct(a, b) t = SequenceErase(s) y = SequenceInsert(s, a)",
+       "seq of float: (float[2] 1 2) (float[2] 3 4) (float[2] 1 2)"},
+      {14, "s = SequenceConstruct(a) t = Identity(s) u = SequenceErase(t) y = SequenceInsert(s, b)",
+       "seq of float: (float[2] 1 2) (float[2] 3 4)"},
+      {15,
+       "s = SequenceConstruct(a) o = Optional(s) t = OptionalGetElement(o) u = SequenceErase(t) "
+       "y = OptionalGetElement(o)",
+       "seq of float: (float[2] 1 2)"},
+      // captured by a body that runs again, as the last use and with one after it
+      {13,
+       "s = SequenceConstruct(a) y = Loop(i2, , i0) <body = m (int64 i, bool c, v) => (d, w) "
+       "{ d = Identity(c) t = SequenceInsert(s, b) w = SequenceLength(t) }>",
+       "int64[] 2"},
+      {13,
+       "s = SequenceConstruct(a) z = Loop(i2, , s) <body = m (int64 i, bool c, p) => (d, q) "
+       "{ d = Identity(c) q = SequenceInsert(s, b) }> y = SequenceErase(z)",
+       "seq of float: (float[2] 1 2)"},
+      {13,
+       "s = SequenceConstruct(a) z, y = Loop(i2, , s, s) "
+       "<body = m (int64 i, bool c, p, q) => (d, r, q) { d = Identity(c) r = SequenceInsert(p, b) "
+       "}>",
+       "seq of float: (float[2] 1 2)"},
+      {13,
+       "s = SequenceConstruct(a) y, z = Loop(i2, , s, s) "
+       "<body = m (int64 i, bool c, p, q) => (d, r, q) { d = Identity(c) r = SequenceInsert(p, b) "
+       "}>",
+       "seq of float: (float[2] 1 2) (float[2] 3 4) (float[2] 3 4)"},
+  });
+}
+
+namespace {
+
+/// Carries a sequence of `length` elements through 100 rounds of `body`, from s to t.
+Result<std::vector<Value>> try_rounds(const std::string& body, int length, RunOptions options) {
+  const auto model = Model::parse(
+      fmt::format("<ir_version: 10, opset_import: [\"\" : 18]> g () => (y) <int64[1] n = {{{}}}, "
+                  "int64 rounds = {{100}}, int64 zero = {{0}}, float[1] x = {{1}}> {{ "
+                  "parts = ConstantOfShape(n) first = SplitToSequence(parts) "
+                  "y = Loop(rounds, , first) <body = b (int64 i, bool c, s) => (d, t) "
+                  "{{ d = Identity(c) {} }}> }}",
+                  length, body),
+      "test", ModelFormat::text);
+  if (!model) return std::unexpected(model.error());
+  auto executor = Executor::prepare(*model, std::move(options));
+  if (!executor) return std::unexpected(executor.error());
+  return executor->run({});
+}
+
+}  // namespace
+
+TEST_CASE("elements that are copied or moved count as executions of nodes") {
+  const RunOptions options{.node_budget = 5000, .trace = {}};
+  const auto check_ends = [&](const std::string& body, int length) {
+    INFO(length << ": " << body);
+    const auto results = try_rounds(body, length, options);
+    CHECK((results ? "" : results.error().message) == "");
+  };
+  // What only hands a sequence on, looks at it or changes its end, alone.
+  for (const std::string body :
+       {"t = Identity(s)", "t = SequenceInsert(s, x)", "l = SequenceLength(s) t = Identity(s)",
+        "e = SequenceAt(s, zero) t = SequenceInsert(s, e)",
+        "u = SequenceInsert(s, x) v = SequenceInsert(u, x) t = SequenceErase(v)",
+        "o = Optional(s) t = OptionalGetElement(o)",
+        "t = Loop(zero, , s) <body = k (int64 j, bool e, p) => (e, p) { }>",
+        "k = Cast<to = 9>(zero) t = If(k) <then_branch = f () => (p) { p = Identity(s) }, "
+        "else_branch = g () => (q) { q = Identity(s) }>"}) {
+    check_ends(body, 2);
+    check_ends(body, 1000);
+  }
+  for (const std::string body :
+       {"t = SequenceInsert(s, x) l = SequenceLength(s)", "u = SequenceErase(s) t = Identity(s)",
+        "t = SequenceInsert(s, x, zero)", "u = SequenceInsert(s, x) t = SequenceErase(u, zero)",
+        "e = ConcatFromSequence<axis = 0>(s) t = SplitToSequence(e)",
+        "t = SequenceMap(s) <body = m (p) => (p) { }>",
+        "k = Cast<to = 9>(zero) t = If(k) <then_branch = f () => (p) { p = Identity(s) }, "
+        "else_branch = g () => (q) { q = SequenceInsert(s, x) }>"}) {
+    check_ends(body, 2);
+    const auto results = try_rounds(body, 1000, options);
+    INFO(body);
+    REQUIRE_FALSE(results.has_value());
+    CHECK(results.error().code == ExitCode::limit);
+    CHECK(results.error().message.find("more than 5000 node executions") != std::string::npos);
+  }
+}
+
+TEST_CASE("the elements of a sequence count as memory in use") {
+  const auto code_within = [](std::size_t values) {
+    const auto results =
+        try_rounds("t = Identity(s) u = SequenceErase(s)", 1000,
+                   {.memory_budget = values * sizeof(Value) + 10'000, .trace = {}});
+    return results ? ExitCode::ok : results.error().code;
+  };
+  CHECK(code_within(2000) == ExitCode::ok);
+  CHECK(code_within(1900) == ExitCode::limit);
+}
+
 TEST_CASE("SequenceMap over no elements keeps the declared type") {
   const std::string body = "<body = m (float[?] e) => (int64 n) { n = Size(e) }>";
   check_cases({

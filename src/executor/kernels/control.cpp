@@ -77,7 +77,7 @@ Status loop(KernelContext& c) {
   }
   Values carried;
   for (std::size_t i = 0; i < carried_count; ++i) {
-    carried.push_back(c.value(static_cast<int>(i) + 2));
+    carried.push_back(c.take(static_cast<int>(i) + 2));
   }
   std::vector<Collected> scans(body_outputs - 1 - carried_count);
   Value condition = scalar_for(body, 1, going);

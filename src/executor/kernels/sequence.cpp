@@ -8,16 +8,23 @@
 #include "executor/kernels/body.h"
 #include "executor/kernels/numeric.h"
 #include "executor/movement.h"
+#include "executor/runner.h"
 
 namespace onnxcompat::executor {
 namespace {
 
-/// The sequence at input i. Error if the input is anything else, or holds anything but tensors.
+/// So many elements are copied, or moved to another place, in the time that a node takes: work that
+/// the budget of nodes would not see otherwise.
+constexpr std::int64_t kCopiesPerNode = 2;
+constexpr std::int64_t kMovesPerNode = 16;
+
+/// The sequence at input i. Error if the input is anything else, or one of anything but tensors;
+/// only the first is looked at, as no kernel makes sequences of several kinds.
 Result<const Sequence*> sequence_input(const KernelContext& c, int i) {
   const Sequence* sequence = c.has(i) ? c.value(i).sequence() : nullptr;
   if (sequence == nullptr) return c.fail(fmt::format("input {} is not a sequence", i));
-  for (const Value& element : sequence->elements) {
-    if (element.tensor() == nullptr) return c.fail(fmt::format("input {} holds no tensors", i));
+  if (!sequence->elements.empty() && sequence->elements[0].tensor() == nullptr) {
+    return c.fail(fmt::format("input {} holds no tensors", i));
   }
   return sequence;
 }
@@ -27,13 +34,38 @@ DataType elem_of(const Sequence& sequence) {
   return sequence.elements.empty() ? sequence.elem : sequence.elements[0].tensor()->type();
 }
 
-/// Is there room for the bookkeeping of a sequence of that length?
-Status check_length(const KernelContext& c, std::int64_t length) {
+/// Bytes of that many elements, without those of their tensors.
+std::uint64_t bytes_of(std::size_t length) {
   std::uint64_t bytes = 0;
-  if (__builtin_mul_overflow(static_cast<std::uint64_t>(length), sizeof(Value), &bytes)) {
-    bytes = std::numeric_limits<std::uint64_t>::max();
+  const bool overflows = __builtin_mul_overflow(length, sizeof(Value), &bytes);
+  return overflows ? std::numeric_limits<std::uint64_t>::max() : bytes;
+}
+
+/// Makes room for that many elements, which then count as memory in use.
+Status reserve(const KernelContext& c, Sequence& sequence, std::size_t length) {
+  ONNXCOMPAT_TRY(auto charge, c.runner().charge(bytes_of(length)));
+  sequence.elements.reserve(length);
+  sequence.charge = std::move(charge);
+  return {};
+}
+
+/// The sequence at input 0 to be changed, with room for so many more: itself where nobody else
+/// holds it, so that a sequence grows in time that is proportional to its length, else a copy.
+Result<Sequence> take_sequence(KernelContext& c, std::size_t more) {
+  Value value = c.take(0);
+  auto& shared = std::get<SharedSequence>(value.content);
+  const std::size_t count = shared.get()->elements.size();
+  if (Sequence* own = shared.sole()) {
+    if (own->elements.capacity() < count + more) {
+      ONNXCOMPAT_CHECK(reserve(c, *own, 2 * count + more));
+    }
+    return std::move(*own);
   }
-  return c.check_memory(bytes);
+  ONNXCOMPAT_CHECK(c.runner().spend(static_cast<std::int64_t>(count) / kCopiesPerNode));
+  Sequence copy{.elements = {}, .elem = shared.get()->elem};
+  ONNXCOMPAT_CHECK(reserve(c, copy, count + more));
+  copy.elements = shared.get()->elements;
+  return copy;
 }
 
 /// The place, at most `last`, that input i names in `count` elements, counted from the back if
@@ -57,6 +89,8 @@ Status construct(KernelContext& c) {
   ONNXCOMPAT_CHECK(require_inputs(c, c.input_count()));
   if (c.input_count() == 0) return c.fail("has no inputs");
   Sequence out{.elements = {}, .elem = c.input(0).type()};
+  ONNXCOMPAT_CHECK(c.runner().spend(c.input_count() / kCopiesPerNode));
+  ONNXCOMPAT_CHECK(reserve(c, out, static_cast<std::size_t>(c.input_count())));
   for (int i = 0; i < c.input_count(); ++i) {
     if (c.input(i).type() != out.elem) {
       return c.fail(fmt::format("element types {} and {} do not go into one sequence",
@@ -97,9 +131,10 @@ Status insert(KernelContext& c) {
                               name_of(tensor->type()), name_of(elem)));
   }
   const auto count = std::ssize(in->elements);
-  ONNXCOMPAT_CHECK(check_length(c, count + 1));
   ONNXCOMPAT_TRY(const std::int64_t position, position_input(c, 2, count, count));
-  Sequence out{.elements = in->elements, .elem = tensor->type()};
+  ONNXCOMPAT_CHECK(c.runner().spend((count - position) / kMovesPerNode));
+  ONNXCOMPAT_TRY(Sequence out, take_sequence(c, 1));
+  out.elem = tensor->type();
   out.elements.insert(out.elements.begin() + position, c.value(1));
   c.set(0, Value{std::move(out)});
   return {};
@@ -111,7 +146,9 @@ Status erase(KernelContext& c) {
   const auto count = std::ssize(in->elements);
   if (count == 0) return c.fail("the sequence is empty");
   ONNXCOMPAT_TRY(const std::int64_t position, position_input(c, 1, count, count - 1));
-  Sequence out{.elements = in->elements, .elem = elem_of(*in)};
+  ONNXCOMPAT_CHECK(c.runner().spend((count - position) / kMovesPerNode));
+  ONNXCOMPAT_TRY(Sequence out, take_sequence(c, 0));
+  out.elem = elem_of(out);
   out.elements.erase(out.elements.begin() + position);
   c.set(0, Value{std::move(out)});
   return {};
@@ -147,7 +184,7 @@ Result<std::vector<std::int64_t>> part_lengths(const KernelContext& c, std::int6
     if (chunk <= 0) return c.fail(fmt::format("split is {}", chunk));
   }
   const std::int64_t count = dim / chunk + (dim % chunk != 0 ? 1 : 0);
-  ONNXCOMPAT_CHECK(check_length(c, count));
+  ONNXCOMPAT_CHECK(c.check_memory(bytes_of(static_cast<std::size_t>(count))));
   std::vector<std::int64_t> parts(static_cast<std::size_t>(count), chunk);
   if (dim % chunk != 0) parts.back() = dim % chunk;
   return parts;
@@ -160,7 +197,9 @@ Status split_to_sequence(KernelContext& c) {
   ONNXCOMPAT_TRY(const auto parts, part_lengths(c, in.dim(axis)));
   const bool keeps = c.has(1) || c.int_attr("keepdims", 1) != 0;
   const Dims strides = strides_of(in.dims());
+  ONNXCOMPAT_CHECK(c.runner().spend(std::ssize(parts)));
   Sequence out{.elements = {}, .elem = in.type()};
+  ONNXCOMPAT_CHECK(reserve(c, out, parts.size()));
   std::int64_t offset = 0;
   for (const std::int64_t part : parts) {
     Dims dims = in.dims();
@@ -183,6 +222,7 @@ Status split_to_sequence(KernelContext& c) {
 Status concat_from_sequence(KernelContext& c) {
   ONNXCOMPAT_TRY(const Sequence* const in, sequence_input(c, 0));
   if (in->elements.empty()) return c.fail("the sequence is empty");
+  ONNXCOMPAT_CHECK(c.runner().spend(std::ssize(in->elements)));
   const Tensor& first = *in->elements[0].tensor();
   const bool stacks = c.int_attr("new_axis", 0) != 0;
   ONNXCOMPAT_TRY(const int axis,
@@ -193,6 +233,7 @@ Status concat_from_sequence(KernelContext& c) {
   const auto a = static_cast<std::size_t>(axis);
   dims[a] = 0;
   for (const Value& element : in->elements) {
+    if (element.tensor() == nullptr) return c.fail("input 0 holds no tensors");
     const Tensor& tensor = *element.tensor();
     Dims own = tensor.dims();
     if (stacks && own == first.dims()) own.insert(own.begin() + axis, 1);
@@ -238,6 +279,7 @@ Status sequence_map(KernelContext& c) {
   const auto count = static_cast<std::size_t>(c.output_count());
   if (body.outputs().size() < c.output_count()) return c.fail("the body has too few outputs");
   std::vector<Sequence> outputs(count);
+  for (Sequence& output : outputs) ONNXCOMPAT_CHECK(reserve(c, output, first->elements.size()));
   for (std::size_t i = 0; i < first->elements.size(); ++i) {
     std::vector<Value> inputs;
     for (int k = 0; k < c.input_count(); ++k) {
