@@ -19,7 +19,7 @@ Value at(Emitter& e, int opset, std::string_view op, const std::vector<Value>& i
 /// The integers of a constant that an adapter made: what follows from them is a constant as well.
 std::optional<Ints> own_ints(const Emitter& e, const Value& v) {
   const auto literal = e.scope().context().added_constant(v);
-  if (!literal || literal->type != DataType::int64) return std::nullopt;
+  if (!literal || literal->type != DataType::int64 || literal->dims.size() > 1) return std::nullopt;
   const auto values = literal->to_ints();
   return values ? std::optional(*values) : std::nullopt;
 }
@@ -56,12 +56,27 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
 }
 
 bool can_compute(NodeEdit& e) {
-  if (e.target() >= 6) return true;
-  e.refuse(
-      "places or sizes that only the run tells would have to be computed, and no operator below "
-      "opset 6 computes with integers",
-      "convert to opset 6 or newer");
-  return false;
+  Root& root = e.scope().root();
+  if (e.target() >= 6 || root.only_places) return true;
+  // Doubles hold places and sizes, and not all of the data.
+  const auto may_be_wide = [&](const Value& value) {
+    const DataType type = e.Emitter::dtype(value);
+    return type == DataType::undefined || type == DataType::int64 || type == DataType::uint64;
+  };
+  bool wide = false;
+  const NodeView node = *root.current;
+  for (int i = 0; i < node.outputs().size(); ++i) {
+    wide = wide || (!node.outputs()[i].empty() && may_be_wide(node.outputs()[i]));
+  }
+  if (wide || !node.has_input(0) || may_be_wide(node.inputs()[0])) {
+    e.refuse(
+        "places or sizes that only the run tells would have to be computed beside data of 64 bits, "
+        "and no operator below opset 6 computes with integers",
+        "convert to opset 6 or newer");
+    return false;
+  }
+  root.only_places = true;
+  return true;
 }
 
 bool is_float(DataType type) {

@@ -13,7 +13,8 @@ namespace onnxcompat::adapters {
 /// An INTS or INT attribute becomes an int64 vector at input `index`; absent stays absent.
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 
-/// Can the model compute with places and sizes there [Add-6]? If not, a refusal.
+/// Can the model compute with places and sizes there? Below [Add-6] in double, if no data is of 64
+/// bits; else a refusal.
 bool can_compute(NodeEdit& e);
 
 /// float32, float64, float16 or bfloat16.

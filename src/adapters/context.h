@@ -92,7 +92,10 @@ struct Root {
   std::unordered_map<std::string, std::vector<std::string>> sequences;
   std::vector<DomainVersion> added_imports;
   std::optional<std::unordered_map<std::string_view, int>> uses;
-  std::size_t held = 0;  ///< in all of `sequences`
+  std::size_t held = 0;             ///< in all of `sequences`
+  std::optional<NodeView> current;  ///< the node of the source model that is being converted
+  /// What is written for it computes, in 64 bits, with places and sizes only.
+  bool only_places = false;
 
   int target(std::string_view domain) const;
 };

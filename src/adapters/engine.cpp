@@ -152,6 +152,8 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
     each_subgraph(scope.body(), index, [&](const Body& inner, int at, int k) {
       convert_body(nodes[i].graph(at, k), Scope(context_, scope.root(), inner, &scope));
     });
+    scope.root().current = source;
+    scope.root().only_places = false;
     const std::size_t told = context_.blockers.size();
     advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here, {scope.body(), index},
             out, 0);

@@ -98,7 +98,8 @@ bool is_tiny_float(DataType t) {
 }
 
 /// Types that hold every value of `t`, the best first.
-std::vector<DataType> carriers(DataType t) {
+std::vector<DataType> carriers(DataType t, bool only_places) {
+  if (t == DataType::int64 && only_places) return {DataType::float64};
   if (t == DataType::boolean) return {DataType::uint8, DataType::int32, DataType::float32};
   if (is_small_int(t)) return {DataType::int32, DataType::float32, DataType::float64};
   if (t == DataType::int32) return {DataType::int64, DataType::float64};
@@ -141,6 +142,15 @@ Value within(NodeEdit& e, const Value& x, DataType narrow, DataType wide) {
   const Value end = e.number(greatest ? low + span - 1 : low, wide, "limit");
   const Value outside = greatest ? binary(e, "Less", end, x) : binary(e, "Less", x, end);
   return where(e, outside, end, x);
+}
+
+/// Doubles tell integers up to here apart, and sums of two of them.
+constexpr std::int64_t kNear = std::int64_t{1} << 52;
+
+/// Places farther off than doubles tell apart are as good as there.
+Value within_doubles(NodeEdit& e, const Value& place) {
+  constexpr auto kFar = static_cast<float>(kNear);
+  return e.emit_in({}, 6, "Clip", {place}, 1, {{"max", kFar}, {"min", -kFar}}).front();
 }
 
 bool takes(const OpSchema& schema, std::string_view type_str, DataType type) {
@@ -287,6 +297,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
   if (by_products(e) || by_maximum(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);
+  const bool places = e.scope().root().only_places;
   if (op == "ScatterElements" && e.string_or("reduction", "none") != "none") {
     return e.refuse("no wider type gives the same results");
   }
@@ -304,7 +315,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     for (const Bound& b : bound) {
       if (b.variable == formal->type_str) return;
     }
-    for (const DataType wide : carriers(type)) {
+    for (const DataType wide : carriers(type, places)) {
       if (!takes(schema, formal->type_str, wide)) continue;
       if (!cast_knows(e.target(), wide) || !cast_knows(e.target(), type)) continue;
       bound.push_back({formal->type_str, type, wide});
@@ -323,6 +334,10 @@ void detour(NodeEdit& e, const OpSchema& schema) {
   }
   if (e.refused()) return;
   if (bound.empty()) return e.refuse("it is not a tensor");
+  // Places and sizes: Cast cuts a quotient off.
+  const auto is_place = [&](DataType narrow, DataType wide) {
+    return places && narrow == DataType::int64 && wide == DataType::float64 && is_one_of(op, kWrap);
+  };
   for (const Bound& b : bound) {
     const bool half = b.narrow == DataType::bfloat16 || b.narrow == DataType::float16;
     if (selects || (half && is_one_of(op, kRoundedOnce))) continue;
@@ -332,7 +347,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     // Exact in double; what is out of range wraps on its way back through int64.
     const bool fits =
         is_int32(b.narrow) && b.wide == DataType::float64 && (op == "Add" || op == "Sub");
-    if (fits) continue;
+    if (fits || is_place(b.narrow, b.wide)) continue;
     if (half) {
       e.rounds(fmt::format("{} computed in {}", name_of(b.narrow), name_of(b.wide)));
       continue;
@@ -362,7 +377,13 @@ void detour(NodeEdit& e, const OpSchema& schema) {
   for (int i = 0; i < e.input_count(); ++i) {
     const DataType wide = wide_of(schema.input(i), e.input(i));
     if (e.has_input(i) && wide != DataType::undefined) {
-      e.set_input(i, cast(e, e.input(i), wide));
+      const auto known = e.const_ints(i);
+      const bool near = known && std::ranges::all_of(*known, [](std::int64_t v) {
+                          return v > -kNear && v < kNear;
+                        });
+      const bool place = is_place(e.dtype(i), wide) && !near;
+      const Value x = cast(e, e.input(i), wide);
+      e.set_input(i, place ? within_doubles(e, x) : x);
     }
   }
   for (int i = 0; i < e.output_count(); ++i) {
@@ -376,6 +397,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     // The least integer has no counterpart above zero: its low bits are what the operator gives.
     if (op == "ReduceMax" || op == "ReduceMin") inner = within(e, inner, narrow, wide);
     const bool sums = op == "Add" || op == "Sub";
+    if (is_place(narrow, wide) && op == "Mul") inner = within_doubles(e, inner);
     const bool may_wrap = (op == "Abs" || op == "Neg" || sums) && is_int(narrow) && !is_int(wide);
     e.produce(i, cast(e, may_wrap ? cast(e, inner, DataType::int64) : inner, narrow));
   }
