@@ -51,13 +51,43 @@ Pads split_pads(NodeEdit& e, const std::optional<Ints>& known) {
   return {adds, binary(e, "Sub", adds, pads)};
 }
 
-/// Pads that the run tells, or a value that no attribute holds: along each axis the indices of what
-/// is left of it after negative pads, continued as the mode says.
+/// More indices than that are computed by the model.
+constexpr std::int64_t kMostIndices = 1 << 20;
+
+/// Where each element along a padded axis comes from, all known; `size` stands for the value.
+std::optional<Ints> known_places(const std::string& mode, std::int64_t size, std::int64_t begin,
+                                 std::int64_t end) {
+  const std::int64_t first = std::max<std::int64_t>(-begin, 0);
+  const std::int64_t left = size - first - std::max<std::int64_t>(-end, 0);
+  const std::int64_t before = std::max<std::int64_t>(begin, 0);
+  const std::int64_t length = before + left + std::max<std::int64_t>(end, 0);
+  if (left < 0 || length > kMostIndices || (left == 0 && mode != "constant")) return std::nullopt;
+  const auto modulo = [](std::int64_t a, std::int64_t b) { return (a % b + b) % b; };
+  Ints places;
+  for (std::int64_t i = 0; i < length; ++i) {
+    std::int64_t place = i - before;
+    if (mode == "edge") {
+      place = std::clamp<std::int64_t>(place, 0, left - 1);
+    } else if (mode == "reflect") {
+      place = modulo(place, std::max<std::int64_t>(2 * (left - 1), 1));
+      if (place > left - 1) place = 2 * (left - 1) - place;
+    } else if (mode == "wrap") {
+      place = modulo(place, left);
+    } else if (place < 0 || place >= left) {
+      place = size - first;
+    }
+    places.push_back(place + first);
+  }
+  return places;
+}
+
+/// Pads that the run tells, a value that no attribute holds, or elements that no Pad took: along
+/// each axis the indices of what is left of it after negative pads, continued as the mode says.
 void pad_by_gather(NodeEdit& e) {
   const std::string mode = e.string_or("mode", "constant");
   const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
-  if (!rank || e.refused() || !can_compute(e)) return;
+  if (!rank || e.refused()) return;
   const std::int64_t count = *rank;
   if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
   const auto known = e.const_ints(1);
@@ -65,20 +95,47 @@ void pad_by_gather(NodeEdit& e) {
   if (known && std::ranges::any_of(*known, [](auto p) { return p > kFar || p < -kFar; })) {
     return e.refuse("its pads are no sizes");
   }
-  const Pads pads = split_pads(e, known);
+  const auto sizes = e.shape(0);
+  std::optional<Pads> pads;
+  if (!known || !sizes) {
+    if (!can_compute(e)) return;
+    pads = split_pads(e, known);
+  }
+  // One more element along an axis, of the value: every index outside points there.
+  const auto slot = [&](const Value& data, std::int64_t axis) {
+    const Ints ones(static_cast<std::size_t>(*rank), 1);
+    const Value fill = e.has_input(2) ? reshape(e, e.input(2), ones)
+                                      : e.constant(TensorLiteral::zeros(type, ones));
+    std::vector<Value> dims;
+    if (axis > 0) dims.push_back(dims_of(e, data, 0, axis));
+    dims.push_back(e.ints({1}));
+    if (axis + 1 < *rank) dims.push_back(dims_of(e, data, axis + 1, kEnd));
+    return expand(e, fill, concat(e, dims, 0));
+  };
   Value x = e.input(0);
   for (std::int64_t axis = 0; axis < count; ++axis) {
     if (known && (*known)[static_cast<std::size_t>(axis)] == 0 &&
         (*known)[static_cast<std::size_t>(axis + count)] == 0) {
       continue;
     }
+    if (!pads) {
+      const auto at = static_cast<std::size_t>(axis);
+      const auto places = known_places(mode, (*sizes)[at], (*known)[at],
+                                       (*known)[at + static_cast<std::size_t>(count)]);
+      if (!places) return e.refuse("its pads do not fit its input, or are too many");
+      const bool reads_value = std::ranges::find(*places, (*sizes)[at]) != places->end();
+      if (reads_value) x = concat(e, {x, slot(x, axis)}, axis);
+      x = gather(e, x, e.ints(*places, "places"), axis);
+      e.set_type(x, type, rank);
+      continue;
+    }
     const Value dim = dim_scalar(e, x, axis);
-    const Value before = element(e, pads.adds, axis);
-    const Value first = element(e, pads.cuts, axis);
+    const Value before = element(e, pads->adds, axis);
+    const Value first = element(e, pads->cuts, axis);
     const Value kept = binary(e, "Sub", dim, first);
-    const Value left = binary(e, "Sub", kept, element(e, pads.cuts, axis + *rank));
+    const Value left = binary(e, "Sub", kept, element(e, pads->cuts, axis + *rank));
     const Value more = binary(e, "Add", left, before);
-    const Value length = binary(e, "Add", more, element(e, pads.adds, axis + *rank));
+    const Value length = binary(e, "Add", more, element(e, pads->adds, axis + *rank));
     const Value place = binary(e, "Sub", arange(e, length), before);
     const auto last = [&] { return binary(e, "Sub", left, e.scalar(1)); };
     const auto bounded = [&](const Value& ahead, const Value& beyond, const Value& within) {
@@ -100,18 +157,9 @@ void pad_by_gather(NodeEdit& e) {
       const Value turn = e.emit_in({}, 10, "Mod", {place, left}, 1, {}).front();
       index = binary(e, "Add", turn, first);
     } else {
-      // One more element along the axis, of the value, where every index outside points.
-      const Value fill =
-          e.has_input(2)
-              ? reshape(e, e.input(2), Ints(static_cast<std::size_t>(*rank), 1))
-              : e.constant(TensorLiteral::zeros(type, Ints(static_cast<std::size_t>(*rank), 1)));
-      std::vector<Value> dims;
-      if (axis > 0) dims.push_back(dims_of(e, x, 0, axis));
-      dims.push_back(e.ints({1}));
-      if (axis + 1 < *rank) dims.push_back(dims_of(e, x, axis + 1, kEnd));
-      const Value slot = expand(e, fill, concat(e, dims, 0));
+      const Value more_of_it = slot(x, axis);
       index = bounded(dim, dim, binary(e, "Add", place, first));
-      x = concat(e, {x, slot}, axis);
+      x = concat(e, {x, more_of_it}, axis);
     }
     x = gather(e, x, index, axis);
     e.set_type(x, type, rank);
@@ -119,9 +167,15 @@ void pad_by_gather(NodeEdit& e) {
   e.replace({x});
 }
 
+/// Elements that no wider type holds, which older versions did not take.
+bool is_beyond(DataType type, bool wide_integers) {
+  return type == DataType::string || type == DataType::complex64 || type == DataType::complex128 ||
+         (wide_integers && (type == DataType::int64 || type == DataType::uint64));
+}
+
 void pad_down(NodeEdit& e) {
   const auto pads = e.const_ints(1);
-  if (!pads) return pad_by_gather(e);
+  if (!pads || is_beyond(e.dtype(0), true)) return pad_by_gather(e);
   if (e.has_input(2) && e.string_or("mode", "constant") == "constant") {
     const auto known = e.constant(2);
     const auto values = known ? known->doubles() : std::nullopt;
@@ -236,6 +290,9 @@ void register_pad(Registry& t) {
       .down([](NodeEdit& e) { e.rename("pads", "paddings"); })
       .note("begins before ends, as the text of 1 says and its example does not");
   t.at("Pad", 2, 11).up(pad_up).down(pad_down);
+  t.at("Pad", 11, 13).down([](NodeEdit& e) {
+    if (is_beyond(e.dtype(0), false)) pad_by_gather(e);
+  });
   t.at("Pad", 13, 18).added_input(3, pad_axes_down);
   t.at("Pad", 18, 19).down(pad_wrap_down);
   t.expand("CenterCropPad", center_crop_pad, "Slice and Pad");

@@ -84,6 +84,28 @@ void flatten_any_rank(NodeEdit& e) {
   e.replace({reshape(e, e.input(0), concat(e, {before, e.ints({-1})}, 0))});
 }
 
+/// [Flatten-9] elements that are no floating-point numbers.
+void flatten_by_reshape(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  const std::int64_t axis = e.int_or("axis", 1);
+  if (e.refused() || is_float(type) || type == DataType::undefined || e.target() < 5) return;
+  const auto dims = e.shape(0);
+  if (!dims) {
+    const Value before = product(e, dims_of(e, e.input(0), 0, axis));
+    const Value after = product(e, dims_of(e, e.input(0), axis, kEnd));
+    return e.replace({reshape_to(e, e.input(0), concat(e, {before, after}, 0))});
+  }
+  if (axis < 0 || axis > std::ssize(*dims)) return e.refuse("its axis is out of range");
+  const auto middle = dims->begin() + axis;
+  const auto before = elements_of({dims->begin(), middle});
+  const auto after = elements_of({middle, dims->end()});
+  if (!before || !after) return e.refuse("its dimensions are beyond measure");
+  if (*before == 0 || *after == 0) {
+    return e.replace({e.constant(TensorLiteral::zeros(type, {*before, *after}), "nothing")});
+  }
+  e.replace({reshape(e, e.input(0), Ints{*before, *after})});
+}
+
 /// Axis `a` of a tensor of unknown rank, counted from its end, as axis 1 of three; all inputs have
 /// one rank.
 void concat_any_rank(NodeEdit& e) {
@@ -141,17 +163,22 @@ void tile_by_computed(NodeEdit& e) {
   const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
   if (!rank || e.refused()) return;
-  if (type != DataType::float32 && type != DataType::float64) {
+  const bool is_place = type == DataType::int64 && e.scope().root().only_places;
+  if (type == DataType::string || type == DataType::uint64 || type == DataType::complex64 ||
+      type == DataType::complex128 || (type == DataType::int64 && !is_place)) {
     return static_cast<void>(e.need_ints(1));
   }
-  Value x = e.input(0);
+  // Counts are of the input's type, which has to hold them.
+  const DataType work = type == DataType::float32 || type == DataType::float16 ? DataType::float32
+                                                                               : DataType::float64;
+  Value x = cast(e, e.input(0), work);
   for (int axis = 0; axis < *rank; ++axis) {
     const Value one = slice(e, e.input(1), Ints{axis}, Ints{axis + 1}, Ints{0});
-    const Value tiles = cast(e, squeeze(e, one, {0}), type);
-    x = e.emit_in({}, 1, "Tile", {x, tiles, e.number(axis, type, "axis")}, 1, {}).front();
-    e.set_type(x, type, rank);
+    const Value tiles = cast(e, squeeze(e, one, {0}), work);
+    x = e.emit_in({}, 1, "Tile", {x, tiles, e.number(axis, work, "axis")}, 1, {}).front();
+    e.set_type(x, work, rank);
   }
-  e.replace({x});
+  e.replace({cast(e, x, type)});
 }
 
 void tile_down(NodeEdit& e) {
@@ -220,6 +247,7 @@ void register_shape(Registry& t) {
     e.set({"axes", *axes});
   });
   t.at("Unsqueeze", 11, 13).attr_to_input("axes", 1, dynamic_unsqueeze_down);
+  t.at("Flatten", 1, 9).down(flatten_by_reshape);
   t.at("Flatten", 9, 11).negative_axis("axis", 0, 0, flatten_any_rank);
   t.at("Concat", 1, 4).up([](NodeEdit& e) {
     if (!e.has("axis")) e.set({"axis", 1});
