@@ -188,7 +188,7 @@ class Carriage {
 
   void widen(const Body& body, OwnedNode node, std::vector<OwnedNode>& out) {
     const std::string op = node.view().op_type();
-    const std::string result = node.view().outputs().size() > 0 ? node.view().outputs()[0] : "";
+    const std::string result = node.view().outputs().empty() ? "" : node.view().outputs()[0];
     const DataType narrow = narrow_type(body, result);
     if (narrow == DataType::undefined) {
       out.push_back(std::move(node));

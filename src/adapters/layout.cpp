@@ -273,7 +273,7 @@ class Wave {
       return false;
     }
     const GraphView graph = *branch.graph;
-    if (graph.inputs().size() > 0 || graph.outputs().size() != node.outputs().size()) return false;
+    if (!graph.inputs().empty() || graph.outputs().size() != node.outputs().size()) return false;
     NameMap names;
     std::vector<std::pair<std::string, std::string>> passed;
     for (int i = 0; i < graph.outputs().size(); ++i) {

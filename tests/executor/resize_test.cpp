@@ -171,6 +171,14 @@ TEST_CASE("Sizes, axes and policies") {
       run(onnx(18), "g (float[] x, float[] s) => (float[] y) { y = Resize<axes = [-1]>(x, , s) }",
           {{"x", inputs.at("x")}, {"s", floats({1}, {0.5F})}})[0],
       {2, 2}, {1, 3, 5, 7});
+  // One scale for all axes, 3/4, also for the one that stays as long as it is: its first place is
+  // 1/6. As ONNX Runtime has it.
+  const Tensor kept =
+      run(onnx(18),
+          "g (float[] x, int64[] n) => (float[] y) { y = Resize<mode = \"linear\", "
+          "keep_aspect_ratio_policy = \"not_larger\">(x, , , n) }",
+          {{"x", floats({4, 2}, {0, 0, 0, 0, 0, 0, 0, -1.5F})}, {"n", ints({2}, {3, 2})}})[0];
+  require_near(kept, {3, 2}, {0, 0, 0, 0, -1.25F / 6, -1.25F});
 }
 
 TEST_CASE("tf_crop_and_resize leaves the region and extrapolates") {

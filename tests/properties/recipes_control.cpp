@@ -129,7 +129,7 @@ void split_to_sequence(Draft& d) {
   d.result().output_types = {fmt::format("seq({}[])", name_of(t))};
 }
 
-Argument& give_sequence(Draft& d, DataType t, std::vector<Dims> elements) {
+Argument& give_sequence(Draft& d, DataType t, const std::vector<Dims>& elements) {
   Argument a;
   executor::Sequence sequence{.elements = {}, .elem = t};
   for (const Dims& dims : elements) {
@@ -231,6 +231,11 @@ void sequence_map(Draft& d) {
 void optional(Draft& d) {
   Random& r = d.random();
   const Dims dims = d.dims(0, 2);
+  if (d.op() == "Optional") {
+    d.data(DataType::float32, dims);
+    d.result().output_types = {fmt::format("optional({})", tensor_text(DataType::float32, dims))};
+    return;
+  }
   Tensor tensor = d.values(DataType::float32, dims);
   const std::string own = tensor_text(DataType::float32, dims);
   const bool plain = d.since() >= 18 && r.chance(50);
@@ -260,6 +265,7 @@ void add_control(Recipes& r) {
                          "SequenceInsert", "SequenceLength", "ConcatFromSequence"}) {
     r[op] = sequence_operator;
   }
+  r["Optional"] = optional;
   r["OptionalGetElement"] = optional;
   r["OptionalHasElement"] = optional;
 }

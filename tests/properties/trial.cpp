@@ -339,7 +339,8 @@ NodeCase shrink(const Step& step, NodeCase c, int& target, const Mode& mode, boo
     const Tensor* t = c.inputs[i].value.tensor();
     if (t == nullptr || t->size() > 64 || t->type() == DataType::string) continue;
     const std::size_t width = executor::element_bytes(t->type());
-    for (std::int64_t k = 0; k < t->size(); ++k) {
+    const std::int64_t count = t->size();  // the case itself is replaced below
+    for (std::int64_t k = 0; k < count; ++k) {
       keep_if_failing([&](NodeCase& o) {
         Tensor copy = o.inputs[i].value.tensor()->clone();
         std::fill_n(copy.mutable_raw() + static_cast<std::size_t>(k) * width, width, std::byte{});

@@ -192,6 +192,9 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
   if (!rank || e.refused()) return;
+  // A Scan of no rounds does not tell the dims of its results.
+  const auto dims = e.shape(0);
+  if (dims && std::ranges::find(*dims, 0) != dims->end()) return e.replace({e.input(0)});
   if (!axis) {
     if (!can_compute(e)) return;
     // The axis that the run tells becomes the middle one of three.
@@ -210,9 +213,6 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   }
   const std::int64_t a = axis->front() < 0 ? axis->front() + *rank : axis->front();
   const Value x = e.input(0);
-  // A Scan of no rounds does not tell the dims of its results.
-  const auto dims = e.shape(0);
-  if (dims && std::ranges::find(*dims, 0) != dims->end()) return e.replace({x});
   std::vector<Value> rest;
   if (a > 0) rest.push_back(dims_of(e, x, 0, a));
   if (a + 1 < *rank) rest.push_back(dims_of(e, x, a + 1, kEnd));
@@ -289,14 +289,15 @@ void bernoulli(NodeEdit& e) {
   e.replace({cast(e, binary(e, "Less", draw, e.input(0)), result)});
 }
 
-/// [NegativeLogLikelihoodLoss-12] the picked elements, weighted.
+/// [NegativeLogLikelihoodLoss-12] the picked elements, weighted; summed in 32 bits at least.
 Value negative_log_likelihood(NodeEdit& e, const Value& log_probabilities) {
   const std::string reduction = e.string_or("reduction", "mean");
   const DataType type = e.need_dtype(0);
   const bool ignores = e.has("ignore_index");
   const std::int64_t ignored = e.int_or("ignore_index", 0);
   if (e.refused()) return {};
-  const Value zero = e.number(0, type, "zero");
+  const DataType work = at_least_float32(type);
+  const Value zero = e.number(0, work, "zero");
   Value target = cast(e, e.input(1), DataType::int64);
   Value mask;
   if (ignores) {
@@ -309,19 +310,21 @@ Value negative_log_likelihood(NodeEdit& e, const Value& log_probabilities) {
                         {{"axis", 1}})
                   .front(),
               {1});
-  Value loss = unary(e, "Neg", picked);
+  Value loss = unary(e, "Neg", cast(e, picked, work));
   Value weights;
-  if (e.has_input(2)) weights = gather(e, e.input(2), target, 0);
+  if (e.has_input(2)) weights = gather(e, cast(e, e.input(2), work), target, 0);
   if (ignores) {
-    weights = where(e, mask, zero, weights.empty() ? e.number(1, type, "one") : weights);
+    weights = where(e, mask, zero, weights.empty() ? e.number(1, work, "one") : weights);
   }
   if (!weights.empty()) loss = binary(e, "Mul", loss, weights);
   e.rounds();
-  if (reduction == "none") return loss;
-  if (reduction == "sum") return reduce(e, "ReduceSum", loss, {}, false);
-  if (weights.empty()) return reduce(e, "ReduceMean", loss, {}, false);
-  return binary(e, "Div", reduce(e, "ReduceSum", loss, {}, false),
-                reduce(e, "ReduceSum", weights, {}, false));
+  if (reduction == "none") return cast(e, loss, type);
+  const bool is_sum = reduction == "sum" || !weights.empty();
+  Value total = reduce(e, is_sum ? "ReduceSum" : "ReduceMean", loss, {}, false);
+  if (reduction != "sum" && !weights.empty()) {
+    total = binary(e, "Div", total, reduce(e, "ReduceSum", weights, {}, false));
+  }
+  return cast(e, total, type);
 }
 
 void softmax_cross_entropy(NodeEdit& e) {

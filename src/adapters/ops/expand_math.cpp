@@ -275,26 +275,39 @@ void bitwise_not(NodeEdit& e) {
   e.replace({binary(e, "Sub", e.constant(ones, "ones"), e.input(0))});
 }
 
-/// [Sinh-9] and its like by exponentials and logarithms.
+/// [Sinh-9] and its like by exponentials and logarithms. In 16 bits little would be left of their
+/// differences.
 void hyperbolic(NodeEdit& e) {
   const std::string op = e.op();
-  const Value x = e.input(0);
-  const Value half = like_input(e, 0.5, "half");
-  const Value one = like_input(e, 1, "one");
+  const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  e.rounds();
-  const auto square = [&] { return binary(e, "Mul", x, x); };
+  const DataType work = at_least_float32(type);
+  const Value x = cast(e, e.input(0), work);
+  const Value one = e.number(1, work, "one");
+  const auto half = [&](const Value& whole) {
+    return binary(e, "Mul", e.number(0.5, work, "half"), whole);
+  };
+  Value y;
   if (op == "Sinh" || op == "Cosh") {
     const Value up = unary(e, "Exp", x);
     const Value down = unary(e, "Exp", unary(e, "Neg", x));
-    return e.replace({binary(e, "Mul", half, binary(e, op == "Sinh" ? "Sub" : "Add", up, down))});
-  }
-  if (op == "Atanh") {
+    y = half(binary(e, op == "Sinh" ? "Sub" : "Add", up, down));
+  } else if (op == "Atanh") {
     const Value ratio = binary(e, "Div", binary(e, "Add", one, x), binary(e, "Sub", one, x));
-    return e.replace({binary(e, "Mul", half, unary(e, "Log", ratio))});
+    y = half(unary(e, "Log", ratio));
+  } else if (op == "Asinh") {
+    // Of what is positive: below zero the sum would be a difference of nearly the same.
+    const Value size = unary(e, "Abs", x);
+    const Value root = unary(e, "Sqrt", binary(e, "Add", binary(e, "Mul", x, x), one));
+    const Value below = cast(e, binary(e, "Less", x, e.number(0, work, "zero")), work);
+    const Value sign = binary(e, "Sub", one, binary(e, "Add", below, below));
+    y = binary(e, "Mul", sign, unary(e, "Log", binary(e, "Add", size, root)));
+  } else {
+    const Value under = binary(e, "Sub", binary(e, "Mul", x, x), one);
+    y = unary(e, "Log", binary(e, "Add", x, unary(e, "Sqrt", under)));
   }
-  const Value under = binary(e, op == "Asinh" ? "Add" : "Sub", square(), one);
-  e.replace({unary(e, "Log", binary(e, "Add", x, unary(e, "Sqrt", under)))});
+  e.rounds();
+  e.replace({cast(e, y, type)});
 }
 
 /// [BitCast-26] between types of one width.

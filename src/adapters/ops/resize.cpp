@@ -251,9 +251,12 @@ void aspect_ratio_down(NodeEdit& e) {
     return;
   }
   const auto axes = static_axes(e, form);
-  if (!axes || axes->empty()) return spell_out(e, form);
+  if (!axes || axes->empty() || axes->front().scale == 0) return spell_out(e, form);
   const std::string& mode = form.how.coordinates;
-  if (mode == "align_corners" || mode == "tf_crop_and_resize") {
+  const bool corners = mode == "align_corners" || mode == "tf_crop_and_resize";
+  // A filter is stretched by the scale.
+  if (corners && form.how.antialias) return spell_out(e, form);
+  if (corners) {
     // Here coordinates follow from the sizes alone, as which a scale would not be whole.
     Ints sizes;
     for (const AxisResize& a : *axes) sizes.push_back(a.to);
@@ -310,8 +313,11 @@ void scales_attribute_down(NodeEdit& e) {
   const std::string mode = e.string_or("mode", "nearest");
   if (!a) return;
   const Floats scales(a->floats().begin(), a->floats().end());
-  if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1) {
-    // Upsample-1 scales the last two of four dimensions.
+  const DataType type = e.dtype(0);
+  const bool beyond = type == DataType::string || type == DataType::uint64 ||
+                      type == DataType::complex64 || type == DataType::complex128;
+  if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1 || beyond) {
+    // Upsample-1 scales the last two of four dimensions, of fewer types.
     e.set_input(1, floats(e, scales, "scales"));
     const ResizeForm form = asymmetric_form(e, "floor");
     return e.refused() ? void() : spell_out(e, form);

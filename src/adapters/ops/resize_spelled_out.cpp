@@ -290,12 +290,12 @@ class Computed {
     if (mode == "align_corners" || mode == "tf_crop_and_resize") return between_corners(a, at);
     Value centre = op("Div", op("Add", at, real(0.5)), a.scale);
     if (mode == "tf_half_pixel_for_nn") return centre;
-    Value x = op("Sub", centre, real(0.5));
-    if (mode == "pytorch_half_pixel") return op("Mul", x, flag("Greater", a.to, real(1)));
     if (mode == "half_pixel_symmetric") {
       const Value kept = op("Sub", real(1), op("Div", a.to, a.length));
-      return op("Add", op("Mul", op("Div", a.from, real(2)), kept), x);
+      centre = op("Add", op("Mul", op("Div", a.from, real(2)), kept), centre);
     }
+    Value x = op("Sub", centre, real(0.5));
+    if (mode == "pytorch_half_pixel") return op("Mul", x, flag("Greater", a.to, real(1)));
     return x;
   }
 
@@ -494,11 +494,15 @@ std::optional<std::vector<AxisResize>> static_axes(NodeEdit& e, const ResizeForm
       const float to = std::floor(static_cast<float>(a.from) * (*scales)[i]);
       if (!(to >= 0 && to <= static_cast<float>(kMaxPlaces))) return std::nullopt;
       a.to = static_cast<std::int64_t>(to);
+      a.length = static_cast<double>(a.from) * a.scale;
     }
     if (a.from < 1 || a.from > kMaxPlaces) return std::nullopt;
     result.push_back(a);
   }
-  if (by_sizes) keep_aspect_ratio(result, form.policy);
+  if (by_sizes) {
+    keep_aspect_ratio(result, form.policy);
+    for (AxisResize& a : result) a.length = static_cast<double>(a.to);
+  }
   if (std::ranges::any_of(result,
                           [](const AxisResize& a) { return a.to < 0 || a.to > kMaxPlaces; })) {
     return std::nullopt;

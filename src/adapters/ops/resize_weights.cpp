@@ -14,14 +14,12 @@ double coordinate(const Interpolation& how, const AxisResize& axis, std::int64_t
   if (how.coordinates == "asymmetric") return x / axis.scale;
   if (how.coordinates == "align_corners") {
     // The scaled size before it is cut to a whole number, as the operator's test data have it.
-    const double scaled = from * axis.scale;
-    const double length = std::abs(scaled - to) < 1e-9 * to ? to : scaled;
+    const double length = std::abs(axis.length - to) < 1e-9 * to ? to : axis.length;
     return length > 1 ? x * (from - 1) / (length - 1) : 0;
   }
   if (how.coordinates == "tf_half_pixel_for_nn") return (x + 0.5) / axis.scale;
   if (how.coordinates == "half_pixel_symmetric") {
-    const double exact = from * axis.scale;
-    const double offset = from / 2 * (1 - to / exact);
+    const double offset = from / 2 * (1 - to / axis.length);
     return offset + (x + 0.5) / axis.scale - 0.5;
   }
   if (how.coordinates == "pytorch_half_pixel" && axis.to <= 1) return 0;

@@ -25,6 +25,7 @@ struct AxisResize {
   std::int64_t from = 0;
   std::int64_t to = 0;
   double scale = 1;
+  double length = 0;  ///< the size after, before it was cut to a whole number
 };
 
 /// The index that each place of the result takes its element from.

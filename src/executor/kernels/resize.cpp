@@ -342,7 +342,8 @@ Status set_sizes(const KernelContext& ctx, Plan& plan, const std::vector<int>& a
       axis.scale = common;
       axis.out = static_cast<std::int64_t>(std::floor(common * static_cast<double>(axis.in) + 0.5));
     }
-    axis.resized = axis.out != axis.in || plan.coordinates == "tf_crop_and_resize";
+    axis.resized =
+        axis.out != axis.in || axis.scale != 1 || plan.coordinates == "tf_crop_and_resize";
     if (axis.out > 0 && !(axis.scale > 0)) return ctx.fail("a scale is not positive");
     if (axis.out == 0) axis.scale = 1;
     axis.length = static_cast<double>(axis.out);
