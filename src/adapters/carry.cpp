@@ -70,9 +70,10 @@ class Carriage {
     if (!carried_.empty()) each_body(source, [&](const Body& body) { rule_out(body); });
   }
 
+  bool carries_nothing() const { return carried_.empty(); }
+
   /// The types that are carried: name and carrier, for the report.
   std::string run(Model& copy) {
-    if (carried_.empty()) return {};
     each_root(context_.source, copy,
               [&](const Body& body, const auto& edit, int) { go_through(edit(), body); });
     std::vector<std::string> shown;
@@ -264,19 +265,20 @@ class Carriage {
 
 }  // namespace
 
-bool carry_in_wider_types(Context& context, Model& model) {
+std::optional<Model> carry_in_wider_types(Context& context, const Model& model) {
   const auto target = wanted_opset(context.request);
-  if (!target) return false;
+  if (!target) return std::nullopt;
+  Carriage carriage(model, context.request, *target);
+  if (carriage.carries_nothing()) return std::nullopt;
   Model carried = model.clone();
-  const std::string what = Carriage(model, context.request, *target).run(carried);
-  if (what.empty()) return false;
-  model = std::move(carried);
+  const std::string what = carriage.run(carried);
+  if (what.empty()) return std::nullopt;
   ConversionStep step;
   step.op = "Types";
   step.authority = Authority::written;
   step.note = fmt::format("values inside the model held in wider types: {}", what);
   context.steps.push_back(std::move(step));
-  return true;
+  return carried;
 }
 
 }  // namespace onnxcompat::adapters

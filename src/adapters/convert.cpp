@@ -151,27 +151,27 @@ Result<Conversion> convert(const Model& model, const ConversionRequest& request)
   if (conversion.model) return conversion;
   // Another form of the same model may go where this one cannot.
   Context context(model, request);
-  Model other = model.clone();
-  const auto try_again = [&]() -> bool {
+  const auto go_by = [&](const Model& other) {
     Conversion again = run(other, request);
     if (!again.model) return false;
     again.steps.insert(again.steps.begin(), context.steps.begin(), context.steps.end());
     conversion = std::move(again);
     return true;
   };
-  const auto prepare = [&] {
-    const bool laid_out = adapters::lay_out_known_control_flow(context, other);
-    return adapters::carry_in_wider_types(context, other) || laid_out;
+  const auto prepared = [&](const Model& from) {
+    auto laid_out = adapters::lay_out_known_control_flow(context, from);
+    auto carried = adapters::carry_in_wider_types(context, laid_out ? *laid_out : from);
+    return carried ? std::move(carried) : std::move(laid_out);
   };
-  if (prepare() && try_again()) return conversion;
+  if (const auto other = prepared(model); other && go_by(*other)) return conversion;
   if (!function_refused(conversion)) return conversion;
   // Each call for itself may go where the function cannot.
   context.steps.clear();
-  other = model.clone();
-  adapters::inline_functions(context, other);
+  Model inlined = model.clone();
+  adapters::inline_functions(context, inlined);
   if (!context.blockers.empty()) return conversion;
-  prepare();
-  try_again();
+  const auto other = prepared(inlined);
+  go_by(other ? *other : inlined);
   return conversion;
 }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <iterator>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -249,14 +251,13 @@ class Wave {
     out.push_back(node_of("Identity", {from}, to));
   }
 
-  /// Does a graph make this value itself?
-  static bool makes(const GraphView& graph, const std::string& value) {
+  /// What a graph makes itself.
+  static std::unordered_set<std::string_view> made_in(const GraphView& graph) {
+    std::unordered_set<std::string_view> made;
     for (const NodeView node : graph.nodes()) {
-      for (const std::string& name : node.outputs()) {
-        if (name == value) return true;
-      }
+      for (const std::string& name : node.outputs()) made.insert(name);
     }
-    return false;
+    return made;
   }
 
   /// What is handed through may be a sequence, which Identity takes from [Identity-14] on.
@@ -275,11 +276,12 @@ class Wave {
     const GraphView graph = *branch.graph;
     if (!graph.inputs().empty() || graph.outputs().size() != node.outputs().size()) return false;
     NameMap names;
+    const auto made = made_in(graph);
     std::vector<std::pair<std::string, std::string>> passed;
     for (int i = 0; i < graph.outputs().size(); ++i) {
       const std::string& from = graph.outputs()[i].name();
       const std::string& to = node.outputs()[i];
-      if (to.empty() || (makes(graph, from) && names.try_emplace(from, to).second)) continue;
+      if (to.empty() || (made.contains(from) && names.try_emplace(from, to).second)) continue;
       if (!may_pass(branch, from)) return false;
       passed.emplace_back(from, to);
     }
@@ -295,17 +297,18 @@ class Wave {
 
   /// Does a body hand on its condition, or say that it goes on?
   static bool always_goes_on(const GraphView& body, const Scope& inside) {
-    std::string value = body.outputs()[0].name();
+    std::unordered_map<std::string_view, std::string_view> copies;
+    for (const NodeView node : body.nodes()) {
+      const bool passes = node.op_type() == "Identity" && node.domain().empty() &&
+                          node.inputs().size() == 1 && node.outputs().size() == 1;
+      if (passes) copies[node.outputs()[0]] = node.inputs()[0];
+    }
+    std::string_view value = body.outputs()[0].name();
     for (int steps = 0; steps <= body.nodes().size(); ++steps) {
       if (value == body.inputs()[1].name() || known_bool(inside, value) == true) return true;
-      std::string from;
-      for (const NodeView node : body.nodes()) {
-        const bool passes = node.op_type() == "Identity" && node.inputs().size() == 1 &&
-                            node.outputs().size() == 1 && node.outputs()[0] == value;
-        if (passes) from = node.inputs()[0];
-      }
-      if (from.empty()) return false;
-      value = from;
+      const auto it = copies.find(value);
+      if (it == copies.end()) return false;
+      value = it->second;
     }
     return false;
   }
@@ -347,11 +350,12 @@ class Wave {
     }
     // What the last round gives has its name already.
     NameMap last;
+    const auto made = made_in(graph);
     std::vector<std::pair<std::string, std::string>> passed;
     for (int i = 0; i < std::min(carried, node.outputs().size()); ++i) {
       const std::string& from = graph.outputs()[i + 1].name();
       const std::string& to = node.outputs()[i];
-      if (to.empty() || (makes(graph, from) && last.try_emplace(from, to).second)) continue;
+      if (to.empty() || (made.contains(from) && last.try_emplace(from, to).second)) continue;
       if (!may_pass(body, from)) return false;
       passed.emplace_back(from, to);
     }
@@ -457,21 +461,24 @@ std::optional<int> wanted_opset(const ConversionRequest& request) {
   return std::nullopt;
 }
 
-bool lay_out_known_control_flow(Context& context, Model& model) {
+std::optional<Model> lay_out_known_control_flow(Context& context, const Model& model) {
   const auto target = wanted_opset(context.request);
-  if (!target || *target >= kCarriesAll) return false;
+  if (!target || *target >= kCarriesAll) return std::nullopt;
+  if (Context first(model, context.request);
+      !first.may_occur("seq") && !first.may_occur("optional"))
+    return std::nullopt;
   std::size_t laid_out = 0;
-  bool changed = false;
+  std::optional<Model> result;
   for (int wave = 0; wave < kMostWaves; ++wave) {
-    Model next = model.clone();
-    auto steps = Wave(model, context.request, *target, laid_out).run(next);
+    const Model& before = result ? *result : model;
+    Model next = before.clone();
+    auto steps = Wave(before, context.request, *target, laid_out).run(next);
     if (steps.empty()) break;
     // Places in what was laid out are none in the model that was given.
-    if (!changed) std::ranges::move(steps, std::back_inserter(context.steps));
-    changed = true;
-    model = std::move(next);
+    if (!result) std::ranges::move(steps, std::back_inserter(context.steps));
+    result = std::move(next);
   }
-  return changed;
+  return result;
 }
 
 }  // namespace onnxcompat::adapters
