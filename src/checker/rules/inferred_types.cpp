@@ -118,7 +118,7 @@ class TypeMatch {
         if (types[i]->kind != TypeView::Kind::tensor || !formals[k].homogeneous) return false;
         const Allowed& own = allowed[offset + k];
         const DataType elem = types[i]->elem;
-        if ((own.tensors >> static_cast<unsigned>(elem) & 1U) == 0) return false;
+        if (!is_known(elem) || (own.tensors >> static_cast<unsigned>(elem) & 1U) == 0) return false;
         if (own.variable < 0) continue;
         const auto variable = static_cast<std::size_t>(own.variable);
         if (variable >= bound.size()) return false;
