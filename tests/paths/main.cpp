@@ -15,6 +15,7 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -48,11 +49,27 @@ struct Options {
   bool reasons = false;
 };
 
+/// A reason as it is for other nodes as well: input 0 ("x") is tensor(int4) becomes input is int4.
+std::string without_names(const std::string& reason) {
+  static const std::regex names(R"re( \d+ \("[^"]*"\)| \("[^"]*"\))re");
+  static const std::regex tensors(R"re(tensor\((\w+)\))re");
+  return std::regex_replace(std::regex_replace(reason, names, ""), tensors, "$1");
+}
+
+/// The most frequent first.
+std::vector<std::pair<int, std::string>> ranked(const std::map<std::string, int>& counts) {
+  std::vector<std::pair<int, std::string>> list;
+  for (const auto& [what, count] : counts) list.emplace_back(count, what);
+  std::ranges::stable_sort(list, std::greater{}, [](const auto& each) { return each.first; });
+  return list;
+}
+
 struct Counts {
   int converted = 0;
   int of_them_run = 0;
   int refused = 0;
-  std::map<std::string, int> reasons;
+  std::map<std::string, int> rules;    ///< of the refusals, by model
+  std::map<std::string, int> reasons;  ///< likewise, without the names of values
   std::vector<std::string> invalid;
   std::vector<std::string> different;
   int by_text = 0;  ///< equal under --strict-text only: text and practice part, and say so
@@ -121,8 +138,13 @@ class Case {
     if (!conversion->model) {
       ++counts.refused;
       std::set<std::string> rules;
-      for (const Finding& f : conversion->blockers) rules.insert(f.rule);
-      for (const std::string& rule : rules) ++counts.reasons[rule];
+      std::set<std::string> reasons;
+      for (const Finding& f : conversion->blockers) {
+        rules.insert(f.rule);
+        reasons.insert(without_names(f.message));
+      }
+      for (const std::string& rule : rules) ++counts.rules[rule];
+      for (const std::string& reason : reasons) ++counts.reasons[reason];
       return counts;
     }
     for (const std::string& error : errors_of(*conversion->model)) {
@@ -250,7 +272,8 @@ int run(const Options& options) {
         all.of_them_run += own.of_them_run;
         all.refused += own.refused;
         all.by_text += own.by_text;
-        for (const auto& [rule, count] : own.reasons) all.reasons[rule] += count;
+        for (const auto& [rule, count] : own.rules) all.rules[rule] += count;
+        for (const auto& [reason, count] : own.reasons) all.reasons[reason] += count;
         all.invalid.insert(all.invalid.end(), own.invalid.begin(), own.invalid.end());
         all.different.insert(all.different.end(), own.different.begin(), own.different.end());
       }
@@ -274,14 +297,12 @@ int run(const Options& options) {
     std::ranges::sort(c.different);
     for (const std::string& line : c.invalid) fmt::print("INVALID to {}: {}\n", opset, line);
     for (const std::string& line : c.different) fmt::print("DIFFERENT to {}: {}\n", opset, line);
-    if (!options.reasons || c.reasons.empty()) continue;
-    std::vector<std::pair<int, std::string>> ranked;
-    for (const auto& [rule, count] : c.reasons) ranked.emplace_back(-count, rule);
-    std::ranges::sort(ranked);
+    if (!options.reasons || c.rules.empty()) continue;
     std::string line;
-    for (const auto& [count, rule] : ranked) line += fmt::format(" {} {},", rule, -count);
+    for (const auto& [count, rule] : ranked(c.rules)) line += fmt::format(" {} {},", rule, count);
     line.pop_back();
     fmt::print("refused to {}:{}\n", opset, line);
+    for (const auto& [count, reason] : ranked(c.reasons)) fmt::print("{:>6} {}\n", count, reason);
   }
   return clean ? 0 : 1;
 }

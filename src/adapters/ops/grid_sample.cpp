@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
 
@@ -41,9 +39,10 @@ class GridSampling {
         (padding_ != "zeros" && padding_ != "border" && padding_ != "reflection")) {
       return e_.refuse("its mode or padding_mode is not one of the specification's");
     }
-    if (type == DataType::string || (!nearest && !is_float(type))) {
-      return e_.refuse(fmt::format("{} of {} is not written out", mode_, name_of(type)));
+    if (!nearest && !is_float(type)) {
+      return e_.refuse("interpolated integers are cut towards zero, which a rounding may decide");
     }
+    if (type == DataType::string) return e_.refuse("it samples strings, and its padding is 0");
     zero_ = real(0), half_ = real(0.5), one_ = real(1), two_ = real(2);
     places_ = reshape(e_, cast(e_, e_.input(1), kReal), Ints{0, -1, axes_});
     std::vector<std::vector<Tap>> taps;

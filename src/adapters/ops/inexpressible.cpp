@@ -14,9 +14,9 @@ void register_inexpressible(Registry& t) {
        {"StringNormalizer", "RegexFullMatch", "StringConcat", "StringSplit", "TfIdfVectorizer"}) {
     t.inexpressible(op, kStrings);
   }
-  constexpr std::string_view kCounts =
-      "no older operator gives a result whose size depends on values";
-  t.inexpressible("NonMaxSuppression", kCounts);
+  constexpr std::string_view kPicks =
+      "picking boxes by a loop of comparisons, a rounding may decide which";
+  t.inexpressible("NonMaxSuppression", kPicks);
   constexpr std::string_view kPlaces = "no older operator writes to computed places";
   t.inexpressible("MaxUnpool", kPlaces);
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
