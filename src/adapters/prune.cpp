@@ -55,9 +55,13 @@ void prune_body(BodyEditor body, const std::unordered_set<std::string>& unused,
     }
     return false;
   });
-  if (options.freeze_initializers) body.drop_inputs(names);
-  body.drop_initializers(names);
-  body.drop_value_infos({unused.begin(), unused.end()});
+  if (options.freeze_initializers && !names.empty()) body.drop_inputs(names);
+  if (!names.empty()) body.drop_initializers(names);
+  std::vector<std::string> stated;
+  for (const ValueInfoView v : body.graph().value_infos()) {
+    if (unused.contains(v.name())) stated.push_back(v.name());
+  }
+  if (!stated.empty()) body.drop_value_infos(stated);
 }
 
 }  // namespace
