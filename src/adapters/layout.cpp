@@ -14,7 +14,7 @@ namespace {
 /// More rounds than that are not laid out one after the other.
 constexpr std::int64_t kMostRounds = 64;
 /// Nor more nodes, in all: loops in each other multiply, and a model has many of them.
-constexpr std::size_t kMostLaidOut = 1 << 17;
+constexpr std::size_t kMostLaidOut = 1 << 14;
 /// What is within what was laid out may be known in turn.
 constexpr int kMostWaves = 64;
 
