@@ -275,13 +275,13 @@ void bitwise_not(NodeEdit& e) {
   e.replace({binary(e, "Sub", e.constant(ones, "ones"), e.input(0))});
 }
 
-/// [Sinh-9] and its like by exponentials and logarithms. In 16 bits little would be left of their
-/// differences.
+/// [Sinh-9] and its like by exponentials and logarithms. Of their differences near zero little would
+/// be left in 32 bits.
 void hyperbolic(NodeEdit& e) {
   const std::string op = e.op();
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  const DataType work = at_least_float32(type);
+  const DataType work = DataType::float64;
   const Value x = cast(e, e.input(0), work);
   const Value one = e.number(1, work, "one");
   const auto half = [&](const Value& whole) {
