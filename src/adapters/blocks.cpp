@@ -37,6 +37,21 @@ std::optional<std::int64_t> folded(std::string_view op, std::int64_t a, std::int
   return std::nullopt;
 }
 
+/// x, or where it is empty, a tensor of no dim but 0 for the zeros of the shape to copy
+/// [Reshape-5].
+Value zeros_if_empty(Emitter& e, const Value& x, const Value& shape) {
+  const Value some = cast(e, cast(e, size_of(e, x), DataType::boolean), DataType::int64);
+  const Value one = e.ints({1}, "one");
+  Value ones;
+  if (const auto count = e.dim(shape, 0)) {
+    ones = e.ints(Ints(static_cast<std::size_t>(*count), 1), "ones");
+  } else {
+    ones = binary(e, "Add", binary(e, "Sub", shape, shape), one);
+  }
+  const Value line = reshape(e, x, concat(e, {ones, e.ints({-1}, "elements")}, 0));
+  return at(e, 6, "Tile", {line, concat(e, {binary(e, "Mul", ones, some), one}, 0)});
+}
+
 }  // namespace
 
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
@@ -144,9 +159,12 @@ Value reshape_to(Emitter& e, const Value& x, const Value& shape) {
     const bool empty = (own && std::ranges::find(*own, 0) != own->end()) ||
                        (wanted && std::ranges::find(*wanted, 0) != wanted->end());
     const DataType type = e.dtype(x);
-    if (!empty || e.target() < 8 || type == DataType::undefined) return reshape(e, x, shape);
-    // Nothing of that shape.
-    return expand(e, e.constant(TensorLiteral::zeros(type, {}), "nothing"), shape);
+    if (empty && e.target() >= 8 && type != DataType::undefined) {
+      // Nothing of that shape.
+      return expand(e, e.constant(TensorLiteral::zeros(type, {}), "nothing"), shape);
+    }
+    const bool may_be_empty = !wanted && (empty || !own) && e.target() >= 6;
+    return reshape(e, may_be_empty ? zeros_if_empty(e, x, shape) : x, shape);
   }
   return at(e, 14, "Reshape", {x, shape}, {{"allowzero", 1}});
 }
@@ -310,7 +328,10 @@ Value product(Emitter& e, const Value& vector) {
   if (const auto values = own_ints(e, vector)) {
     if (const auto total = elements_of(*values)) return e.ints({*total}, "dim");
   }
-  return reduce(e, "ReduceProd", vector, {0}, true);
+  // Older runtimes make nothing of a product of no dims, not 1.
+  const bool may_be_none = e.dim(vector, 0).value_or(0) == 0;
+  const Value dims = may_be_none ? concat(e, {e.ints({1}, "frame"), vector}, 0) : vector;
+  return reduce(e, "ReduceProd", dims, {0}, true);
 }
 
 Value size_of(Emitter& e, const Value& x) {
@@ -353,6 +374,7 @@ Value view3(Emitter& e, const Value& x, std::int64_t axis) {
 }
 
 Value stride(Emitter& e, const Value& x, std::int64_t axis) {
+  if (axis == -1) return e.ints({1}, "dim");
   return product(e, dims_of(e, x, axis + 1, kEnd));
 }
 
@@ -410,16 +432,22 @@ Value placed(Emitter& e, const Value& named, const Value& values) {
   return placed(e, binary(e, "Mul", named, column));
 }
 
-Value view3(Emitter& e, const Value& x, const Value& axis, int rank) {
-  const auto n = static_cast<std::size_t>(rank);
-  const Value ones = e.ints(Ints(n, 1), "ones");
-  const Value itself = placed(e, named_dims(e, reshape(e, axis, Ints{1}), e.scalar(rank, "rank")));
+Value view3(Emitter& e, const Value& x, const Value& axis) {
+  const auto rank = e.rank(x);
+  const auto n = static_cast<std::size_t>(rank.value_or(0));
+  const Value ones = rank ? e.ints(Ints(n, 1), "ones") : e.scalar(1, "one");
+  const Value itself = placed(e, named_dims(e, reshape(e, axis, Ints{1}), rank_of(e, x)));
   // The dims after it: those that have it before them.
-  std::vector<double> earlier(n * n, 0);
-  for (std::size_t i = 0; i < n; ++i)
-    std::fill_n(earlier.begin() + static_cast<std::ptrdiff_t>(i * n), i, 1);
-  const Value triangle =
-      e.constant(TensorLiteral::of(DataType::int64, {rank, rank}, earlier), "earlier");
+  Value triangle;
+  if (rank) {
+    std::vector<double> earlier(n * n, 0);
+    for (std::size_t i = 0; i < n; ++i)
+      std::fill_n(earlier.begin() + static_cast<std::ptrdiff_t>(i * n), i, 1);
+    triangle = e.constant(TensorLiteral::of(DataType::int64, {*rank, *rank}, earlier), "earlier");
+  } else {
+    const Value place = arange(e, rank_of(e, x));
+    triangle = cast(e, less(e, place, unsqueeze(e, place, {1})), DataType::int64);
+  }
   const Value after = reduce(e, "ReduceSum", binary(e, "Mul", triangle, itself), {1}, false);
   const Value before = binary(e, "Sub", binary(e, "Sub", ones, itself), after);
   const Value others = binary(e, "Sub", shape_of(e, x), ones);

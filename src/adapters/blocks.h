@@ -33,9 +33,8 @@ Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b);
 Value unary(Emitter& e, std::string_view op, const Value& x);
 Value reshape(Emitter& e, const Value& x, const Value& shape);
 Value reshape(Emitter& e, const Value& x, const Ints& shape);
-/// To a computed shape without -1, in which a 0 means an empty dimension. Exact for empty tensors
-/// from opset 14 on, and of those known to be empty from 8 on; else a 0 copies the input's
-/// dimension at that place.
+/// To a computed shape without -1, in which a 0 means an empty dimension. Exact from opset 6 on; at
+/// 5 a 0 copies the input's dimension at that place.
 Value reshape_to(Emitter& e, const Value& x, const Value& shape);
 Value transpose(Emitter& e, const Value& x, const Ints& perm);
 Value squeeze(Emitter& e, const Value& x, const Ints& axes);
@@ -93,8 +92,7 @@ Value view3(Emitter& e, const Value& x, std::int64_t axis);
 constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 /// How far apart neighbours along an axis of x are in row-major order, as a vector of one.
 Value stride(Emitter& e, const Value& x, std::int64_t axis);
-/// The place of each element of x among all of them in row-major order, of x's shape. Where x may
-/// be empty and its rank is not known, as reshape_to().
+/// The place of each element of x among all of them in row-major order, of x's shape.
 Value flat_positions(Emitter& e, const Value& x);
 /// index, int32 or int64, or index + size where it is negative.
 Value wrapped(Emitter& e, const Value& index, const Value& size);
@@ -109,8 +107,8 @@ Value placed(Emitter& e, const Value& named);
 Value placed(Emitter& e, const Value& named, const Value& values);
 /// More dims than that are nowhere spelled out one by one, or with each other.
 constexpr int kMostDims = 64;
-/// x of that rank, of kMostDims at most, as three dims, split at the one axis in `axis`.
-Value view3(Emitter& e, const Value& x, const Value& axis, int rank);
+/// x as three dims, split at the one axis in `axis`.
+Value view3(Emitter& e, const Value& x, const Value& axis);
 
 /// x reversed along an axis.
 Value reversed(Emitter& e, const Value& x, std::int64_t axis);

@@ -379,6 +379,12 @@ Value NodeEdit::detach_output(int i) {
   return name;
 }
 
+Value NodeEdit::detach_output(int i, int rank) {
+  const Value inner = detach_output(i);
+  set_type(inner, ValueType::tensor(dtype(inner), Shape(static_cast<std::size_t>(rank))));
+  return inner;
+}
+
 bool NodeEdit::rename_added(const Value& value, const Value& name, bool adopt) {
   if (std::find(original_outputs_.begin(), original_outputs_.end(), value) !=
       original_outputs_.end()) {

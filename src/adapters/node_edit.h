@@ -208,6 +208,8 @@ class NodeEdit : public Emitter {
   /// Gives output i of the node a new name, to be worked on by nodes emitted from here on: they
   /// come after the node. produce() gives the original name to what they end in.
   Value detach_output(int i);
+  /// Likewise, of other dims than the output has: only their number is known.
+  Value detach_output(int i, int rank);
   void produce(int i, const Value& value);
   /// Takes the node out; the values (which emitted nodes produce, or which are passed through)
   /// stand for its outputs.

@@ -18,8 +18,7 @@ namespace onnxcompat::properties {
 struct Limits {
   int max_dim = 4;
   bool edge_values = true;
-  bool hidden_empty = true;  ///< empty tensors of which only the run tells that they are
-  bool supplies = true;      ///< constants, initializers, outer scopes, unknown ranks
+  bool supplies = true;  ///< constants, initializers, outer scopes, unknown ranks
 };
 
 class Draft {

@@ -45,7 +45,6 @@ struct Options {
 struct Exceptions {
   std::map<std::string, std::string> no_start;  ///< no legal model holds the version at its start
   std::map<std::string, std::string> text;      ///< held against the released text
-  std::map<std::string, std::string> empty;     ///< without empty tensors of unknown dims
   std::map<std::string, std::string> refused;   ///< a node alone is never converted
 };
 
@@ -70,7 +69,6 @@ bool read(const std::string& path, const std::set<std::string>& steps, Exception
     const std::string treatment = line.substr(first + 2, second - first - 2);
     auto* list = treatment == "no-start"  ? &out.no_start
                  : treatment == "text"    ? &out.text
-                 : treatment == "empty"   ? &out.empty
                  : treatment == "refused" ? &out.refused
                                           : nullptr;
     if (list == nullptr || !steps.contains(step)) {
@@ -105,9 +103,9 @@ std::uint64_t hash_of(std::string_view text) {
 }
 
 /// The smallest case that fails likewise, as text.
-std::string shown(const Step& step, const NodeCase& c, int target, Mode mode, bool hidden_empty) {
+std::string shown(const Step& step, const NodeCase& c, int target, Mode mode) {
   int to = target;
-  const NodeCase small = shrink(step, c, to, mode, hidden_empty);
+  const NodeCase small = shrink(step, c, to, mode);
   mode.keep_models = true;
   const Trial trial = attempt(small, to, mode);
   std::string text = fmt::format("to opset {}: {}\n{}\n--- became\n{}\n", to, trial.reason,
@@ -126,7 +124,7 @@ std::string shown(const Step& step, const NodeCase& c, int target, Mode mode, bo
 }
 
 /// Tries until so many cases were legal; gives up where too few are.
-Tally try_step(const Step& step, const Options& options, bool strict_text, bool hidden_empty) {
+Tally try_step(const Step& step, const Options& options, bool strict_text) {
   Tally tally;
   const std::uint64_t base = hash_of(step.name()) ^ (options.seed << 20);
   const Mode mode{.strict_text = strict_text, .round_trip = options.round_trip};
@@ -134,10 +132,8 @@ Tally try_step(const Step& step, const Options& options, bool strict_text, bool 
   for (int i = 0; i < attempts && tally.cases() < options.cases; ++i) {
     const bool plain = i % 5 == 0;
     int target = 0;
-    const NodeCase c =
-        draw(step, base + static_cast<std::uint64_t>(i),
-             plain ? Limits{3, false, hidden_empty, false} : Limits{.hidden_empty = hidden_empty},
-             target);
+    const NodeCase c = draw(step, base + static_cast<std::uint64_t>(i),
+                            plain ? Limits{3, false, false} : Limits{}, target);
     if (c.schema == nullptr) {
       tally.faults["no recipe"] = 1;
       return tally;
@@ -161,7 +157,7 @@ Tally try_step(const Step& step, const Options& options, bool strict_text, bool 
       case Verdict::failed:
         if (++tally.failed > 1) break;
         tally.failure = fmt::format("FAIL {} (seed {}, case {}) {}", step.name(), options.seed, i,
-                                    shown(step, c, target, mode, hidden_empty));
+                                    shown(step, c, target, mode));
         break;
     }
     if (trial.same_model) ++tally.same_model;
@@ -222,8 +218,7 @@ int run(const Options& options) {
     for (std::size_t i = next++; i < steps.size(); i = next++) {
       const std::string name = steps[i].name();
       if (exceptions.no_start.contains(name)) continue;
-      tallies[i] = try_step(steps[i], options, exceptions.text.contains(name),
-                            !exceptions.empty.contains(name));
+      tallies[i] = try_step(steps[i], options, exceptions.text.contains(name));
       if (tallies[i].failure.empty()) continue;
       const std::lock_guard lock(printing);
       std::cout << tallies[i].failure << '\n' << std::flush;

@@ -51,6 +51,6 @@ NodeCase draw(const Step& step, std::uint64_t seed, const Limits& limits, int& t
 Trial attempt(const NodeCase& c, int target, const Mode& mode);
 
 /// The smallest case found that fails as this one does.
-NodeCase shrink(const Step& step, NodeCase c, int& target, const Mode& mode, bool hidden_empty);
+NodeCase shrink(const Step& step, NodeCase c, int& target, const Mode& mode);
 
 }  // namespace onnxcompat::properties

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -29,16 +29,15 @@ bool single_element(const Shape& shape) {
   return std::all_of(shape.begin(), shape.end(), [](const Dim& d) { return d.value == 1; });
 }
 
-/// The inputs, each stretched to what they broadcast to; none, and a refusal, where ranks are not
-/// known.
+/// The inputs, each stretched to what they broadcast to; none, and a refusal, where that would have
+/// to be computed and cannot be.
 std::optional<std::vector<Value>> stretched_inputs(NodeEdit& e) {
   std::vector<Value> inputs = e.inputs();
   std::optional<Ints> full = Ints{};
-  std::int64_t all = 0;
+  std::optional<std::int64_t> all = 0;
   for (int i = 0; i < e.input_count(); ++i) {
-    const auto rank = e.need_rank(i);
-    if (!rank) return std::nullopt;
-    all = std::max<std::int64_t>(all, *rank);
+    const auto rank = e.rank(i);
+    all = all && rank ? std::optional(std::max<std::int64_t>(*all, *rank)) : std::nullopt;
     const auto shape = e.shape(i);
     full = full && shape ? std::optional(broadcast_of(*full, *shape)) : std::nullopt;
   }
@@ -48,16 +47,19 @@ std::optional<std::vector<Value>> stretched_inputs(NodeEdit& e) {
     }
     return inputs;
   }
-  if (all > kMostDims) {
-    e.refuse("its inputs have too many dims");
-    return std::nullopt;
-  }
+  const bool aligned = all && *all <= kMostDims;
+  if (!can_compute(e)) return std::nullopt;
   Value dims;
   for (int i = 0; i < e.input_count(); ++i) {
-    const Value own = with_leading_ones(e, shape_of(e, e.input(i)), e.rank(i).value_or(0), all);
-    dims = i == 0 ? own : broadcast_of(e, dims, own);
+    const Value own = shape_of(e, e.input(i));
+    if (!aligned) {
+      dims = i == 0 ? own : broadcast_shape(e, dims, own);
+      continue;
+    }
+    const Value leading = with_leading_ones(e, own, e.rank(i).value_or(0), *all);
+    dims = i == 0 ? leading : broadcast_of(e, dims, leading);
   }
-  for (Value& x : inputs) x = expand(e, x, dims);
+  for (Value& x : inputs) x = aligned ? expand(e, x, dims) : stretched(e, x, dims);
   return inputs;
 }
 
@@ -80,18 +82,11 @@ void legacy_up(NodeEdit& e) {
     if (!trailing.empty()) e.set_input(1, unsqueeze(e, e.input(1), trailing));
     return;
   }
-  if (e.target() < 9) {
-    if (!e.need_rank(0)) return;
-    static_cast<void>(e.need_rank(1));
-    return;
-  }
   const Value a_rank = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(axis, "axis"));
   const Value apart = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
   // One element may have more dims than are left for it.
-  const Value none = e.scalar(0);
-  const Value missing = where(e, binary(e, "Less", apart, none), none, apart);
-  const Value ones = filled(e, unsqueeze(e, missing, {0}), 1, DataType::int64);
-  e.set_input(1, reshape_to(e, e.input(1), concat(e, {shape_of(e, e.input(1)), ones}, 0)));
+  const Value shape = concat(e, {shape_of(e, e.input(1)), ones(e, apart)}, 0);
+  e.set_input(1, reshape_to(e, e.input(1), shape));
 }
 
 /// B as a block of A's shape: gives its first axis in A, and the axes of B to squeeze away.
@@ -132,8 +127,7 @@ void legacy_down(NodeEdit& e) {
   const Shape* a = shape_known(e, 0);
   const Shape* b = shape_known(e, 1);
   if (a == nullptr || b == nullptr) {
-    if (!e.need_rank(0)) return;
-    static_cast<void>(e.need_rank(1));
+    if (const auto inputs = stretched_inputs(e)) e.set_inputs(*inputs);
     return;
   }
   if (same_shape(*a, *b)) return;
@@ -203,15 +197,14 @@ void prelu_up(NodeEdit& e) {
     if (!trailing.empty()) e.set_input(1, unsqueeze(e, e.input(1), trailing));
     return;
   }
-  const auto slope_shape = e.shape(1);
-  if (!slope_shape || e.target() < 9) {
-    // Whether the slope is shared decides what a dynamic shape would have to be.
-    static_cast<void>(e.need_rank(0));
-    return;
+  const Value trailing = ones(e, binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(2)));
+  Value channels = e.ints({-1});
+  if (!e.shape(1)) {
+    // Beside a scalar X a slope of one element is a scalar too.
+    const Value first = dims_of(e, e.input(0), 0, 1);
+    channels = binary(e, "Sub", binary(e, "Sub", first, first), e.scalar(1));
   }
-  const Value trailing = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(2));
-  const Value ones = filled(e, unsqueeze(e, trailing, {0}), 1, DataType::int64);
-  e.set_input(1, reshape(e, e.input(1), concat(e, {e.ints({-1}), ones}, 0)));
+  e.set_input(1, reshape(e, e.input(1), concat(e, {channels, trailing}, 0)));
 }
 
 void prelu_down(NodeEdit& e) {
@@ -242,8 +235,7 @@ void prelu_down(NodeEdit& e) {
     const Value flat = reshape(e, e.input(0), Ints{1, *elements});
     return e.replace({reshape(e, e.emit_in({}, 6, "PRelu", {flat, each}, 1, {}).front(), *dims)});
   }
-  if (rank && e.rank(1) && e.target() >= 6) {
-    // No shape is computed, in which a dim of 0 would mean another one.
+  if (e.target() >= 6) {
     const DataType type = e.need_dtype(0);
     if (e.refused()) return;
     const Value x = e.input(0);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -45,16 +45,20 @@ void expand_by_tile(NodeEdit& e) {
   if (own && wanted) {
     return e.replace({tile_to(e, e.input(0), *own, broadcast_of(*own, *wanted))});
   }
-  const auto rank = e.need_rank(0);
-  if (!rank || !can_compute(e)) return;
+  if (!can_compute(e)) return;
+  const auto rank = e.rank(0);
   // The shape is as long as the result has dims where those are more than the input's.
   const auto counts = e.dim(e.input(1), 0);
   const auto result = e.rank(e.output(0));
-  const auto count = wanted                      ? std::optional<std::int64_t>(std::ssize(*wanted))
-                     : counts                    ? counts
-                     : result && *result > *rank ? std::optional<std::int64_t>(*result)
-                                                 : std::nullopt;
-  if (!count) return static_cast<void>(e.need_ints(1));
+  const auto count = wanted   ? std::optional<std::int64_t>(std::ssize(*wanted))
+                     : counts ? counts
+                     : rank && result && *result > *rank ? std::optional<std::int64_t>(*result)
+                                                         : std::nullopt;
+  if (!rank || !count) {
+    const Value shape = cast(e, e.input(1), DataType::int64);
+    const Value full = broadcast_shape(e, shape_of(e, e.input(0)), shape);
+    return e.replace({stretched(e, e.input(0), full)});
+  }
   const std::int64_t given = *count;
   const std::int64_t all = std::max<std::int64_t>(*rank, given);
   if (all > kMostDims) return static_cast<void>(e.need_ints(1));
@@ -125,7 +129,7 @@ void one_hot(NodeEdit& e) {
                                     : dims_of(e, x, axis < 0 ? axis + 1 : axis, kEnd);
     const Value three = concat(e, {product(e, before), e.ints({1}), product(e, after)}, 0);
     const Value hits =
-        binary(e, "Equal", reshape(e, index, three), along(e, arange(e, size), 1, 3));
+        binary(e, "Equal", reshape_to(e, index, three), along(e, arange(e, size), 1, 3));
     const Value picked = gather(e, e.input(2), cast(e, hits, DataType::int64), 0);
     const Value whole = concat(e, {before, reshape(e, size, Ints{1}), after}, 0);
     return e.replace({reshape_to(e, picked, whole)});
@@ -189,27 +193,28 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   const bool exclusive = e.int_or("exclusive", 0) != 0;
   const bool reverse = e.int_or("reverse", 0) != 0;
   const auto axis = e.const_ints(1);
-  const auto rank = e.need_rank(0);
+  const auto rank = e.rank(0);
   const DataType type = e.need_dtype(0);
-  if (!rank || e.refused()) return;
-  // A Scan of no rounds does not tell the dims of its results.
+  if (e.refused()) return;
   const auto dims = e.shape(0);
   if (dims && std::ranges::find(*dims, 0) != dims->end()) return e.replace({e.input(0)});
-  if (!axis) {
+  const bool is_one = axis && axis->size() == 1;
+  if ((axis && !is_one) || (is_one && rank && (axis->front() < -*rank || axis->front() >= *rank))) {
+    return e.refuse("its axis is out of range");
+  }
+  if (!axis || !rank) {
     if (!can_compute(e)) return;
-    // The axis that the run tells becomes the middle one of three.
-    if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
-    const Value axis_vector = cast(e, e.input(1), DataType::int64);
-    const Value middle = view3(e, e.input(0), axis_vector, *rank);
+    // The axis becomes the middle one of three.
+    if (rank.value_or(0) > kMostDims) return static_cast<void>(e.need_ints(1));
+    const Value middle = axis ? view3(e, e.input(0), axis->front())
+                              : view3(e, e.input(0), cast(e, e.input(1), DataType::int64));
+    e.set_type(middle, type, 3);
     const int since = op == "Add" ? 14 : 26;
     const Value result = e.emit_in({}, since, e.op(), {middle, e.scalar(1, "axis")}, 1,
                                    e.attributes({"exclusive", "reverse"}))
                              .front();
     e.set_type(result, type, 3);
     return e.replace({reshape_to(e, result, shape_of(e, e.input(0)))});
-  }
-  if (axis->size() != 1 || axis->front() < -*rank || axis->front() >= *rank) {
-    return e.refuse("its axis is out of range");
   }
   const std::int64_t a = axis->front() < 0 ? axis->front() + *rank : axis->front();
   const Value x = e.input(0);
@@ -234,7 +239,9 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
                                   {"scan_input_directions", Ints{direction}},
                                   {"scan_output_axes", Ints{a}},
                                   {"scan_output_directions", Ints{direction}}});
-  e.replace({results[1]});
+  // A Scan of no rounds does not tell the dims of its results.
+  e.set_type(results[1], type, *rank);
+  e.replace({dims ? results[1] : reshape_to(e, results[1], shape_of(e, x))});
 }
 
 /// [BitShift-11] products with powers of two; a shift by the whole width and more leaves nothing.

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -32,38 +32,22 @@ void where_by_index(NodeEdit& e) {
   e.replace({gather(e, both, picked(left, right, DataType::int64), 0)});
 }
 
-/// [GatherElements-11], [Scatter-9]: where in the flattened data each index points, of the shape of
-/// the indices; none, and a refusal, where that cannot be said.
-std::optional<Value> element_positions(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  std::int64_t axis = e.int_or("axis", 0);
-  if (!rank || e.refused()) return std::nullopt;
-  if (axis < 0) axis += *rank;
-  const Value data = e.input(0);
-  const Value index = cast(e, e.input(1), DataType::int64);
-  Value position;
-  for (std::int64_t d = 0; d < *rank; ++d) {
-    Value part = d == axis ? wrapped(e, index, dim_of(e, data, d))
-                           : along(e, arange(e, dim_scalar(e, e.input(1), d)), d, *rank);
-    if (d + 1 < *rank) part = binary(e, "Mul", part, stride(e, data, d));
-    position = position.empty() ? part : binary(e, "Add", position, part);
-  }
-  return position;
-}
-
+/// [GatherElements-11]
 void gather_elements(NodeEdit& e) {
-  const auto position = element_positions(e);
-  if (!position) return;
-  e.replace({gather(e, reshape(e, e.input(0), Ints{-1}), *position, 0)});
+  const std::int64_t axis = e.int_or("axis", 0);
+  if (e.refused()) return;
+  const Value places = element_places(e, e.input(0), e.input(1), axis);
+  const Value found = gather(e, reshape(e, e.input(0), Ints{-1}), places, 0);
+  e.replace({e.rank(0) ? found : reshape_to(e, found, shape_of(e, e.input(1)))});
 }
 
 /// [Scatter-9] each place of the result keeps the number of the last update that goes there, or its
 /// own: an index into the data and the updates laid end to end.
 void scatter_by_loop(NodeEdit& e) {
-  const auto position = element_positions(e);
-  if (!position) return;
+  const std::int64_t axis = e.int_or("axis", 0);
+  if (e.refused()) return;
   const Value data = e.input(0);
-  const Value places = reshape(e, *position, Ints{-1});
+  const Value places = reshape(e, element_places(e, data, e.input(1), axis), Ints{-1});
   const Value own = flat_positions(e, data);
   const Value behind = size_of(e, data);
   Subgraph round = e.subgraph("update");
@@ -85,16 +69,15 @@ void scatter_by_loop(NodeEdit& e) {
 
 /// [NonZero-9] a running count of the hits, then for each of them how many places come before it.
 void non_zero_by_loop(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
-  if (*rank == 0) return e.refuse("it is a scalar, whose result has no dims to point along");
+  const auto rank = e.rank(0);
+  if (rank == 0) return e.refuse("it is a scalar, whose result has no dims to point along");
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   if (type == DataType::string || type == DataType::complex64 || type == DataType::complex128) {
     return e.refuse("elements of that type have no Cast to bool");
   }
   const Value mask = cast(e, cast(e, e.input(0), DataType::boolean), DataType::int64);
-  const Value flat = *rank == 1 ? mask : reshape(e, mask, Ints{-1});
+  const Value flat = rank == 1 ? mask : reshape(e, mask, Ints{-1});
   Subgraph counting = e.subgraph("count");
   {
     const Value number = counting.input("number", DataType::int64, 0);
@@ -121,6 +104,12 @@ void non_zero_by_loop(NodeEdit& e) {
   const Value places = counted_loop(e, counts[0], {}, 1, {"body", finding}).front();
   e.set_type(places, DataType::int64, 1);
   e.note("its time grows with the number of hits times the size of its input");
+  if (!rank) {
+    // A scalar is a vector of one here.
+    const Value some = cast(e, rank_of(e, e.input(0)), DataType::boolean);
+    const Value dims = tail(e, framed_dims(e, e.input(0)), cast(e, some, DataType::int64));
+    return e.replace({coordinate_rows(e, dims, places)});
+  }
   std::vector<Value> coordinates;
   Value rest = places;
   for (int axis = 0; axis < *rank; ++axis) {
@@ -203,26 +192,12 @@ void compress_by_gather(NodeEdit& e) {
 }
 
 /// The position of each index tuple among the leading dims of the data, without the last dim.
-std::optional<Value> tuple_positions(NodeEdit& e, std::int64_t& width) {
-  const auto rank = e.need_rank(1);
-  if (!rank) return std::nullopt;
-  const auto last = e.dim(e.input(1), -1);
-  if (!last) {
-    e.refuse("the length of its index tuples is not known");
-    return std::nullopt;
-  }
-  const auto depth = e.need_rank(0);
-  if (!depth) return std::nullopt;
-  if (*last < 1 || *last > *depth || *rank < 1) {
-    e.refuse("its index tuples are longer than the data has dims, or empty");
-    return std::nullopt;
-  }
-  width = *last;
+Value tuple_positions(NodeEdit& e, std::int64_t width) {
+  const std::int64_t last = *e.rank(1) - 1;
   const Value data = e.input(0);
   Value position;
   for (std::int64_t j = 0; j < width; ++j) {
-    const Value column =
-        squeeze(e, slice(e, e.input(1), Ints{j}, Ints{j + 1}, Ints{*rank - 1}), {*rank - 1});
+    const Value column = squeeze(e, slice(e, e.input(1), Ints{j}, Ints{j + 1}, Ints{last}), {last});
     Value part = wrapped(e, column, dim_of(e, data, j));
     if (j + 1 < width) part = binary(e, "Mul", part, product(e, dims_of(e, data, j + 1, width)));
     position = position.empty() ? part : binary(e, "Add", position, part);
@@ -230,32 +205,53 @@ std::optional<Value> tuple_positions(NodeEdit& e, std::int64_t& width) {
   return position;
 }
 
+/// How long index tuples are, where that and both ranks are known; 0 where not. Nothing, and a
+/// refusal, if they do not fit.
+std::optional<std::int64_t> tuple_width(NodeEdit& e) {
+  const auto last = e.dim(e.input(1), -1);
+  if (!last || !e.rank(0)) return 0;
+  if (*last >= 1 && *last <= *e.rank(0)) return *last;
+  e.refuse("its index tuples are longer than the data has dims, or empty");
+  return std::nullopt;
+}
+
 /// [GatherND-11]
 void gather_nd(NodeEdit& e) {
-  std::int64_t width = 0;
-  const auto position = tuple_positions(e, width);
-  if (!position) return;
+  const auto width = tuple_width(e);
+  if (!width) return;
   const Value data = e.input(0);
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
-  std::vector<Value> shape{product(e, dims_of(e, data, 0, width))};
-  if (width < *rank) shape.push_back(dims_of(e, data, width, kEnd));
-  e.replace({gather(e, reshape(e, data, concat(e, shape, 0)), *position, 0)});
+  if (*width == 0) {
+    const TuplePlaces found = tuple_places(e, data, e.input(1));
+    const Value cells = reshape_to(e, data, concat(e, {found.cells, found.run}, 0));
+    const Value rest = tail(e, shape_of(e, data), found.width);
+    const Value shape = concat(e, {dims_of(e, e.input(1), 0, -1), rest}, 0);
+    return e.replace({reshape_to(e, gather(e, cells, found.places, 0), shape)});
+  }
+  const Value places = tuple_positions(e, *width);
+  std::vector<Value> shape{product(e, dims_of(e, data, 0, *width))};
+  if (*width < *e.rank(0)) shape.push_back(dims_of(e, data, *width, kEnd));
+  e.replace({gather(e, reshape_to(e, data, concat(e, shape, 0)), places, 0)});
 }
 
 /// [ScatterND-11] element by element into the flattened data.
 void scatter_nd(NodeEdit& e) {
-  std::int64_t width = 0;
-  const auto position = tuple_positions(e, width);
-  if (!position) return;
+  const auto width = tuple_width(e);
+  if (!width) return;
   const Value data = e.input(0);
-  const Value run = product(e, dims_of(e, data, width, kEnd));
-  const Value starts = binary(e, "Mul", reshape(e, *position, Ints{-1, 1}), run);
+  Value places, run;
+  if (*width == 0) {
+    const TuplePlaces found = tuple_places(e, data, e.input(1));
+    places = found.places, run = found.run;
+  } else {
+    places = tuple_positions(e, *width);
+    run = product(e, dims_of(e, data, *width, kEnd));
+  }
+  const Value starts = binary(e, "Mul", reshape(e, places, Ints{-1, 1}), run);
   const Value line = reshape(e, arange(e, squeeze(e, run, {0})), Ints{1, -1});
-  const Value places = reshape(e, binary(e, "Add", starts, line), Ints{-1});
+  const Value cells = reshape(e, binary(e, "Add", starts, line), Ints{-1});
   const Value flat =
       e.emit_in({}, 9, "Scatter",
-                {reshape(e, data, Ints{-1}), places, reshape(e, e.input(2), Ints{-1})}, 1,
+                {reshape(e, data, Ints{-1}), cells, reshape(e, e.input(2), Ints{-1})}, 1,
                 {{"axis", 0}})
           .front();
   e.replace({reshape_to(e, flat, shape_of(e, data))});

@@ -4,7 +4,7 @@
 #include <ranges>
 #include <span>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -80,21 +80,30 @@ void one_hot_guard(NodeEdit& e, bool up) {
 /// [GatherND-12] batch_dims: the coordinates of the batch dims put before the indices.
 void batch_dims_down(NodeEdit& e) {
   const std::int64_t batch = e.int_or("batch_dims", 0);
-  const auto rank = e.need_rank(1);
-  if (!rank) return;
-  if (batch < 0 || batch >= *rank) return e.refuse("batch_dims is out of range");
+  const auto rank = e.rank(1);
+  if (batch < 0 || batch >= rank.value_or(kMostDims)) {
+    return e.refuse("batch_dims is out of range");
+  }
   e.drop("batch_dims");
   const Value indices = e.input(1);
-  const Value lead = concat(e, {dims_of(e, indices, 0, *rank - 1), e.ints({1})}, 0);
+  const Value lead = concat(e, {dims_of(e, indices, 0, -1), e.ints({1})}, 0);
   std::vector<Value> parts;
   for (std::int64_t b = 0; b < batch; ++b) {
-    Ints shape(static_cast<std::size_t>(*rank), 1);
-    shape[static_cast<std::size_t>(b)] = -1;
     const Value line = arange(e, dim_scalar(e, indices, b));
-    parts.push_back(expand(e, reshape(e, line, shape), lead));
+    Value there;
+    if (rank) {
+      there = along(e, line, b, *rank);
+    } else {
+      // As many dims as the indices have, ones but for that of the batch.
+      const Value behind = binary(e, "Sub", rank_of(e, indices), e.scalar(b + 1));
+      Ints shape(static_cast<std::size_t>(b), 1);
+      shape.push_back(-1);
+      there = reshape(e, line, concat(e, {e.ints(shape, "shape"), ones(e, behind)}, 0));
+    }
+    parts.push_back(expand(e, there, lead));
   }
   parts.push_back(indices);
-  e.set_input(1, concat(e, parts, *rank - 1));
+  e.set_input(1, concat(e, parts, rank ? *rank - 1 : -1));
 }
 
 /// Constant indices that name no element twice. A negative one may name what a positive one does.
@@ -118,17 +127,25 @@ bool names_each_once(const NodeEdit& e) {
 
 /// Where each update goes, and the updates.
 struct Updates {
+  Value data;
   Value tuples;  ///< [count, width] leading coordinates
   Value values;  ///< [count, …the dims after those]
   std::int64_t width = 0;
 };
 
+/// Of a rank that is not known: one index into the flattened data an update.
+Updates flat_element_updates(NodeEdit& e, std::int64_t axis) {
+  const Value places = element_places(e, e.input(0), e.input(1), axis);
+  const Value data = reshape(e, e.input(0), Ints{-1});
+  return {data, unsqueeze(e, places, {1}), reshape(e, e.input(2), Ints{-1}), 1};
+}
+
 /// [ScatterElements-11] one element an update: the coordinates of its own place, but along the axis
 /// the index.
-std::optional<Updates> element_updates(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
+Updates element_updates(NodeEdit& e) {
+  const auto rank = e.rank(0);
   std::int64_t axis = e.int_or("axis", 0);
-  if (!rank || e.refused()) return std::nullopt;
+  if (!rank) return flat_element_updates(e, axis);
   if (axis < 0) axis += *rank;
   const Value indices = e.input(1);
   const Value index = cast(e, indices, DataType::int64);
@@ -142,52 +159,72 @@ std::optional<Updates> element_updates(NodeEdit& e) {
             : binary(e, "Add", none, along(e, arange(e, dim_scalar(e, indices, d)), d, *rank));
     columns.push_back(reshape(e, coordinate, Ints{-1, 1}));
   }
-  return Updates{concat(e, columns, 1), reshape(e, e.input(2), Ints{-1}), *rank};
+  return {e.input(0), concat(e, columns, 1), reshape(e, e.input(2), Ints{-1}), *rank};
 }
 
 /// [ScatterND-11] one slice an update.
-std::optional<Updates> slice_updates(NodeEdit& e) {
+Updates slice_updates(NodeEdit& e) {
+  const Value data = e.input(0);
   const auto width = e.dim(e.input(1), -1);
-  if (!width || *width < 1) {
-    e.refuse("the length of its index tuples is not known");
-    return std::nullopt;
+  if (!width) {
+    const TuplePlaces found = tuple_places(e, data, e.input(1));
+    const Value cells = reshape_to(e, data, concat(e, {found.cells, found.run}, 0));
+    const Value count = unsqueeze(e, size_of(e, found.places), {0});
+    const Value values = reshape_to(e, e.input(2), concat(e, {count, found.run}, 0));
+    e.set_type(cells, e.dtype(0), 2);
+    e.set_type(values, e.dtype(0), 2);
+    return {cells, unsqueeze(e, found.places, {1}), values, 1};
   }
   const Value indices = cast(e, e.input(1), DataType::int64);
   const Value count = product(e, dims_of(e, indices, 0, -1));
-  const Value dims = concat(e, {count, dims_of(e, e.input(0), *width, kEnd)}, 0);
-  return Updates{reshape(e, indices, Ints{-1, *width}), reshape_to(e, e.input(2), dims), *width};
+  const Value dims = concat(e, {count, dims_of(e, data, *width, kEnd)}, 0);
+  return {data, reshape(e, indices, Ints{-1, *width}), reshape_to(e, e.input(2), dims), *width};
 }
 
 /// Indices that may repeat: a Loop, one update after the other in the order in which they stand.
 void reduction_by_loop(NodeEdit& e, std::string_view combine) {
   const DataType type = e.need_dtype(0);
-  const auto rank = e.op() == "ScatterND" ? e.rank(0) : e.need_rank(0);
+  const auto own = e.rank(0);
   if (e.refused()) return;
-  if (rank && (*rank < 1 || *rank > kMostDims)) {
+  if (own && (*own < 1 || *own > kMostDims)) {
     return e.refuse("it has no dims to place updates along");
   }
-  const auto updates = e.op() == "ScatterND" ? slice_updates(e) : element_updates(e);
-  if (!updates) return;
+  if (e.op() == "ScatterND" && e.dim(e.input(1), -1).value_or(1) < 1) {
+    return e.refuse("its index tuples are empty");
+  }
+  const Updates updates = e.op() == "ScatterND" ? slice_updates(e) : element_updates(e);
+  const bool as_it_is = updates.data == e.input(0);
+  const auto rank = e.rank(updates.data);
+  // [Loop-16] brought bfloat16: before, what is rounded to it is carried in float32.
+  const DataType carried = type == DataType::bfloat16 && e.target() < 16 ? DataType::float32 : type;
   Subgraph round = e.subgraph("update");
   const Value number = round.input("number", DataType::int64, 0);
   const Value go = round.input("go", DataType::boolean, 0);
-  const Value so_far = round.input("so_far", type, rank);
-  const Value place = unsqueeze(round, gather(round, updates->tuples, number, 0), {0});
-  const Value update = unsqueeze(round, gather(round, updates->values, number, 0), {0});
+  const Value so_far = round.input("so_far", carried, rank);
+  const Value place = unsqueeze(round, gather(round, updates.tuples, number, 0), {0});
+  const Value update =
+      unsqueeze(round, cast(round, gather(round, updates.values, number, 0), carried), {0});
   const Value old = round.emit_in({}, 12, "GatherND", {so_far, place}, 1, {}).front();
-  if (rank && updates->width <= *rank) {
-    const int dims = *rank - static_cast<int>(updates->width) + 1;
-    round.set_type(old, type, dims);
-    round.set_type(update, type, dims);
+  if (rank && updates.width <= *rank) {
+    const int dims = *rank - static_cast<int>(updates.width) + 1;
+    round.set_type(old, carried, dims);
+    round.set_type(update, carried, dims);
   }
   const int written = combine == "Max" || combine == "Min" ? 12 : 7;
-  const Value combined = round.emit_in({}, written, combine, {old, update}, 1, {}).front();
+  Value combined = round.emit_in({}, written, combine, {old, update}, 1, {}).front();
+  if (carried != type) {
+    round.set_type(combined, carried);
+    combined = cast(round, cast(round, combined, type), carried);
+  }
   round.output(go);
   round.output(round.emit_in({}, 13, "ScatterND", {so_far, place, combined}, 1, {}).front());
-  const Value count = dim_scalar(e, updates->tuples, 0);
-  const Value result = counted_loop(e, count, {e.input(0)}, 1, {"body", round}).front();
+  const Value count = dim_scalar(e, updates.tuples, 0);
+  const Value start = cast(e, updates.data, carried);
+  Value result = counted_loop(e, count, {start}, 1, {"body", round}).front();
   e.note("one update after the other");
-  e.replace({result});
+  if (!as_it_is || carried != type) e.set_type(result, carried, rank);
+  result = cast(e, result, type);
+  e.replace({as_it_is ? result : reshape_to(e, result, shape_of(e, e.input(0)))});
 }
 
 /// [ScatterElements-16] reduction: with indices known to differ, the old values are gathered,
@@ -225,8 +262,15 @@ void scatter_elements_to_scatter(NodeEdit& e) {
   // [ScatterElements-13] brought it; a node of then may come here without a stop at 11.
   if (e.dtype(0) == DataType::bfloat16) return e.refuse("Scatter-9 does not take bfloat16");
   if (axis < 0) {
-    const auto rank = e.need_rank(0);
-    if (!rank) return;
+    const auto rank = e.rank(0);
+    if (!rank) {
+      const Updates flat = flat_element_updates(e, axis);
+      const Value places = squeeze(e, flat.tuples, {1});
+      const Value result =
+          e.emit_in({}, 9, "Scatter", {flat.data, places, flat.values}, 1, {{"axis", 0}}).front();
+      e.set_type(result, e.dtype(0), 1);
+      return e.replace({reshape_to(e, result, shape_of(e, e.input(0)))});
+    }
     e.set({"axis", axis + *rank});
   }
   negative_indices_down(e, 0, 1);

@@ -31,9 +31,7 @@ void layout_down(NodeEdit& e) {
   if (e.op() == "LSTM") swap_input(6);
   const auto move_output = [&](int i, const Ints& perm) {
     if (!e.has_output(i)) return;
-    const DataType type = e.dtype(e.output(i));
-    const Value inner = e.detach_output(i);
-    e.set_type(inner, type, static_cast<int>(perm.size()));
+    const Value inner = e.detach_output(i, static_cast<int>(perm.size()));
     e.produce(i, transpose(e, inner, perm));
   };
   move_output(0, {2, 0, 1, 3});

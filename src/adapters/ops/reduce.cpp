@@ -191,8 +191,7 @@ void one_negative_axis(NodeEdit& e, std::int64_t axis, const char* attribute, bo
   if (axis != -1) shape.push_back(dims_of(e, x, axis + 1, kEnd));
   e.set_input(0, view3(e, x, axis));
   e.set(many ? Attr{attribute, Ints{1}} : Attr{attribute, 1});
-  const Value reduced = e.detach_output(0);
-  e.set_type(reduced, e.dtype(e.output(0)), 3);
+  const Value reduced = e.detach_output(0, keep ? 3 : 2);
   e.produce(0, reshape_to(e, reduced, concat(e, shape, 0)));
 }
 

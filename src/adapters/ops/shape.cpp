@@ -81,7 +81,8 @@ void dynamic_unsqueeze_down(NodeEdit& e) {
 void flatten_any_rank(NodeEdit& e) {
   const std::int64_t axis = e.int_or("axis", 1);
   const Value before = product(e, dims_of(e, e.input(0), 0, axis));
-  e.replace({reshape(e, e.input(0), concat(e, {before, e.ints({-1})}, 0))});
+  const Value after = product(e, dims_of(e, e.input(0), axis, kEnd));
+  e.replace({reshape_to(e, e.input(0), concat(e, {before, after}, 0))});
 }
 
 /// [Flatten-9] elements that are no floating-point numbers.
@@ -90,11 +91,7 @@ void flatten_by_reshape(NodeEdit& e) {
   const std::int64_t axis = e.int_or("axis", 1);
   if (e.refused() || is_float(type) || type == DataType::undefined || e.target() < 5) return;
   const auto dims = e.shape(0);
-  if (!dims) {
-    const Value before = product(e, dims_of(e, e.input(0), 0, axis));
-    const Value after = product(e, dims_of(e, e.input(0), axis, kEnd));
-    return e.replace({reshape_to(e, e.input(0), concat(e, {before, after}, 0))});
-  }
+  if (!dims) return flatten_any_rank(e);
   if (axis < 0 || axis > std::ssize(*dims)) return e.refuse("its axis is out of range");
   const auto middle = dims->begin() + axis;
   const auto before = elements_of({dims->begin(), middle});
@@ -117,13 +114,17 @@ void concat_any_rank(NodeEdit& e) {
   std::vector<Value> parts;
   const Value first = e.input(0);
   const Value before = product(e, dims_of(e, first, 0, axis));
+  Value along_axis;
   for (int i = 0; i < e.input_count(); ++i) {
-    parts.push_back(reshape(e, e.input(i), concat(e, {before, e.ints({-1})}, 0)));
+    const Value after = product(e, dims_of(e, e.input(i), axis, kEnd));
+    parts.push_back(reshape_to(e, e.input(i), concat(e, {before, after}, 0)));
+    const Value size = dim_of(e, e.input(i), axis);
+    along_axis = i == 0 ? size : binary(e, "Add", along_axis, size);
   }
   const Value joined = concat(e, parts, 1);
-  std::vector<Value> shape{dims_of(e, first, 0, axis), e.ints({-1})};
+  std::vector<Value> shape{dims_of(e, first, 0, axis), along_axis};
   if (axis != -1) shape.push_back(dims_of(e, first, axis + 1, kEnd));
-  e.replace({reshape(e, joined, concat(e, shape, 0))});
+  e.replace({reshape_to(e, joined, concat(e, shape, 0))});
 }
 
 // ---- Tile

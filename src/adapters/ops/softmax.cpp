@@ -25,8 +25,7 @@ void one_axis_up(NodeEdit& e) {
   const Value x = e.input(0);
   e.set_input(0, e.emit_in({}, 11, "Flatten", {x}, 1, {{"axis", axis}}).front());
   e.set({"axis", -1});
-  const Value rows = e.detach_output(0);
-  e.set_type(rows, e.dtype(0), 2);
+  const Value rows = e.detach_output(0, 2);
   e.produce(0, reshape_to(e, rows, shape_of(e, x)));
 }
 
@@ -61,8 +60,7 @@ void one_axis_down(NodeEdit& e) {
   // [before, dim, after] -> [before, after, dim] works for any rank.
   e.set_input(0, transpose(e, view3(e, x, axis), {0, 2, 1}));
   e.set({"axis", 2});
-  const Value moved = e.detach_output(0);
-  e.set_type(moved, e.dtype(0), 3);
+  const Value moved = e.detach_output(0, 3);
   e.produce(0, reshape_to(e, transpose(e, moved, {0, 2, 1}), shape_of(e, x)));
 }
 
@@ -71,10 +69,10 @@ void negative_axis_any_rank(NodeEdit& e) {
   const std::int64_t axis = e.int_or("axis", 1);
   const Value x = e.input(0);
   const Value width = axis == -1 ? dim_of(e, x, -1) : product(e, dims_of(e, x, axis, kEnd));
-  e.set_input(0, reshape(e, x, concat(e, {e.ints({-1}), width}, 0)));
+  const Value rows_before = product(e, dims_of(e, x, 0, axis));
+  e.set_input(0, reshape_to(e, x, concat(e, {rows_before, width}, 0)));
   e.set({"axis", 1});
-  const Value rows = e.detach_output(0);
-  e.set_type(rows, e.dtype(0), 2);
+  const Value rows = e.detach_output(0, 2);
   e.produce(0, reshape_to(e, rows, shape_of(e, x)));
 }
 

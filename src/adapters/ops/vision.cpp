@@ -30,7 +30,7 @@ void dft_along_computed_axis(NodeEdit& e) {
   if (!can_compute(e)) return;
   const Value x = e.input(0);
   const Value axis = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
-  const Value three = view3(e, x, axis, *rank);
+  const Value three = view3(e, x, axis);
   const Value four = reshape(e, three, concat(e, {e.ints({0, 0, -1}), dim_of(e, x, *rank - 1)}, 0));
   Attrs attributes = e.attributes({"inverse", "onesided"});
   attributes.insert(attributes.begin(), {"axis", 1});

@@ -1,0 +1,184 @@
+#include "adapters/any_rank.h"
+
+#include <algorithm>
+
+namespace onnxcompat::adapters {
+namespace {
+
+/// The length of a vector: known, or a symbol that it is given here.
+Dim length_of(Emitter& e, const Value& vector) {
+  const ValueType* type = e.type(vector);
+  if (type != nullptr && type->rank() == 1) {
+    const Dim& dim = type->shape->front();
+    if (dim.known() || !dim.symbol.empty()) return dim;
+  }
+  Dim dim{.value = {}, .symbol = "?" + vector};
+  e.set_type(vector, ValueType::tensor(DataType::int64, Shape{dim}));
+  return dim;
+}
+
+/// States that a tensor has as many elements along each dim as the vectors have: so that nothing is
+/// stretched where they meet again.
+Value sized(Emitter& e, const Value& x, const std::vector<Value>& vectors) {
+  Shape dims;
+  for (const Value& vector : vectors) dims.push_back(length_of(e, vector));
+  e.set_type(x, ValueType::tensor(DataType::int64, std::move(dims)));
+  return x;
+}
+
+/// An operator on vectors of one length, or of one and a scalar.
+Value by_dim(Emitter& e, std::string_view op, const Value& dims, const Value& other) {
+  return sized(e, binary(e, op, dims, other), {dims});
+}
+/// 1 where a condition on each dim holds, else 0; or the other way round.
+Value flags(Emitter& e, const Value& condition, const Value& dims) {
+  return sized(e, cast(e, condition, DataType::int64), {dims});
+}
+Value flags_not(Emitter& e, const Value& condition, const Value& dims) {
+  return flags(e, unary(e, "Not", condition), dims);
+}
+
+/// The dims where the flag is 1, else 1.
+Value chosen_dims(Emitter& e, const Value& flag, const Value& dims) {
+  const Value one = e.scalar(1, "one");
+  const Value more = by_dim(e, "Mul", flag, by_dim(e, "Sub", dims, one));
+  return by_dim(e, "Add", more, one);
+}
+
+Value numbered(Emitter& e, const Value& vector) {
+  return sized(e, arange(e, size_of(e, vector)), {vector});
+}
+
+/// Of two scalars.
+Value larger(Emitter& e, const Value& a, const Value& b) { return where(e, less(e, a, b), b, a); }
+
+}  // namespace
+
+Value ones(Emitter& e, const Value& count) {
+  return filled(e, unsqueeze(e, larger(e, count, e.scalar(0, "none")), {0}), 1, DataType::int64);
+}
+
+Value framed_dims(Emitter& e, const Value& x) {
+  const Value dims = concat(e, {e.ints({1}, "frame"), shape_of(e, x)}, 0);
+  if (!e.dim(dims, 0)) length_of(e, dims);
+  return dims;
+}
+
+Value broadcast_shape(Emitter& e, const Value& a, const Value& b) {
+  // Each with as many ones in front as the other one has dims.
+  const Value a_rank = size_of(e, a), b_rank = size_of(e, b);
+  const Value left = concat(e, {ones(e, b_rank), a}, 0);
+  length_of(e, left);
+  const Value right = sized(e, concat(e, {ones(e, a_rank), b}, 0), {left});
+  const Value one = e.scalar(1, "one");
+  // The right one's dims where the left one's are 1.
+  const Value open = flags(e, binary(e, "Equal", left, one), left);
+  const Value more = by_dim(e, "Mul", open, by_dim(e, "Sub", right, one));
+  const Value full = by_dim(e, "Add", left, more);
+  const Value a_longer = less(e, b_rank, a_rank);
+  return tail(e, full, where(e, a_longer, b_rank, a_rank));
+}
+
+Value strides(Emitter& e, const Value& dims) {
+  // [dims, dims] the dims after each, or 1.
+  const Value place = numbered(e, dims);
+  const Value column = unsqueeze(e, place, {1});
+  const Value after = sized(e, cast(e, less(e, column, place), DataType::int64), {dims, dims});
+  const Value one = e.scalar(1, "one");
+  const Value more = sized(e, binary(e, "Mul", after, by_dim(e, "Sub", dims, one)), {dims, dims});
+  const Value factors = sized(e, binary(e, "Add", more, one), {dims, dims});
+  return sized(e, reduce(e, "ReduceProd", factors, {1}, false), {dims});
+}
+
+Value not_at_axis(Emitter& e, const Value& dims, std::int64_t axis) {
+  // The frame is before axis 0.
+  const Value place = axis >= 0 ? e.scalar(axis + 1, "axis")
+                                : binary(e, "Add", size_of(e, dims), e.scalar(axis, "axis"));
+  return flags_not(e, binary(e, "Equal", numbered(e, dims), place), dims);
+}
+
+Value coordinates(Emitter& e, const Value& dims) {
+  const Value all = arange(e, squeeze(e, product(e, dims), {0}));
+  const auto matrix = [&](const Value& x) { return sized(e, x, {all, dims}); };
+  const Value whole = matrix(binary(e, "Div", unsqueeze(e, all, {1}), strides(e, dims)));
+  const Value rounds = matrix(binary(e, "Div", whole, dims));
+  return matrix(binary(e, "Sub", whole, matrix(binary(e, "Mul", rounds, dims))));
+}
+
+Value coordinate_rows(Emitter& e, const Value& dims, const Value& places) {
+  const auto matrix = [&](const Value& x) { return sized(e, x, {dims, places}); };
+  const Value whole = matrix(binary(e, "Div", places, unsqueeze(e, strides(e, dims), {1})));
+  const Value column = unsqueeze(e, dims, {1});
+  const Value rounds = matrix(binary(e, "Div", whole, column));
+  return matrix(binary(e, "Sub", whole, matrix(binary(e, "Mul", rounds, column))));
+}
+
+Value places_of(Emitter& e, const Value& coordinates, const Value& strides) {
+  const Value sum = reduce(e, "ReduceSum", binary(e, "Mul", coordinates, strides), {1}, false);
+  e.set_type(sum, DataType::int64, 1);
+  return sum;
+}
+
+Value stretched(Emitter& e, const Value& x, const Value& full) {
+  const Value own_shape = shape_of(e, x);
+  const Value framed = concat(e, {e.ints({1}, "frame"), full}, 0);
+  length_of(e, framed);
+  // As many ones in front of its own dims as it has fewer of them.
+  const Value fewer = binary(e, "Sub", size_of(e, framed), size_of(e, own_shape));
+  const Value own = sized(e, concat(e, {ones(e, fewer), own_shape}, 0), {framed});
+  const Value moves = flags_not(e, binary(e, "Equal", own, e.scalar(1, "one")), own);
+  const Value steps = by_dim(e, "Mul", strides(e, own), moves);
+  const Value places = places_of(e, coordinates(e, framed), steps);
+  return reshape_to(e, gather(e, reshape(e, x, Ints{-1}), places, 0), full);
+}
+
+Value element_places(Emitter& e, const Value& data, const Value& indices, std::int64_t axis) {
+  const Value index = cast(e, indices, DataType::int64);
+  const auto rank = e.rank(data);
+  if (rank) {
+    if (axis < 0) axis += *rank;
+    Value place;
+    for (std::int64_t d = 0; d < *rank; ++d) {
+      Value part = d == axis ? wrapped(e, index, dim_of(e, data, d))
+                             : along(e, arange(e, dim_scalar(e, indices, d)), d, *rank);
+      if (d + 1 < *rank) part = binary(e, "Mul", part, stride(e, data, d));
+      place = place.empty() ? part : binary(e, "Add", place, part);
+    }
+    return place;
+  }
+  const Value own = framed_dims(e, indices);
+  const Value dims = sized(e, framed_dims(e, data), {own});
+  const Value steps = by_dim(e, "Mul", strides(e, dims), not_at_axis(e, dims, axis));
+  const Value others = places_of(e, coordinates(e, own), steps);
+  const Value chosen = wrapped(e, reshape(e, index, Ints{-1}), dim_of(e, data, axis));
+  const Value along_axis = binary(e, "Mul", chosen, stride(e, data, axis));
+  return binary(e, "Add", others, sized(e, along_axis, {others}));
+}
+
+TuplePlaces tuple_places(Emitter& e, const Value& data, const Value& indices) {
+  TuplePlaces result;
+  const Value dims = shape_of(e, data);
+  result.width = dim_scalar(e, indices, -1);
+  const Value place = numbered(e, dims);
+  const Value leads = less(e, place, result.width);
+  const Value lead_dims = chosen_dims(e, flags(e, leads, dims), dims);
+  result.cells = product(e, lead_dims);
+  result.run = product(e, chosen_dims(e, flags_not(e, leads, dims), dims));
+  const Value lead = arange(e, result.width);
+  const auto of_lead = [&](const Value& x) { return sized(e, gather(e, x, lead, 0), {lead}); };
+  const Value index = cast(e, indices, DataType::int64);
+  const Value shape = concat(e, {e.ints({-1}, "tuples"), dim_of(e, indices, -1)}, 0);
+  const Value tuples = reshape(e, index, shape);
+  e.set_type(tuples, DataType::int64, 2);
+  const Value there = wrapped(e, tuples, of_lead(lead_dims));
+  e.set_type(there, DataType::int64, 2);
+  result.places = places_of(e, there, of_lead(strides(e, lead_dims)));
+  return result;
+}
+
+Value tail(Emitter& e, const Value& vector, const Value& start) {
+  const Value count = binary(e, "Sub", size_of(e, vector), start);
+  return gather(e, vector, binary(e, "Add", arange(e, count), start), 0);
+}
+
+}  // namespace onnxcompat::adapters
