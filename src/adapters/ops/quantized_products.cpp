@@ -33,39 +33,38 @@ Value as_column(NodeEdit& e, const Value& x) {
   const auto rank = e.rank(x);
   if (rank) return *rank == 1 ? unsqueeze(e, x, {1}) : x;
   const Value second = concat(e, {dims_of(e, x, 1, 2), e.ints({1}, "one")}, 0);
-  return reshape_to(e, x,
-                    concat(e,
-                           {dims_of(e, x, 0, 1), slice(e, second, Ints{0}, Ints{1}, Ints{0}),
-                            dims_of(e, x, 2, kEnd)},
-                           0));
+  const Value columns = slice(e, second, Ints{0}, Ints{1}, Ints{0});
+  return reshape_to(e, x, concat(e, {dims_of(e, x, 0, 1), columns, dims_of(e, x, 2, kEnd)}, 0));
+}
+
+/// The last element of a vector, if it has any.
+Value last(NodeEdit& e, const Value& vector) {
+  return slice(e, vector, Ints{-1}, Ints{kEnd}, Ints{0});
 }
 
 /// A vector as a matrix of one row.
 Value as_row(NodeEdit& e, const Value& x) {
   const auto rank = e.rank(x);
   if (rank) return *rank == 1 ? unsqueeze(e, x, {0}) : x;
-  const Value rows = concat(e, {e.ints({1}, "one"), dims_of(e, x, -2, -1)}, 0);
-  return reshape_to(e, x,
-                    concat(e,
-                           {dims_of(e, x, 0, -2), slice(e, rows, Ints{-1}, Ints{kEnd}, Ints{0}),
-                            dims_of(e, x, -1, kEnd)},
-                           0));
+  const Value rows = last(e, concat(e, {e.ints({1}, "one"), dims_of(e, x, -2, -1)}, 0));
+  return reshape_to(e, x, concat(e, {dims_of(e, x, 0, -2), rows, dims_of(e, x, -1, kEnd)}, 0));
 }
 
 /// The products of one node. Zero points and scales are given by their inputs.
 class Product {
  public:
   Product(NodeEdit& e, int right, std::initializer_list<int> parameters)
-      : e_(e), right_(right), convolution_(e.op() == "ConvInteger" || e.op() == "QLinearConv") {
-    const bool lines = !std::ranges::all_of(parameters, [&](int i) { return is_one(e, i); });
-    if (!lines) return;
+      : e_(e),
+        right_(right),
+        scaled_(parameters.size() > 2),
+        convolution_(e.op() == "ConvInteger" || e.op() == "QLinearConv") {
+    if (std::ranges::all_of(parameters, [&](int i) { return is_one(e, i); })) return;
     if (convolution_) {
       flat_ = !rank();
-    } else {
-      matrices_ = e.rank(0).value_or(1) < 2 || e.rank(right).value_or(1) < 2;
+    } else if (scaled_ || !is_one(e, 2)) {
+      matrices_ = e.rank(0).value_or(1) < 2 || (scaled_ && e.rank(right).value_or(1) < 2);
     }
-    const bool known = e.rank(0) && e.rank(right);
-    if (!known) can_compute(e);
+    if (!e.rank(0) || !e.rank(right)) can_compute(e);
   }
 
   Lines left_lines() const { return convolution_ ? Lines::none : Lines::rows; }
@@ -118,10 +117,11 @@ class Product {
 
   /// What was computed of the sum, of the shape of the node's result.
   Value result(const Value& y, const Value& sum) const {
-    if (flat_) return reshape_to(e_, y, shape_of(e_, sum));
+    if (flat_ && scaled_) return reshape_to(e_, y, shape_of(e_, sum));
     if (!matrices_) return y;
-    const Value columns =
-        slice(e_, dims_of(e_, e_.input(right_), 1, kEnd), Ints{-1}, Ints{kEnd}, Ints{0});
+    const Value b = e_.input(right_);
+    Value columns = dims_of(e_, b, 1, kEnd);
+    if (e_.rank(b) != 1) columns = e_.rank(b) ? dims_of(e_, b, -1, kEnd) : last(e_, columns);
     return reshape_to(
         e_, y, concat(e_, {dims_of(e_, sum, 0, -2), dims_of(e_, e_.input(0), -2, -1), columns}, 0));
   }
@@ -153,6 +153,7 @@ class Product {
 
   NodeEdit& e_;
   int right_;
+  bool scaled_;
   bool convolution_;
   bool matrices_ = false;  ///< operands that may be vectors are made matrices
   bool flat_ = false;      ///< of unknown rank, so that what is behind the lines is one dim
