@@ -208,9 +208,13 @@ void slice_by_slice(NodeEdit& e) {
   }
   std::vector<Value> items{x};
   for (int i = 1; i < e.input_count(); ++i) {
-    const Value& v = e.input(i);
-    // One scale is for every slice.
-    items.push_back(e.rank(1) ? v : expand(e, reshape(e, v, Ints{-1}), dim_of(e, x, axis)));
+    Value v = e.input(i);
+    if (!e.rank(1)) {
+      // One scale is for every slice.
+      v = reshape(e, v, Ints{-1});
+      v = expand(e, v, dim_of(e, x, axis));
+    }
+    items.push_back(v);
   }
   Subgraph body = e.subgraph("slice");
   std::vector<Value> inputs;

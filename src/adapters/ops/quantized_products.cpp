@@ -80,9 +80,8 @@ class Product {
     if (!flat_ || is_one(e_, zero_point)) {
       return shifted(matrices_ ? as_column(e_, x) : x, zero_point, right_, right_lines());
     }
-    const Value filters = reshape(e_, x, Ints{0, -1});
-    return reshape_to(e_, shifted(filters, zero_point, right_, right_lines()),
-                      shape_of(e_, e_.input(right_)));
+    const Value filters = shifted(reshape(e_, x, Ints{0, -1}), zero_point, right_, right_lines());
+    return reshape_to(e_, filters, shape_of(e_, e_.input(right_)));
   }
 
   /// Zero point or scale i of an operand, in double, so shaped that it broadcasts to that.
