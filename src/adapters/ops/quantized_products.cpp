@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "adapters/blocks.h"
+#include "adapters/matrices.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -26,28 +26,6 @@ bool is_8_bit(DataType type) { return type == DataType::int8 || type == DataType
 bool is_one(const NodeEdit& e, int i) {
   const auto shape = e.shape(i);
   return !e.has_input(i) || (shape && std::ranges::all_of(*shape, [](auto d) { return d == 1; }));
-}
-
-/// A vector as a matrix of one column; matrices and single numbers stay what they are.
-Value as_column(NodeEdit& e, const Value& x) {
-  const auto rank = e.rank(x);
-  if (rank) return *rank == 1 ? unsqueeze(e, x, {1}) : x;
-  const Value second = concat(e, {dims_of(e, x, 1, 2), e.ints({1}, "one")}, 0);
-  const Value columns = slice(e, second, Ints{0}, Ints{1}, Ints{0});
-  return reshape_to(e, x, concat(e, {dims_of(e, x, 0, 1), columns, dims_of(e, x, 2, kEnd)}, 0));
-}
-
-/// The last element of a vector, if it has any.
-Value last(NodeEdit& e, const Value& vector) {
-  return slice(e, vector, Ints{-1}, Ints{kEnd}, Ints{0});
-}
-
-/// A vector as a matrix of one row.
-Value as_row(NodeEdit& e, const Value& x) {
-  const auto rank = e.rank(x);
-  if (rank) return *rank == 1 ? unsqueeze(e, x, {0}) : x;
-  const Value rows = last(e, concat(e, {e.ints({1}, "one"), dims_of(e, x, -2, -1)}, 0));
-  return reshape_to(e, x, concat(e, {dims_of(e, x, 0, -2), rows, dims_of(e, x, -1, kEnd)}, 0));
 }
 
 /// The products of one node. Zero points and scales are given by their inputs.
@@ -118,11 +96,8 @@ class Product {
   Value result(const Value& y, const Value& sum) const {
     if (flat_ && scaled_) return reshape_to(e_, y, shape_of(e_, sum));
     if (!matrices_) return y;
-    const Value b = e_.input(right_);
-    Value columns = dims_of(e_, b, 1, kEnd);
-    if (e_.rank(b) != 1) columns = e_.rank(b) ? dims_of(e_, b, -1, kEnd) : last(e_, columns);
-    return reshape_to(
-        e_, y, concat(e_, {dims_of(e_, sum, 0, -2), dims_of(e_, e_.input(0), -2, -1), columns}, 0));
+    const Value stack = dims_of(e_, sum, 0, -2);
+    return reshape_to(e_, y, product_shape(e_, stack, e_.input(0), e_.input(right_)));
   }
 
   bool has_shape_of_result() const { return !matrices_; }
