@@ -64,7 +64,7 @@ class Product {
 
   /// Zero point or scale i of an operand, in double, so shaped that it broadcasts to that.
   Value along(int i, int operand, Lines lines) const {
-    const Value v = cast(e_, e_.input(i), DataType::float64);
+    Value v = cast(e_, e_.input(i), DataType::float64);
     const auto rank = e_.rank(i);
     if (is_one(e_, i)) return *rank <= 1 ? v : reshape(e_, v, Ints{});
     if (lines == Lines::none) return reshape(e_, v, Ints{});
