@@ -14,11 +14,12 @@ std::vector<double> scales(DataType type) {
   return {0.5, 0.25, 1, 2, 0.1, 0.3};
 }
 
-/// Dims of the scale: one for all, one a slice of an axis, or one a block of an axis.
+/// Dims of the scale: one for all, in practice as a vector too, one a slice of an axis, or one a
+/// block of an axis.
 Dims scale_dims(Draft& d, const Dims& dims) {
   Random& r = d.random();
   const auto rank = static_cast<std::int64_t>(dims.size());
-  if (!d.has("axis") || rank == 0 || r.chance(40)) return {};
+  if (!d.has("axis") || rank == 0 || r.chance(40)) return r.chance(15) ? Dims{1} : Dims{};
   const std::int64_t axis = d.axis(rank, true);
   const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
   if (axis != 1 || r.chance(50)) d.set("axis", axis);

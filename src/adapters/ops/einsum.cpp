@@ -338,7 +338,7 @@ class JoinedDims {
 
   /// Input i with its dims joined; their label may come to the front.
   Value operand(std::size_t i) {
-    const Value x = e_.input(static_cast<int>(i));
+    Value x = e_.input(static_cast<int>(i));
     Labels& labels = equation_.terms[i];
     if (own_[i].empty()) return x;
     const std::int64_t place = place_in(labels);

@@ -26,7 +26,9 @@ bool one_element(const NodeEdit& e, int i) {
 }
 
 /// Does the scale apply to the whole tensor? In practice also where it is a vector of one.
-bool per_tensor(const NodeEdit& e) { return one_element(e, 1); }
+bool per_tensor(const NodeEdit& e) {
+  return one_element(e, 1) || (e.has_input(2) && one_element(e, 2));
+}
 
 /// x as three dims, split at the axis; of one in the middle where x has no such axis.
 Value as_three(NodeEdit& e, const Value& x, std::int64_t axis) {
@@ -49,9 +51,9 @@ class Granularity {
  public:
   explicit Granularity(NodeEdit& e)
       : e_(e), axis_(e.int_or("axis", 1)), block_(e.int_or("block_size", 0)) {
-    const bool placed = block_ > 0 || (!per_tensor(e) && axis_ != -1);
     // Below 10 there is one scale for all.
-    if (e.refused() || e.to() == 0 || !placed) return;
+    one_ = e.to() == 0 || (block_ <= 0 && (per_tensor(e) || e.rank(0) == 0));
+    if (e.refused() || one_ || (block_ <= 0 && axis_ == -1)) return;
     if (axis_ < -kMaxRank || axis_ > kMaxRank) {
       e.refuse("its axis is out of range");
       return;
@@ -67,7 +69,7 @@ class Granularity {
   Value data(const Value& x) const { return three_ ? as_three(e_, x, axis_) : x; }
   std::optional<Value> parameter(const Value& v) const {
     if (e_.refused()) return std::nullopt;
-    if (!along_) return v;
+    if (!along_) return one_ ? single(v) : v;
     return block_ > 0 ? along_blocks(v) : along_axis(v);
   }
   /// What was computed of them, of x's shape.
@@ -76,14 +78,24 @@ class Granularity {
   }
 
  private:
-  Value along_axis(const Value& v) const {
+  /// One number, of no more dims than x.
+  Value single(const Value& v) const {
+    const auto own = e_.rank(v);
+    return own == 0 || e_.rank(0).value_or(0) >= own.value_or(1) ? v : reshape(e_, v, Ints{});
+  }
+
+  std::optional<Value> along_axis(const Value& v) const {
     if (three_) return reshape(e_, v, Ints{-1, 1});
     const auto rank = e_.rank(0);
+    if (rank && (axis_ < -*rank || axis_ >= *rank)) {
+      // No slices along an axis that is none.
+      if (!e_.shape(1)) return reshape(e_, v, Ints{});
+      e_.refuse("its axis is out of range");
+      return std::nullopt;
+    }
     const std::int64_t trailing = (axis_ < 0 ? 0 : *rank) - axis_ - 1;
-    if (trailing <= 0) return v;
+    if (trailing == 0) return v;
     if (!e_.rank(1)) {
-      // No slices along an axis that is none: one scale for all.
-      if (axis_ < -*rank) return v;
       Ints shape(static_cast<std::size_t>(trailing) + 1, 1);
       shape.front() = -1;
       return reshape(e_, v, shape);
@@ -123,6 +135,7 @@ class Granularity {
   NodeEdit& e_;
   std::int64_t axis_;
   std::int64_t block_;
+  bool one_ = false;    ///< one scale
   bool along_ = false;  ///< more than one scale, along an axis that is not the last one
   bool three_ = false;  ///< of unknown rank, so that all are split at the axis
 };
@@ -202,7 +215,7 @@ void slice_by_slice(NodeEdit& e) {
   if (e.refused()) return;
   const auto rank = e.rank(0);
   const bool has_axis = axis >= -rank.value_or(kMaxRank) && axis < rank.value_or(kMaxRank);
-  if (!has_axis && e.rank(1)) return e.refuse("its axis is out of range");
+  if (!has_axis && e.shape(1)) return e.refuse("its axis is out of range");
   if (!has_axis) return make_per_tensor(e);
   Value x = e.input(0);
   if (rank && axis < 0) axis += *rank;
@@ -213,11 +226,9 @@ void slice_by_slice(NodeEdit& e) {
   std::vector<Value> items{x};
   for (int i = 1; i < e.input_count(); ++i) {
     Value v = e.input(i);
-    if (!e.rank(1)) {
-      // One scale is for every slice.
-      v = reshape(e, v, Ints{-1});
-      v = expand(e, v, dim_of(e, x, axis));
-    }
+    // One scale is for every slice.
+    if (!e.rank(1)) v = reshape(e, v, Ints{-1});
+    if (!e.shape(1)) v = expand(e, v, dim_of(e, x, axis));
     items.push_back(v);
   }
   Subgraph body = e.subgraph("slice");
