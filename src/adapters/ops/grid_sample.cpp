@@ -80,6 +80,7 @@ class GridSampling {
     cells_ = slice(e_, concat(e_, {ones, dims_of(e_, e_.input(0), 2, kEnd)}, 0), Ints{-kMostAxes},
                    Ints{kEnd}, Ints{0});
     // More axes than there is room for end the run here.
+    e_.note("for lines, images and volumes");
     const Value missing = binary(e_, "Sub", e_.ints({kMostAxes}, "axes"), own);
     const Value dims = concat(e_, {dims_of(e_, given, 0, 2), missing}, 0);
     for (std::int64_t axis = 0; axis < kMostAxes; ++axis) {
@@ -230,12 +231,11 @@ class GridSampling {
 
 /// The rank of both inputs and of the output.
 std::optional<int> rank_of_all(const NodeEdit& e) {
-  // [GridSample-16] samples images only.
-  if (e.from() == 16) return 4;
   for (const Value& value : {e.input(0), e.input(1), e.output(0)}) {
     if (const auto rank = e.rank(value)) return rank;
   }
-  return std::nullopt;
+  // [GridSample-16] samples images only.
+  return e.from() == 16 ? std::optional(4) : std::nullopt;
 }
 
 /// [GridSample-16] [GridSample-20]

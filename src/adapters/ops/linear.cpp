@@ -112,8 +112,9 @@ void odd_padding(NodeEdit& e, bool up) {
 /// [Det-11] of up to three rows, by cofactors; in double, as the kernels have it.
 void det(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
-  const auto rank = e.need_rank(0);
-  if (!rank || e.refused()) return;
+  const auto rank = e.rank(0);
+  if (e.refused()) return;
+  if (!rank) return e.refuse("how many rows its matrices have is not known");
   if (*rank < 2) return e.refuse("its input holds no matrices");
   auto known = e.dim(e.input(0), *rank - 1);
   if (!known) known = e.dim(e.input(0), *rank - 2);
