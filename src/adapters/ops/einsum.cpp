@@ -347,11 +347,12 @@ class JoinedDims {
     if (place + 1 < std::ssize(labels)) {
       letters.push_back(dims_of(e_, x, place + 1 - std::ssize(labels), kEnd));
     }
+    Shape known = dims_of_letters(x, labels.size(), place);
     Value y = x;
     if (!stretches_ || place > 0) {
       std::vector<Value> shape = letters;
       shape.insert(shape.begin() + (place > 0 ? 1 : 0), elements(own_[i]));
-      y = reshaped(x, shape, labels.size());
+      y = reshaped(x, shape, known);
     }
     if (!stretches_) return y;
     if (place > 0) {
@@ -360,6 +361,7 @@ class JoinedDims {
         if (axis != place) perm.push_back(axis);
       }
       std::rotate(labels.begin(), labels.begin() + place, labels.begin() + place + 1);
+      std::rotate(known.begin(), known.begin() + place, known.begin() + place + 1);
       y = transpose(e_, y, perm);
       y = reshape_to(e_, y, before(own_[i], letters));
     }
@@ -367,7 +369,7 @@ class JoinedDims {
     if (labels.size() > 1) ones.push_back(e_.ints(Ints(labels.size() - 1, 1), "ones"));
     y = expand(e_, y, before(dims_, ones));
     const bool empty = empty_ || has_none(e_.shape(x));
-    return reshaped(y, {before(elements(dims_), letters)}, labels.size(), empty);
+    return reshaped(y, {before(elements(dims_), letters)}, known, empty);
   }
 
   /// With the ellipsis' own dims in place of the joined one; `dims` are those of y.
@@ -392,6 +394,18 @@ class JoinedDims {
     return std::ranges::find(labels, kJoined) - labels.begin();
   }
 
+  /// What is known of them, with the joined dim among them.
+  Shape dims_of_letters(const Value& x, std::size_t count, std::int64_t place) const {
+    Shape dims(count);
+    const ValueType* type = e_.type(x);
+    if (type == nullptr || !type->shape) return dims;
+    const Shape& own = *type->shape;
+    const auto behind = static_cast<std::ptrdiff_t>(count) - place - 1;
+    std::copy_n(own.begin(), place, dims.begin());
+    std::copy_n(own.end() - behind, behind, dims.end() - behind);
+    return dims;
+  }
+
   Value own_dims(std::size_t i) {
     const Labels& labels = equation_.terms[i];
     const std::int64_t place = place_in(labels), end = place + 1 - std::ssize(labels);
@@ -410,7 +424,7 @@ class JoinedDims {
 
   /// x of other dims; what is known to be empty needs no Reshape, which has no word for that
   /// below 14.
-  Value reshaped(const Value& x, const std::vector<Value>& dims, std::optional<std::size_t> rank,
+  Value reshaped(const Value& x, const std::vector<Value>& dims, const std::optional<Shape>& known,
                  bool empty = false) {
     const Value shape = concat(e_, dims, 0);
     const DataType type = e_.dtype(x);
@@ -419,7 +433,7 @@ class JoinedDims {
     const Value y = expands
                         ? expand(e_, e_.constant(TensorLiteral::zeros(type, {}), "nothing"), shape)
                         : reshape_to(e_, x, shape);
-    if (rank) e_.set_type(y, type, static_cast<int>(*rank));
+    if (known) e_.set_type(y, ValueType::tensor(type, *known));
     return y;
   }
 
