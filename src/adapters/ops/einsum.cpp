@@ -433,7 +433,7 @@ class JoinedDims {
     const Value y = expands
                         ? expand(e_, e_.constant(TensorLiteral::zeros(type, {}), "nothing"), shape)
                         : reshape_to(e_, x, shape);
-    if (known) e_.set_type(y, ValueType::tensor(type, *known));
+    if (known) e_.set_type(y, ValueType::tensor(type, known));
     return y;
   }
 
