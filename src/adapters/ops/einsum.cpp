@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/ops/equation.h"
 #include "adapters/registry.h"
 
@@ -330,9 +330,8 @@ class JoinedDims {
     for (std::size_t i = 0; i < own_.size(); ++i) {
       if (!holds(equation.terms[i], kJoined)) continue;
       own_[i] = own_dims(i);
-      empty_ = empty_ || has_none(e.ints_of(own_[i]));
       stretches_ = !dims_.empty();
-      dims_ = stretches_ ? broadcast(dims_, own_[i]) : own_[i];
+      dims_ = stretches_ ? broadcast_shape(e, dims_, own_[i]) : own_[i];
     }
   }
 
@@ -351,7 +350,7 @@ class JoinedDims {
     Value y = x;
     if (!stretches_ || place > 0) {
       std::vector<Value> shape = letters;
-      shape.insert(shape.begin() + (place > 0 ? 1 : 0), elements(own_[i]));
+      shape.insert(shape.begin() + (place > 0 ? 1 : 0), product(e_, own_[i]));
       y = reshaped(x, shape, known);
     }
     if (!stretches_) return y;
@@ -368,28 +367,21 @@ class JoinedDims {
     std::vector<Value> ones;
     if (labels.size() > 1) ones.push_back(e_.ints(Ints(labels.size() - 1, 1), "ones"));
     y = expand(e_, y, before(dims_, ones));
-    const bool empty = empty_ || has_none(e_.shape(x));
-    return reshaped(y, {before(elements(dims_), letters)}, known, empty);
+    return reshaped(y, {before(product(e_, dims_), letters)}, known);
   }
 
-  /// With the ellipsis' own dims in place of the joined one; `dims` are those of y.
-  Value result(const Value& y, const Shape& dims) {
+  /// With the ellipsis' own dims in place of the joined one.
+  Value result(const Value& y) {
     const Labels& labels = equation_.output;
     if (dims_.empty() || !holds(labels, kJoined)) return y;
     const std::int64_t place = place_in(labels);
     std::vector<Value> shape{dims_};
     if (place > 0) shape.insert(shape.begin(), dims_of(e_, y, 0, place));
     if (place + 1 < std::ssize(labels)) shape.push_back(dims_of(e_, y, place + 1, kEnd));
-    const bool empty =
-        empty_ || std::ranges::any_of(dims, [](const Dim& d) { return d.value == 0; });
-    return reshaped(y, shape, std::nullopt, empty);
+    return reshape_to(e_, y, concat(e_, shape, 0));
   }
 
  private:
-  static bool has_none(const std::optional<Ints>& dims) {
-    return dims && std::ranges::find(*dims, 0) != dims->end();
-  }
-
   static std::int64_t place_in(const Labels& labels) {
     return std::ranges::find(labels, kJoined) - labels.begin();
   }
@@ -412,39 +404,15 @@ class JoinedDims {
     return dims_of(e_, e_.input(static_cast<int>(i)), place, end < 0 ? end : kEnd);
   }
 
-  /// Their product; runtimes may not multiply nothing.
-  Value elements(const Value& dims) {
-    return product(e_, concat(e_, {e_.ints({1}, "one"), dims}, 0));
-  }
-
   Value before(const Value& dims, std::vector<Value> rest) {
     rest.insert(rest.begin(), dims);
     return concat(e_, rest, 0);
   }
 
-  /// x of other dims; what is known to be empty needs no Reshape, which has no word for that
-  /// below 14.
-  Value reshaped(const Value& x, const std::vector<Value>& dims, const std::optional<Shape>& known,
-                 bool empty = false) {
-    const Value shape = concat(e_, dims, 0);
-    const DataType type = e_.dtype(x);
-    const bool expands =
-        empty && type != DataType::undefined && e_.target() >= 8 && e_.target() < 14;
-    const Value y = expands
-                        ? expand(e_, e_.constant(TensorLiteral::zeros(type, {}), "nothing"), shape)
-                        : reshape_to(e_, x, shape);
-    if (known) e_.set_type(y, ValueType::tensor(type, known));
+  Value reshaped(const Value& x, const std::vector<Value>& dims, const Shape& known) {
+    const Value y = reshape_to(e_, x, concat(e_, dims, 0));
+    e_.set_type(y, ValueType::tensor(e_.dtype(x), known));
     return y;
-  }
-
-  /// What shapes of any length broadcast to: those of tensors without elements, as a 0 behind the
-  /// dims has it.
-  Value broadcast(const Value& a, const Value& b) {
-    const auto nothing = [&](const Value& dims) {
-      return filled(e_, concat(e_, {dims, e_.ints({0}, "none")}, 0), 0, DataType::float32);
-    };
-    const Value left = nothing(a);
-    return dims_of(e_, binary(e_, "Add", left, nothing(b)), 0, -1);
   }
 
   NodeEdit& e_;
@@ -452,7 +420,6 @@ class JoinedDims {
   std::vector<Value> own_;  ///< what the ellipsis stands for in each operand
   Value dims_;              ///< and in all of them
   bool stretches_ = false;  ///< in more than one operand
-  bool empty_ = false;      ///< one of its dims is known to be 0
 };
 
 /// [Einsum-12]
@@ -491,7 +458,7 @@ void einsum(NodeEdit& e) {
   }
   if (e.refused()) return;
   result = contraction.arranged(result, equation->output);
-  e.replace({ellipsis.result(cast(e, result.value, type), result.dims)});
+  e.replace({ellipsis.result(cast(e, result.value, type))});
 }
 
 }  // namespace

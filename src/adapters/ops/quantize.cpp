@@ -34,13 +34,9 @@ bool per_tensor(const NodeEdit& e) {
 Value as_three(NodeEdit& e, const Value& x, std::int64_t axis) {
   const std::int64_t end = axis == -1 ? kEnd : axis + 1;
   const Value one = e.ints({1}, "one");
-  // Runtimes may not multiply nothing.
-  const auto size = [&](std::int64_t from, std::int64_t to) {
-    return product(e, concat(e, {one, dims_of(e, x, from, to)}, 0));
-  };
-  const Value before = axis == 0 ? one : size(0, axis);
-  const Value middle = size(axis, end);
-  const Value after = axis == -1 ? one : size(end, kEnd);
+  const Value before = axis == 0 ? one : product(e, dims_of(e, x, 0, axis));
+  const Value middle = product(e, dims_of(e, x, axis, end));
+  const Value after = axis == -1 ? one : product(e, dims_of(e, x, end, kEnd));
   const Value y = reshape_to(e, x, concat(e, {before, middle, after}, 0));
   e.set_type(y, e.dtype(x), 3);
   return y;
