@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "adapters/blocks.h"
 #include "adapters/engine.h"
+#include "adapters/matrices.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -229,15 +229,30 @@ Value whole_product(NodeEdit& e, Value a, Value b, int a_rank, int b_rank) {
   return y;
 }
 
+/// Likewise, of unknown ranks.
+Value whole_product(NodeEdit& e, const Value& a, const Value& b) {
+  const Value one = e.ints({1}, "one");
+  const Value rows = as_row(e, a);
+  const Value left = reshape_to(e, rows, concat(e, {shape_of(e, rows), one}, 0));
+  const Value columns = as_column(e, b);
+  const Value right = reshape_to(
+      e, columns, concat(e, {dims_of(e, columns, 0, -2), one, dims_of(e, columns, -2, kEnd)}, 0));
+  const Value products = binary(e, "Mul", left, right);
+  const Value y = reduce(e, "ReduceSum", view3(e, products, -2), {1}, false);
+  const Value stack = dims_of(e, products, 0, -3);
+  return reshape_to(e, y, product_shape(e, stack, a, b));
+}
+
 bool by_products(NodeEdit& e) {
   const DataType type = e.dtype(0);
   if (e.target() < 6 || !is_wide_int(type)) return false;
   const std::string& op = e.op();
   if (op == "MatMul") {
-    const auto a = e.need_rank(0);
-    const auto b = a ? e.need_rank(1) : std::nullopt;
-    if (!b || *a < 1 || *b < 1) return e.refused();
-    e.replace({whole_product(e, e.input(0), e.input(1), *a, *b)});
+    const auto a = e.rank(0);
+    const auto b = e.rank(1);
+    if (a.value_or(1) < 1 || b.value_or(1) < 1) return false;
+    e.replace({a && b ? whole_product(e, e.input(0), e.input(1), *a, *b)
+                      : whole_product(e, e.input(0), e.input(1))});
     return true;
   }
   if (op == "Gemm") {

@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <cstring>
 #include <functional>
 
-#include "executor/run_text.h"
+#include "executor/evaluate.h"
 
 using namespace onnxcompat;
 using namespace onnxcompat::test;
@@ -238,4 +239,35 @@ TEST_CASE("GridSample reads between cells and beyond them") {
             onnx(20),
             "g (float[] x, float[] g) => (float[] y) { y = GridSample<mode = \"bilinear\">(x, g) }",
             {{"x", floats({1, 1, 1, 4}, kRow)}, {"g", floats({1, 1, 1, 2}, {0, 0})}}) != "");
+}
+
+TEST_CASE("GridSample picks the nearest cell of any type") {
+  // The first cell, the second one, and one beyond both.
+  const std::string grid = "float[1,1,3,2] g = {-0.5, 0, 0.5, 0, 3, 0}";
+  check_rows({
+      {16, "string[1,1,1,2] x = {\"a\", \"b\"}, " + grid, "GridSample<mode = \"nearest\">(x, g)",
+       "string[1,1,1,3] \"a\" \"b\" \"\""},
+      {20, "bool[1,1,1,2] x = {1, 1}, " + grid, "GridSample<mode = \"nearest\">(x, g)",
+       "bool[1,1,1,3] 1 1 0"},
+      {22, "string[1,1,1,2] x = {\"a\", \"b\"}, " + grid,
+       "GridSample<mode = \"nearest\", padding_mode = \"border\">(x, g)",
+       "string[1,1,1,3] \"a\" \"b\" \"b\""},
+  });
+  Tensor x(DataType::complex64, {1, 1, 1, 2});
+  const std::vector<float> parts = {1, 2, 3, 4};
+  std::memcpy(x.mutable_raw(), parts.data(), parts.size() * sizeof(float));
+  const Tensor y = run(onnx(16),
+                       "g (complex64[] x, float[] g) => (complex64[] y) { y = "
+                       "GridSample<mode = \"nearest\">(x, g) }",
+                       {{"x", Value(x.clone())}, {"g", floats({1, 1, 2, 2}, {0.5F, 0, 3, 0})}})[0];
+  const std::vector<float> expected = {3, 4, 0, 0};
+  REQUIRE(y.raw().size() == expected.size() * sizeof(float));
+  CHECK(std::memcmp(y.raw().data(), expected.data(), y.raw().size()) == 0);
+
+  check_refusals({
+      {16, "string[1,1,1,2] x = {\"a\", \"b\"}, " + grid, "GridSample(x, g)",
+       "element type string is not served"},
+      {20, "bool[1,1,1,2] x = {1, 1}, " + grid, "GridSample<mode = \"cubic\">(x, g)",
+       "element type bool is not served"},
+  });
 }

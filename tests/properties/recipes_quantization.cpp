@@ -14,11 +14,12 @@ std::vector<double> scales(DataType type) {
   return {0.5, 0.25, 1, 2, 0.1, 0.3};
 }
 
-/// Dims of the scale: one for all, one a slice of an axis, or one a block of an axis.
+/// Dims of the scale: one for all, in practice as a vector too, one a slice of an axis, or one a
+/// block of an axis.
 Dims scale_dims(Draft& d, const Dims& dims) {
   Random& r = d.random();
   const auto rank = static_cast<std::int64_t>(dims.size());
-  if (!d.has("axis") || rank == 0 || r.chance(40)) return {};
+  if (!d.has("axis") || rank == 0 || r.chance(40)) return r.chance(15) ? Dims{1} : Dims{};
   const std::int64_t axis = d.axis(rank, true);
   const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
   if (axis != 1 || r.chance(50)) d.set("axis", axis);
@@ -104,32 +105,66 @@ void dynamic_quantize(Draft& d) {
   d.outputs({100, 100, 100});
 }
 
+/// Operands of a product of matrices; vectors and stacks of matrices now and then.
+std::pair<Dims, Dims> factors(Random& r) {
+  const std::int64_t m = r.integer(1, 3), k = r.integer(1, 4), n = r.integer(1, 3);
+  Dims a{m, k}, b{k, n};
+  if (r.chance(15)) a.erase(a.begin());
+  if (r.chance(15)) b.pop_back();
+  const std::int64_t stack = r.integer(1, 2);
+  if (a.size() == 2 && r.chance(25)) a.insert(a.begin(), stack);
+  if (b.size() == 2 && r.chance(25)) b.insert(b.begin(), {r.chance(50) ? stack : 1});
+  return {a, b};
+}
+
+/// One number for all, as a scalar or a vector, or one for each row or column of each matrix.
+Dims line_dims(Random& r, const Dims& matrix, bool rows) {
+  if (r.chance(50)) return {};
+  if (matrix.size() < 2 || r.chance(40)) return {1};
+  const std::size_t axis = matrix.size() - (rows ? 2 : 1);
+  if (r.chance(matrix.size() > 2 ? 40 : 80)) return {matrix[axis]};
+  Dims dims = matrix;
+  dims[matrix.size() - (rows ? 1 : 2)] = 1;
+  return dims;
+}
+
 void q_mat_mul(Draft& d) {
   Random& r = d.random();
   d.tame();
   const auto& schema = *d.result().schema;
-  const std::int64_t m = r.integer(1, 3), k = r.integer(1, 4), n = r.integer(1, 3);
-  const DataType a = quantized_type(d, "T1"), b = quantized_type(d, "T2"),
-                 y = quantized_type(d, "T3");
+  const auto [a, b] = factors(r);
+  const DataType a_type = quantized_type(d, "T1"), b_type = quantized_type(d, "T2"),
+                 y_type = quantized_type(d, "T3");
   const DataType s = schema.inputs[1].type_str.starts_with("tensor(")
                          ? DataType::float32
                          : d.type(schema.inputs[1].type_str);
-  // One number for all, as a scalar or a vector, or one for each line of a matrix.
-  const auto quantizes = [&](DataType t, std::int64_t lines) {
-    const Dims dims = r.chance(60) ? Dims{} : Dims{r.chance(40) ? 1 : lines};
+  const auto quantizes = [&](DataType t, const Dims& dims) {
     d.give(d.chosen(s, dims, {0.5, 0.25, 1.0, 0.03, 0.7}));
     d.give(zero_point(d, t, dims));
   };
-  d.data(a, {m, k});
-  quantizes(a, m);
-  d.data(b, {k, n});
-  quantizes(b, n);
-  quantizes(y, 1);
+  d.data(a_type, a);
+  quantizes(a_type, line_dims(r, a, true));
+  d.data(b_type, b);
+  quantizes(b_type, line_dims(r, b, false));
+  quantizes(y_type, r.chance(60) ? Dims{} : Dims{1});
 }
 
-void integer_product(Draft& d) {
+void mat_mul_integer(Draft& d) {
   Random& r = d.random();
-  const bool convolution = d.op() != "MatMulInteger";
+  const auto [a, b] = factors(r);
+  const DataType a_type = d.type("T1"), b_type = d.type("T2");
+  d.data(a_type, a);
+  d.data(b_type, b);
+  const auto zero = [&](DataType t, const Dims& matrix, bool rows) {
+    if (r.chance(30)) return d.skip();
+    d.give(d.chosen(t, line_dims(r, matrix, rows), {0, 1, 2, 3}));
+  };
+  zero(a_type, a, true);
+  zero(b_type, b, false);
+}
+
+void convolution(Draft& d) {
+  Random& r = d.random();
   const bool scaled = d.op() == "QLinearConv";
   const std::int64_t lines = r.integer(1, 3), k = r.integer(1, 2), group = r.integer(1, 2);
   const DataType a = d.type("T1"), b = d.type("T2"), y = d.type("T3");
@@ -138,14 +173,14 @@ void integer_product(Draft& d) {
     if (scaled) d.give(d.chosen(DataType::float32, dims, {0.5, 0.25, 1.0, 0.03, 0.7}));
     return d.chosen(t, dims, {0, 1, 2, 3});
   };
-  const Dims x = convolution ? Dims{r.integer(1, 2), k * group, 4, 5} : Dims{lines, k};
-  const Dims w = convolution ? Dims{lines * group, k, 2, 2} : Dims{k, r.integer(1, 3)};
+  const Dims x{r.integer(1, 2), k * group, 4, 5};
+  const Dims w{lines * group, k, 2, 2};
   Tensor zeros[2];
   d.data(a, x);
-  zeros[0] = parameters(a, convolution ? 1 : lines);
+  zeros[0] = parameters(a, 1);
   if (scaled) d.give(zeros[0].clone());
   d.data(b, w);
-  zeros[1] = parameters(b, convolution ? w[0] : w[1]);
+  zeros[1] = parameters(b, w[0]);
   if (scaled) {
     d.give(zeros[1].clone());
     Tensor shift = parameters(y, 1);
@@ -160,7 +195,6 @@ void integer_product(Draft& d) {
       }
     }
   }
-  if (!convolution) return;
   d.maybe("group", group, group == 1 ? 40 : 100);
   d.maybe("strides", Ints{r.integer(1, 2), r.integer(1, 2)});
   d.maybe("dilations", Ints{r.integer(1, 2), 1}, 30);
@@ -174,7 +208,8 @@ void add_quantization(Recipes& r) {
   r["DequantizeLinear"] = dequantize;
   r["DynamicQuantizeLinear"] = dynamic_quantize;
   r["QLinearMatMul"] = q_mat_mul;
-  for (const char* op : {"MatMulInteger", "ConvInteger", "QLinearConv"}) r[op] = integer_product;
+  r["MatMulInteger"] = mat_mul_integer;
+  for (const char* op : {"ConvInteger", "QLinearConv"}) r[op] = convolution;
 }
 
 }  // namespace onnxcompat::properties

@@ -208,11 +208,15 @@ void grid_sample(Draft& d) {
     x.push_back(r.integer(2, 3));
     grid = {1, 2, r.integer(1, 2), 2, 3};
   }
-  d.data(d.type("T1"), x);
+  const DataType type = d.type("T1");
+  d.data(type, x);
   d.give(d.ranged(d.type("T2"), grid, -1.2, 1.2));
   std::string mode = d.text("mode");
   if (volume && mode == "cubic") mode = "linear";
-  if (r.chance(70)) d.set("mode", mode);
+  const bool numbers = type != DataType::string && type != DataType::boolean &&
+                       type != DataType::complex64 && type != DataType::complex128;
+  if (!numbers) mode = "nearest";
+  if (!numbers || r.chance(70)) d.set("mode", mode);
   d.any("padding_mode");
   d.maybe("align_corners", r.integer(0, 1));
 }

@@ -50,11 +50,13 @@ std::optional<Width> width_of(DataType type) {
   }
 }
 
-/// Integers as zeros and ones, the lowest first along a new last axis.
+/// Integers as zeros and ones, the lowest first along a new axis: the last one, or the first one
+/// where the rank of the result is not known.
 class Bits {
  public:
-  Bits(NodeEdit& e, DataType type, Width width)
+  Bits(NodeEdit& e, DataType type, Width width, std::optional<int> rank)
       : e_(e),
+        rank_(rank),
         width_(width),
         work_(type == DataType::uint64 ? DataType::uint64 : DataType::int64),
         one_(e.number(1, work_, "one")),
@@ -62,34 +64,44 @@ class Bits {
     std::vector<double> powers;
     for (int i = 0; i < width.bits; ++i) powers.push_back(std::ldexp(1.0, i));
     powers_ = e.constant(TensorLiteral::of(work_, {width.bits}, powers), "powers");
+    if (!rank) powers_ = reshape(e, powers_, concat(e, {e.ints({width.bits}, "bits"), ones()}, 0));
   }
 
   struct Split {
     Value bits;
-    Value sign;  ///< 1 where negative, with a last axis of one; empty for unsigned types
+    Value sign;  ///< 1 where negative; empty for unsigned types
   };
 
   /// Of input i. In two's complement the bits of a negative x are those of -1 - x, turned over.
-  Split of(int i, int rank) {
-    const Value x = unsqueeze(e_, cast(e_, e_.input(i), work_), {rank});
+  Split of(int i) {
+    Value x = cast(e_, e_.input(i), work_);
+    if (rank_) x = unsqueeze(e_, x, {*e_.rank(i)});
     if (!width_.is_signed) return {lowest(x), {}};
     const Value sign = cast(e_, binary(e_, "Less", x, e_.number(0, work_, "zero")), work_);
     const Value plain = binary(e_, "Mul", binary(e_, "Add", x, sign), direction(sign));
     return {bit_xor(e_, lowest(plain), sign, two_), sign};
   }
 
-  Value joined(const Split& parts, int axis) {
+  Value joined(const Split& parts) {
+    const int axis = rank_.value_or(0);
     Value bits = parts.bits;
     if (width_.is_signed) bits = bit_xor(e_, bits, parts.sign, two_);
     Value sum = reduce(e_, "ReduceSum", binary(e_, "Mul", bits, powers_), {axis}, false);
     if (!width_.is_signed) return sum;
-    const Value sign = squeeze(e_, parts.sign, {axis});
+    const Value sign = rank_ ? squeeze(e_, parts.sign, {axis}) : parts.sign;
     return binary(e_, "Sub", binary(e_, "Mul", sum, direction(sign)), sign);
   }
 
   const Value& two() const { return two_; }
 
  private:
+  /// As many as the result has dims.
+  Value ones() {
+    const Value a = cast(e_, e_.input(0), work_);
+    const Value b = cast(e_, e_.input(1), work_);
+    const Value dims = shape_of(e_, binary(e_, "Add", a, b));
+    return binary(e_, "Add", binary(e_, "Sub", dims, dims), e_.scalar(1, "dim"));
+  }
   Value direction(const Value& sign) {
     return binary(e_, "Sub", one_, binary(e_, "Mul", two_, sign));
   }
@@ -99,6 +111,7 @@ class Bits {
   }
 
   NodeEdit& e_;
+  std::optional<int> rank_;
   Width width_;
   DataType work_;
   Value one_, two_, powers_;
@@ -107,17 +120,17 @@ class Bits {
 /// [BitwiseAnd-18] [BitwiseOr-18] [BitwiseXor-18]
 void bitwise(NodeEdit& e, Bit bit) {
   const DataType type = e.need_dtype(0);
-  const auto a_rank = e.need_rank(0);
-  const auto b_rank = e.need_rank(1);
   const auto width = width_of(type);
-  if (e.refused() || !a_rank || !b_rank) return;
+  if (e.refused()) return;
   if (!width) return e.refuse("its inputs are no integers");
-  Bits bits(e, type, *width);
-  const auto a = bits.of(0, *a_rank);
-  const auto b = bits.of(1, *b_rank);
+  std::optional<int> rank;
+  if (e.rank(0) && e.rank(1)) rank = std::max(*e.rank(0), *e.rank(1));
+  Bits bits(e, type, *width, rank);
+  const auto a = bits.of(0);
+  const auto b = bits.of(1);
   Bits::Split result{bit(e, a.bits, b.bits, bits.two()), {}};
   if (width->is_signed) result.sign = bit(e, a.sign, b.sign, bits.two());
-  e.replace({cast(e, bits.joined(result, std::max(*a_rank, *b_rank)), type)});
+  e.replace({cast(e, bits.joined(result), type)});
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/ops/equation.h"
 #include "adapters/registry.h"
 
@@ -25,9 +25,9 @@ class Contraction {
  public:
   explicit Contraction(NodeEdit& e) : e_(e) {}
 
-  /// Input i, with every label once.
-  Operand operand(int i, const Labels& labels) {
-    Operand x{e_.input(i), labels, Shape(labels.size())};
+  /// A value with every label once.
+  Operand operand(const Value& value, const Labels& labels) {
+    Operand x{value, labels, Shape(labels.size())};
     const ValueType* type = e_.type(x.value);
     if (type != nullptr && type->shape) x.dims = *type->shape;
     return diagonal(x);
@@ -321,9 +321,110 @@ class Contraction {
   NodeEdit& e_;
 };
 
+/// An ellipsis of who knows how many dims.
+class JoinedDims {
+ public:
+  JoinedDims(NodeEdit& e, Equation& equation) : e_(e), equation_(equation) {
+    own_.resize(equation.terms.size());
+    if (!equation.joined || !can_compute(e)) return;
+    for (std::size_t i = 0; i < own_.size(); ++i) {
+      if (!holds(equation.terms[i], kJoined)) continue;
+      own_[i] = own_dims(i);
+      stretches_ = !dims_.empty();
+      dims_ = stretches_ ? broadcast_shape(e, dims_, own_[i]) : own_[i];
+    }
+  }
+
+  /// Input i with its dims joined; their label may come to the front.
+  Value operand(std::size_t i) {
+    Value x = e_.input(static_cast<int>(i));
+    Labels& labels = equation_.terms[i];
+    if (own_[i].empty()) return x;
+    const std::int64_t place = place_in(labels);
+    std::vector<Value> letters;
+    if (place > 0) letters.push_back(dims_of(e_, x, 0, place));
+    if (place + 1 < std::ssize(labels)) {
+      letters.push_back(dims_of(e_, x, place + 1 - std::ssize(labels), kEnd));
+    }
+    Shape known = dims_of_letters(x, labels.size(), place);
+    Value y = x;
+    if (!stretches_ || place > 0) {
+      std::vector<Value> shape = letters;
+      shape.insert(shape.begin() + (place > 0 ? 1 : 0), product(e_, own_[i]));
+      y = reshaped(x, shape, known);
+    }
+    if (!stretches_) return y;
+    if (place > 0) {
+      Ints perm{place};
+      for (std::int64_t axis = 0; axis < std::ssize(labels); ++axis) {
+        if (axis != place) perm.push_back(axis);
+      }
+      std::rotate(labels.begin(), labels.begin() + place, labels.begin() + place + 1);
+      std::rotate(known.begin(), known.begin() + place, known.begin() + place + 1);
+      y = transpose(e_, y, perm);
+      y = reshape_to(e_, y, before(own_[i], letters));
+    }
+    std::vector<Value> ones;
+    if (labels.size() > 1) ones.push_back(e_.ints(Ints(labels.size() - 1, 1), "ones"));
+    y = expand(e_, y, before(dims_, ones));
+    return reshaped(y, {before(product(e_, dims_), letters)}, known);
+  }
+
+  /// With the ellipsis' own dims in place of the joined one.
+  Value result(const Value& y) {
+    const Labels& labels = equation_.output;
+    if (dims_.empty() || !holds(labels, kJoined)) return y;
+    const std::int64_t place = place_in(labels);
+    std::vector<Value> shape{dims_};
+    if (place > 0) shape.insert(shape.begin(), dims_of(e_, y, 0, place));
+    if (place + 1 < std::ssize(labels)) shape.push_back(dims_of(e_, y, place + 1, kEnd));
+    return reshape_to(e_, y, concat(e_, shape, 0));
+  }
+
+ private:
+  static std::int64_t place_in(const Labels& labels) {
+    return std::ranges::find(labels, kJoined) - labels.begin();
+  }
+
+  /// What is known of them, with the joined dim among them.
+  Shape dims_of_letters(const Value& x, std::size_t count, std::int64_t place) const {
+    Shape dims(count);
+    const ValueType* type = e_.type(x);
+    if (type == nullptr || !type->shape) return dims;
+    const Shape& own = *type->shape;
+    const auto behind = static_cast<std::ptrdiff_t>(count) - place - 1;
+    std::copy_n(own.begin(), place, dims.begin());
+    std::copy_n(own.end() - behind, behind, dims.end() - behind);
+    return dims;
+  }
+
+  Value own_dims(std::size_t i) {
+    const Labels& labels = equation_.terms[i];
+    const std::int64_t place = place_in(labels), end = place + 1 - std::ssize(labels);
+    return dims_of(e_, e_.input(static_cast<int>(i)), place, end < 0 ? end : kEnd);
+  }
+
+  Value before(const Value& dims, std::vector<Value> rest) {
+    rest.insert(rest.begin(), dims);
+    return concat(e_, rest, 0);
+  }
+
+  Value reshaped(const Value& x, const std::vector<Value>& dims, const Shape& known) {
+    const Value y = reshape_to(e_, x, concat(e_, dims, 0));
+    e_.set_type(y, ValueType::tensor(e_.dtype(x), known));
+    return y;
+  }
+
+  NodeEdit& e_;
+  Equation& equation_;
+  std::vector<Value> own_;  ///< what the ellipsis stands for in each operand
+  Value dims_;              ///< and in all of them
+  bool stretches_ = false;  ///< in more than one operand
+};
+
 /// [Einsum-12]
 void einsum(NodeEdit& e) {
-  const auto equation = read_equation(e);
+  auto equation = read_equation(e);
   const DataType type = e.need_dtype(0);
   if (!equation || e.refused()) return;
   const std::size_t count = equation->terms.size();
@@ -342,11 +443,12 @@ void einsum(NodeEdit& e) {
   for (std::size_t i = 0; i < count; ++i) {
     for (const Label label : equation->terms[i]) last_term[label] = i;
   }
+  JoinedDims ellipsis(e, *equation);
   Contraction contraction(e);
   Operand result;
   for (std::size_t i = 0; i < count && !e.refused(); ++i) {
-    const Operand next =
-        contraction.cast_to(contraction.operand(static_cast<int>(i), equation->terms[i]), work);
+    const Value value = ellipsis.operand(i);
+    const Operand next = contraction.cast_to(contraction.operand(value, equation->terms[i]), work);
     Labels needed = equation->output;
     for (const auto& [label, last] : last_term) {
       if (last > i) needed.push_back(label);
@@ -356,7 +458,7 @@ void einsum(NodeEdit& e) {
   }
   if (e.refused()) return;
   result = contraction.arranged(result, equation->output);
-  e.replace({cast(e, result.value, type)});
+  e.replace({ellipsis.result(cast(e, result.value, type))});
 }
 
 }  // namespace

@@ -72,13 +72,16 @@ std::optional<Equation> read_equation(NodeEdit& e) {
   }
   if (std::ssize(terms) != e.input_count()) return malformed();
   Equation equation;
+  for (int i = 0; i < e.input_count(); ++i) {
+    const Term& term = terms[static_cast<std::size_t>(i)];
+    equation.joined = equation.joined || (term.ellipsis && !e.rank(i));
+  }
   int widest = 0;
   for (int i = 0; i < e.input_count(); ++i) {
     const Term& term = terms[static_cast<std::size_t>(i)];
-    const auto rank = term.ellipsis ? e.need_rank(i) : e.rank(i);
-    if (e.refused()) return std::nullopt;
-    const int dots = rank.value_or(term.letters()) - term.letters();
+    int dots = e.rank(i).value_or(term.letters()) - term.letters();
     if (!e.has_input(i) || dots < 0 || (dots > 0 && !term.ellipsis)) return malformed();
+    if (equation.joined) dots = term.ellipsis ? 1 : 0;
     widest = std::max(widest, dots);
     equation.terms.push_back(term.labels(dots));
   }

@@ -22,7 +22,10 @@ inline bool holds(const Labels& labels, Label label) {
 struct Equation {
   std::vector<Labels> terms;
   Labels output;
+  /// How many dims an ellipsis stands for is not known: wherever it is, they are one, kJoined.
+  bool joined = false;
 };
+constexpr Label kJoined = -1;
 
 /// Nothing if the node was refused.
 std::optional<Equation> read_equation(NodeEdit& e);

@@ -19,11 +19,16 @@ struct Tap {
   Value weight;  ///< empty: 1
 };
 
+/// Lines, images and volumes are sampled.
+constexpr int kMostAxes = 3;
+
 class GridSampling {
  public:
-  explicit GridSampling(NodeEdit& e, int rank)
+  /// Without a rank, missing axes go before the others, each with one cell in its middle.
+  GridSampling(NodeEdit& e, std::optional<int> rank)
       : e_(e),
-        axes_(rank - 2),
+        rank_known_(rank),
+        axes_(rank.value_or(kMostAxes + 2) - 2),
         mode_(e.string_or("mode", "linear")),
         padding_(e.string_or("padding_mode", "zeros")),
         align_(e.int_or("align_corners", 0) != 0) {
@@ -42,15 +47,16 @@ class GridSampling {
     if (!nearest && !is_float(type)) {
       return e_.refuse("interpolated integers are cut towards zero, which a rounding may decide");
     }
-    if (type == DataType::string) return e_.refuse("it samples strings, and its padding is 0");
     zero_ = real(0), half_ = real(0.5), one_ = real(1), two_ = real(2);
-    places_ = reshape(e_, cast(e_, e_.input(1), kReal), Ints{0, -1, axes_});
+    places_ = points();
     std::vector<std::vector<Tap>> taps;
-    for (std::int64_t axis = 0; axis < axes_; ++axis) taps.push_back(taps_along(axis));
+    for (std::int64_t axis = 0; axis < axes_; ++axis) {
+      taps.push_back(met_once(axis, taps_along(axis)));
+    }
     data_ = reshape(e_, nearest ? e_.input(0) : cast(e_, e_.input(0), kReal), Ints{0, 0, -1});
     planes_ = concat(e_, {dims_of(e_, e_.input(0), 0, 2), e_.ints({1})}, 0);
 
-    const Value nothing = nearest ? e_.number(0, type, "outside") : zero_;
+    const Value nothing = nearest ? e_.constant(TensorLiteral::zeros(type, {}), "outside") : zero_;
     Value sum;
     std::vector<std::size_t> at(taps.size(), 0);
     do {
@@ -64,6 +70,41 @@ class GridSampling {
   }
 
  private:
+  Value points() {
+    const Value grid = cast(e_, e_.input(1), kReal);
+    if (rank_known_) return reshape(e_, grid, Ints{0, -1, axes_});
+    const Value own = dim_of(e_, e_.input(1), -1);
+    const Value given = reshape(e_, grid, concat(e_, {e_.ints({0, -1}, "points"), own}, 0));
+    e_.set_type(given, kReal, 3);
+    const Value ones = e_.ints(Ints(kMostAxes, 1), "ones");
+    cells_ = slice(e_, concat(e_, {ones, dims_of(e_, e_.input(0), 2, kEnd)}, 0), Ints{-kMostAxes},
+                   Ints{kEnd}, Ints{0});
+    // More axes than there is room for end the run here.
+    e_.note("for lines, images and volumes");
+    const Value missing = binary(e_, "Sub", e_.ints({kMostAxes}, "axes"), own);
+    const Value dims = concat(e_, {dims_of(e_, given, 0, 2), missing}, 0);
+    for (std::int64_t axis = 0; axis < kMostAxes; ++axis) {
+      const Value is_given = binary(e_, "Greater", own, e_.ints({kMostAxes - 1 - axis}, "axis"));
+      given_.push_back(reshape(e_, is_given, Ints{1, 1}));
+    }
+    return concat(e_, {given, filled(e_, dims, 0, kReal)}, 2);
+  }
+
+  /// How many cells there are along an axis, a scalar.
+  Value cells_along(std::int64_t axis) {
+    return rank_known_ ? dim_scalar(e_, e_.input(0), 2 + axis) : element(e_, cells_, axis);
+  }
+
+  /// The one cell of a missing axis is met once: with a weight of 0 infinities would give NaN.
+  std::vector<Tap> met_once(std::int64_t axis, std::vector<Tap> taps) {
+    if (rank_known_ || padding_ == "zeros") return taps;
+    const std::size_t base = mode_ == "cubic" ? 1 : 0;
+    for (std::size_t i = 0; i < taps.size(); ++i) {
+      if (i != base) taps[i].inside = given_[static_cast<std::size_t>(axis)];
+    }
+    return taps;
+  }
+
   Value real(double value) { return e_.number(value, kReal, "number"); }
   Value add(const Value& a, const Value& b) { return binary(e_, "Add", a, b); }
   Value sub(const Value& a, const Value& b) { return binary(e_, "Sub", a, b); }
@@ -114,7 +155,8 @@ class GridSampling {
     const std::int64_t column = axes_ - 1 - axis;
     const Value place =
         squeeze(e_, slice(e_, places_, Ints{column}, Ints{column + 1}, Ints{2}), {2});
-    const Value cells = dim_scalar(e_, e_.input(0), 2 + axis);
+    const Value cells = cells_along(axis);
+    e_.set_type(cells, DataType::int64, 0);
     lengths_.push_back(cells);
     const Value length = cast(e_, cells, kReal);
     const Value last = sub(length, one_);
@@ -173,6 +215,7 @@ class GridSampling {
   }
 
   NodeEdit& e_;
+  bool rank_known_;
   std::int64_t axes_;
   std::string mode_, padding_;
   bool align_;
@@ -181,21 +224,32 @@ class GridSampling {
   Value data_;    ///< [N, C, cells]
   Value planes_;  ///< the shape [N, C, 1]
   std::vector<Value> lengths_;
+  // Where the rank is not known:
+  Value cells_;               ///< how many there are along each axis
+  std::vector<Value> given_;  ///< [1, 1]: is the axis one of the input's?
 };
+
+/// The rank of both inputs and of the output.
+std::optional<int> rank_of_all(const NodeEdit& e) {
+  for (const Value& value : {e.input(0), e.input(1), e.output(0)}) {
+    if (const auto rank = e.rank(value)) return rank;
+  }
+  // [GridSample-16] samples images only.
+  return e.from() == 16 ? std::optional(4) : std::nullopt;
+}
 
 /// [GridSample-16] [GridSample-20]
 void grid_sample(NodeEdit& e) {
-  constexpr int kMostAxes = 3;
-  const auto rank = e.need_rank(0);
-  if (!rank || e.refused()) return;
-  if (*rank < 3 || *rank > 2 + kMostAxes) return e.refuse("its input is no line, image or volume");
-  GridSampling(e, *rank).write();
+  const auto rank = rank_of_all(e);
+  if (rank && (*rank < 3 || *rank > 2 + kMostAxes)) {
+    return e.refuse("its input is no line, image or volume");
+  }
+  GridSampling(e, rank).write();
 }
 
 /// [GridSample-20] what is no image.
 void volumes_down(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  if (rank && *rank != 4) grid_sample(e);
+  if (rank_of_all(e) != 4) grid_sample(e);
 }
 
 }  // namespace

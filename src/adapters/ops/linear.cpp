@@ -11,11 +11,20 @@ namespace {
 
 /// C stretched to the rows of A and the columns of B, whatever they are.
 void stretch_c(NodeEdit& e) {
-  if (!e.need_rank(2) || !can_compute(e)) return;
+  if (!can_compute(e)) return;
   const Value rows = dim_of(e, e.input(0), e.int_or("transA", 0) != 0 ? 1 : 0);
   const Value columns = dim_of(e, e.input(1), e.int_or("transB", 0) != 0 ? 0 : 1);
   if (e.refused()) return;
-  e.set_input(2, expand(e, e.input(2), concat(e, {rows, columns}, 0)));
+  Value c = e.input(2);
+  if (!e.rank(2)) {
+    // It has two dims at most [Gemm-7].
+    const Value dims = concat(e, {e.ints({1, 1}, "ones"), shape_of(e, c)}, 0);
+    c = reshape_to(e, c, slice(e, dims, Ints{-2}, Ints{kEnd}, Ints{0}));
+    e.set_type(c, e.dtype(2), 2);
+  }
+  const Value shape = concat(e, {rows, columns}, 0);
+  if (!e.ints_of(shape)) e.set_type(shape, ValueType::tensor(DataType::int64, Shape{Dim{2, {}}}));
+  e.set_input(2, expand(e, c, shape));
 }
 
 /// [Gemm-6] C is of the result's shape, or with broadcast=1 one element or a row.
@@ -103,8 +112,9 @@ void odd_padding(NodeEdit& e, bool up) {
 /// [Det-11] of up to three rows, by cofactors; in double, as the kernels have it.
 void det(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
-  const auto rank = e.need_rank(0);
-  if (!rank || e.refused()) return;
+  const auto rank = e.rank(0);
+  if (e.refused()) return;
+  if (!rank) return e.refuse("how many rows its matrices have is not known");
   if (*rank < 2) return e.refuse("its input holds no matrices");
   auto known = e.dim(e.input(0), *rank - 1);
   if (!known) known = e.dim(e.input(0), *rank - 2);

@@ -26,78 +26,134 @@ bool one_element(const NodeEdit& e, int i) {
 }
 
 /// Does the scale apply to the whole tensor? In practice also where it is a vector of one.
-bool per_tensor(const NodeEdit& e) { return one_element(e, 1); }
-
-/// Scale or zero point of axis `axis`, so shaped that it broadcasts to x.
-std::optional<Value> along_axis(NodeEdit& e, const Value& v, std::int64_t axis) {
-  if (per_tensor(e)) return v;
-  if (!e.need_rank(1)) return std::nullopt;
-  if (axis == -1) return v;
-  if (axis < -kMaxRank || axis > kMaxRank) {
-    e.refuse("its axis is out of range");
-    return std::nullopt;
-  }
-  std::int64_t trailing = -axis - 1;
-  if (axis >= 0) {
-    const auto rank = e.need_rank(0);
-    if (!rank) return std::nullopt;
-    trailing = *rank - axis - 1;
-  }
-  if (trailing <= 0) return v;
-  Ints axes;
-  for (std::int64_t i = 1; i <= trailing; ++i) axes.push_back(i);
-  return unsqueeze(e, v, axes);
+bool per_tensor(const NodeEdit& e) {
+  return one_element(e, 1) || (e.has_input(2) && one_element(e, 2));
 }
 
-/// Scale or zero point of blocks along an axis, each element repeated for its block [block_size].
-std::optional<Value> along_blocks(NodeEdit& e, const Value& v, std::int64_t axis,
-                                  std::int64_t block) {
-  const auto rank = e.need_rank(0);
-  if (!rank) return std::nullopt;
-  const std::int64_t a = axis < 0 ? axis + *rank : axis;
-  if (a < 0 || a >= *rank) {
-    e.refuse("its axis is out of range");
-    return std::nullopt;
-  }
-  const Value wide = unsqueeze(e, v, {a + 1});
-  std::vector<Value> full{dims_of(e, v, 0, a + 1), e.ints({block}, "block")};
-  if (a + 1 < *rank) full.push_back(dims_of(e, v, a + 1, kEnd));
-  const Value repeated = expand(e, wide, concat(e, full, 0));
-  std::vector<Value> flat;
-  if (a > 0) flat.push_back(dims_of(e, v, 0, a));
-  flat.push_back(e.ints({-1}));
-  if (a + 1 < *rank) flat.push_back(dims_of(e, v, a + 1, kEnd));
-  const Value joined = reshape(e, repeated, concat(e, flat, 0));
-  // The last block may be cut short.
-  return slice(e, joined, e.ints({0}), dim_of(e, e.input(0), a), e.ints({a}));
+/// x as three dims, split at the axis; of one in the middle where x has no such axis.
+Value as_three(NodeEdit& e, const Value& x, std::int64_t axis) {
+  const std::int64_t end = axis == -1 ? kEnd : axis + 1;
+  const Value one = e.ints({1}, "one");
+  const Value before = axis == 0 ? one : product(e, dims_of(e, x, 0, axis));
+  const Value middle = product(e, dims_of(e, x, axis, end));
+  const Value after = axis == -1 ? one : product(e, dims_of(e, x, end, kEnd));
+  const Value y = reshape_to(e, x, concat(e, {before, middle, after}, 0));
+  e.set_type(y, e.dtype(x), 3);
+  return y;
 }
 
-/// The value of that input (or a cast of it), as it broadcasts to x.
-std::optional<Value> spread_out(NodeEdit& e, const Value& v) {
-  const std::int64_t axis = e.int_or("axis", 1);
-  const std::int64_t block = e.int_or("block_size", 0);
-  if (e.refused()) return std::nullopt;
-  if (e.to() == 0) return v;  // below 10 there is one scale for all
-  return block > 0 ? along_blocks(e, v, axis, block) : along_axis(e, v, axis);
-}
+/// Which elements of x a scale and a zero point are for.
+class Granularity {
+ public:
+  explicit Granularity(NodeEdit& e)
+      : e_(e), axis_(e.int_or("axis", 1)), block_(e.int_or("block_size", 0)) {
+    // Below 10 there is one scale for all.
+    one_ = e.to() == 0 || (block_ <= 0 && (per_tensor(e) || e.rank(0) == 0));
+    if (e.refused() || one_ || (block_ <= 0 && axis_ == -1)) return;
+    if (axis_ < -kMaxRank || axis_ > kMaxRank) {
+      e.refuse("its axis is out of range");
+      return;
+    }
+    const bool from_end = axis_ < 0 && block_ <= 0;
+    // Blocks have as many dims as x.
+    const bool known = e.rank(0) || ((from_end || block_ > 0) && e.rank(1));
+    three_ = !known && can_compute(e);
+    along_ = true;
+  }
+
+  /// x (or a cast of it), a scale or zero point, so shaped that they broadcast.
+  Value data(const Value& x) const { return three_ ? as_three(e_, x, axis_) : x; }
+  std::optional<Value> parameter(const Value& v) const {
+    if (e_.refused()) return std::nullopt;
+    if (!along_) return one_ ? single(v) : v;
+    return block_ > 0 ? along_blocks(v) : along_axis(v);
+  }
+  /// What was computed of them, of x's shape.
+  Value result(const Value& y) const {
+    return three_ ? reshape_to(e_, y, shape_of(e_, e_.input(0))) : y;
+  }
+
+ private:
+  /// One number, of no more dims than x.
+  Value single(const Value& v) const {
+    const auto own = e_.rank(v);
+    return own == 0 || e_.rank(0).value_or(0) >= own.value_or(1) ? v : reshape(e_, v, Ints{});
+  }
+
+  std::optional<Value> along_axis(const Value& v) const {
+    if (three_) return reshape(e_, v, Ints{-1, 1});
+    const auto rank = e_.rank(0);
+    if (rank && (axis_ < -*rank || axis_ >= *rank)) {
+      // No slices along an axis that is none.
+      if (!e_.shape(1)) return reshape(e_, v, Ints{});
+      e_.refuse("its axis is out of range");
+      return std::nullopt;
+    }
+    const std::int64_t trailing = (axis_ < 0 ? 0 : *rank) - axis_ - 1;
+    if (trailing == 0) return v;
+    if (!e_.rank(1)) {
+      Ints shape(static_cast<std::size_t>(trailing) + 1, 1);
+      shape.front() = -1;
+      return reshape(e_, v, shape);
+    }
+    Ints axes;
+    for (std::int64_t i = 1; i <= trailing; ++i) axes.push_back(i);
+    return unsqueeze(e_, v, axes);
+  }
+
+  /// Each element repeated for its block [block_size].
+  std::optional<Value> along_blocks(const Value& v) const {
+    if (three_) return repeated(as_three(e_, v, axis_), 1, 3);
+    const std::int64_t rank = e_.rank(0) ? *e_.rank(0) : *e_.rank(1);
+    const std::int64_t a = axis_ < 0 ? axis_ + rank : axis_;
+    if (a < 0 || a >= rank) {
+      e_.refuse("its axis is out of range");
+      return std::nullopt;
+    }
+    return repeated(v, a, rank);
+  }
+
+  Value repeated(const Value& v, std::int64_t a, std::int64_t rank) const {
+    const Value wide = unsqueeze(e_, v, {a + 1});
+    std::vector<Value> full{dims_of(e_, v, 0, a + 1), e_.ints({block_}, "block")};
+    if (a + 1 < rank) full.push_back(dims_of(e_, v, a + 1, kEnd));
+    const Value repeats = expand(e_, wide, concat(e_, full, 0));
+    std::vector<Value> flat;
+    if (a > 0) flat.push_back(dims_of(e_, v, 0, a));
+    flat.push_back(e_.ints({-1}));
+    if (a + 1 < rank) flat.push_back(dims_of(e_, v, a + 1, kEnd));
+    const Value joined = reshape(e_, repeats, concat(e_, flat, 0));
+    // The last block may be cut short.
+    return slice(e_, joined, e_.ints({0}), dim_of(e_, e_.input(0), three_ ? axis_ : a),
+                 e_.ints({a}));
+  }
+
+  NodeEdit& e_;
+  std::int64_t axis_;
+  std::int64_t block_;
+  bool one_ = false;    ///< one scale
+  bool along_ = false;  ///< more than one scale, along an axis that is not the last one
+  bool three_ = false;  ///< of unknown rank, so that all are split at the axis
+};
 
 /// (x - zero_point) * scale: exact for integers of up to 16 bits, which float32 holds.
 void dequantize_spelled_out(NodeEdit& e) {
   const DataType type = e.dtype(1);
-  const auto scale = spread_out(e, e.input(1));
+  const Granularity granularity(e);
+  const auto scale = granularity.parameter(e.input(1));
   if (!scale) return;
   const DataType work = type == DataType::undefined ? DataType::float32 : type;
-  Value x = cast(e, e.input(0), DataType::float32);
+  Value x = granularity.data(cast(e, e.input(0), DataType::float32));
   if (e.has_input(2)) {
-    const auto zero = spread_out(e, cast(e, e.input(2), DataType::float32));
+    const auto zero = granularity.parameter(cast(e, e.input(2), DataType::float32));
     if (!zero) return;
     x = binary(e, "Sub", x, *zero);
   }
   if (work != DataType::float32) {
     const Value y = binary(e, "Mul", x, cast(e, *scale, DataType::float32));
-    return e.replace({cast(e, y, work)});
+    return e.replace({granularity.result(cast(e, y, work))});
   }
-  e.replace({binary(e, "Mul", x, *scale)});
+  e.replace({granularity.result(binary(e, "Mul", x, *scale))});
 }
 
 std::optional<std::pair<double, double>> range_of(DataType t) {
@@ -124,52 +180,75 @@ void quantize_spelled_out(NodeEdit& e) {
   // Integers are divided as float32.
   const bool halves = is_half(e.dtype(1));
   const DataType work = halves ? e.dtype(1) : DataType::float32;
-  const auto scale = spread_out(e, cast(e, e.input(1), work));
+  const Granularity granularity(e);
+  const auto scale = granularity.parameter(cast(e, e.input(1), work));
   if (!scale) return;
-  Value q = unary(e, "Round", binary(e, "Div", cast(e, e.input(0), work), *scale));
+  const Value x = granularity.data(cast(e, e.input(0), work));
+  Value q = unary(e, "Round", binary(e, "Div", x, *scale));
   q = cast(e, q, DataType::float32);
   if (e.has_input(2)) {
-    const auto zero = spread_out(e, cast(e, e.input(2), DataType::float32));
+    const auto zero = granularity.parameter(cast(e, e.input(2), DataType::float32));
     if (!zero) return;
     q = binary(e, "Add", q, *zero);
   }
   const Value low = e.number(range->first, DataType::float32, "min");
   const Value high = e.number(range->second, DataType::float32, "max");
   const Value clipped = e.emit_in({}, 11, "Clip", {q, low, high}, 1, {}).front();
-  e.replace({cast(e, clipped, type)});
+  e.replace({granularity.result(cast(e, clipped, type))});
+}
+
+/// QuantizeLinear with one scale only.
+void make_per_tensor(NodeEdit& e) {
+  e.drop("axis");
+  for (int i = 1; i <= 2; ++i) {
+    if (e.has_input(i) && e.rank(i) != 0) e.set_input(i, reshape(e, e.input(i), Ints{}));
+  }
+}
+
+/// QuantizeLinear of the slices along the axis, each with a scale of its own.
+void slice_by_slice(NodeEdit& e) {
+  std::int64_t axis = e.int_or("axis", 1);
+  if (e.refused()) return;
+  const auto rank = e.rank(0);
+  const bool has_axis = axis >= -rank.value_or(kMaxRank) && axis < rank.value_or(kMaxRank);
+  if (!has_axis && e.shape(1)) return e.refuse("its axis is out of range");
+  if (!has_axis) return make_per_tensor(e);
+  Value x = e.input(0);
+  if (rank && axis < 0) axis += *rank;
+  if (!rank) {
+    x = as_three(e, x, axis);
+    axis = 1;
+  }
+  std::vector<Value> items{x};
+  for (int i = 1; i < e.input_count(); ++i) {
+    Value v = e.input(i);
+    // One scale is for every slice.
+    if (!e.rank(1)) v = reshape(e, v, Ints{-1});
+    if (!e.shape(1)) v = expand(e, v, dim_of(e, x, axis));
+    items.push_back(v);
+  }
+  Subgraph body = e.subgraph("slice");
+  std::vector<Value> inputs;
+  for (int i = 0; i < e.input_count(); ++i) {
+    inputs.push_back(body.input("item", e.dtype(i), i == 0 ? rank.value_or(3) - 1 : 0));
+  }
+  body.output(body.emit_in({}, 10, "QuantizeLinear", inputs, 1, {}).front());
+  Ints in_axes(inputs.size(), 0);
+  in_axes[0] = axis;
+  const Value y = e.emit_in({}, 9, "Scan", items, 1,
+                            {{"body", body},
+                             {"num_scan_inputs", e.input_count()},
+                             {"scan_input_axes", in_axes},
+                             {"scan_output_axes", Ints{axis}}})
+                      .front();
+  e.replace({rank ? y : reshape_to(e, y, shape_of(e, e.input(0)))});
 }
 
 /// [QuantizeLinear-13] axis: an older one is for one scale only.
 void axis_down(NodeEdit& e) {
-  const bool quantize = e.op() == "QuantizeLinear";
-  if (per_tensor(e)) {
-    e.drop("axis");
-    for (int i = 1; i <= 2; ++i) {
-      if (e.has_input(i) && e.rank(i) != 0) e.set_input(i, reshape(e, e.input(i), Ints{}));
-    }
-    return;
-  }
-  if (!e.rank(1)) return static_cast<void>(e.need_rank(1));
-  if (!quantize) return dequantize_spelled_out(e);
-  if (e.target() < 10) return quantize_spelled_out(e);
-  // Slice by slice along the axis.
-  const std::int64_t axis = e.int_or("axis", 1);
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
-  if (*rank < 1 || axis < -*rank || axis >= *rank) return e.refuse("its axis is out of range");
-  Subgraph body = e.subgraph("slice");
-  std::vector<Value> inputs;
-  for (int i = 0; i < e.input_count(); ++i) {
-    inputs.push_back(body.input("item", e.dtype(i), i == 0 ? *rank - 1 : 0));
-  }
-  body.output(body.emit_in({}, 10, "QuantizeLinear", inputs, 1, {}).front());
-  Ints in_axes(inputs.size(), 0);
-  in_axes[0] = axis < 0 ? axis + *rank : axis;
-  e.replace(e.emit_in({}, 9, "Scan", e.inputs(), 1,
-                      {{"body", body},
-                       {"num_scan_inputs", e.input_count()},
-                       {"scan_input_axes", in_axes},
-                       {"scan_output_axes", Ints{in_axes[0]}}}));
+  if (per_tensor(e)) return make_per_tensor(e);
+  if (e.op() == "DequantizeLinear") return dequantize_spelled_out(e);
+  e.target() < 10 ? quantize_spelled_out(e) : slice_by_slice(e);
 }
 
 /// [QuantizeLinear-19] ties x to the scale's type; 13 and 23 do not.
@@ -203,9 +282,11 @@ void half_scale_down(NodeEdit& e) {
     return;
   }
   // The quotient is rounded to the scale's type first.
-  const auto divisor = spread_out(e, e.input(1));
+  const Granularity granularity(e);
+  const auto divisor = granularity.parameter(e.input(1));
   if (!divisor) return;
-  e.set_input(0, cast(e, binary(e, "Div", e.input(0), *divisor), DataType::float32));
+  const Value quotient = binary(e, "Div", granularity.data(e.input(0)), *divisor);
+  e.set_input(0, granularity.result(cast(e, quotient, DataType::float32)));
   scale_by_one(e, DataType::float32);
 }
 
@@ -228,10 +309,12 @@ void infinity_guard(NodeEdit& e, bool up) {
   const DataType work = precision != DataType::undefined ? precision
                         : is_half(scale)                 ? scale
                                                          : DataType::float32;
-  const auto divisor = spread_out(e, cast(e, e.input(1), work));
+  const Granularity granularity(e);
+  const auto divisor = granularity.parameter(cast(e, e.input(1), work));
   if (!divisor) return;
+  const Value x = granularity.data(cast(e, e.input(0), work));
   const Value quotient =
-      cast(e, binary(e, "Div", cast(e, e.input(0), work), *divisor), DataType::float32);
+      granularity.result(cast(e, binary(e, "Div", x, *divisor), DataType::float32));
   if (up) {
     const Value infinite = e.emit_in({}, 10, "IsInf", {quotient}, 1, {}).front();
     const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -278,13 +361,9 @@ void quantize_21_down(NodeEdit& e) {
     if (!range_of(wanted)) return e.refuse("its result type has no older form");
     auto shape = e.shape(1);
     if (shape && elements_of(*shape).value_or(kEnd) > kMostWritten) shape.reset();
-    if (!shape && block == 0) {
-      e.set_input(2, cast(e, filled(e, shape_of(e, e.input(1)), 0, DataType::float32), wanted));
-    } else if (shape) {
-      e.set_input(2, e.constant(TensorLiteral::zeros(wanted, *shape), "zero_point"));
-    } else {
-      return static_cast<void>(e.need_shape(1));
-    }
+    e.set_input(2, shape
+                       ? e.constant(TensorLiteral::zeros(wanted, *shape), "zero_point")
+                       : cast(e, filled(e, shape_of(e, e.input(1)), 0, DataType::float32), wanted));
   }
   e.drop("output_dtype");
   if (block != 0 || (e.has_input(2) && is_16bit_int(e.dtype(2)))) return quantize_spelled_out(e);

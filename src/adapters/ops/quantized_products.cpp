@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "adapters/blocks.h"
+#include "adapters/matrices.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -14,6 +14,7 @@ namespace {
 
 /// What a vector of zero points or scales goes along.
 enum class Lines : std::uint8_t {
+  none,      ///< there is one for all
   rows,      ///< of the left operand of MatMul
   columns,   ///< of the right one
   filters,   ///< of W of Conv
@@ -22,56 +23,124 @@ enum class Lines : std::uint8_t {
 
 bool is_8_bit(DataType type) { return type == DataType::int8 || type == DataType::uint8; }
 
-/// Zero point or scale i of an operand, in double, so shaped that it broadcasts to that.
-Value along(NodeEdit& e, int i, int operand, Lines lines) {
-  Value v = cast(e, e.input(i), DataType::float64);
-  const auto rank = e.rank(i);
+bool is_one(const NodeEdit& e, int i) {
   const auto shape = e.shape(i);
-  const bool one =
-      rank == 0 || (shape && std::ranges::all_of(*shape, [](auto d) { return d == 1; }));
-  if (one) return rank == 0 || rank == 1 ? v : reshape(e, v, Ints{});
-  if (!rank || (!shape && *rank == 1 && !e.rank(operand))) {
-    e.refuse(fmt::format(
-        "whether input {} is one number for all or one for each slice is not known", i));
-    return v;
-  }
-  if (lines == Lines::rows && *rank == 1) {
-    if (e.rank(operand).value_or(2) < 2) e.refuse("a vector of scales goes with no vector");
-    return unsqueeze(e, v, {1});
-  }
-  if (lines == Lines::rows || lines == Lines::columns) return v;
-  const auto of_w = e.need_rank(operand);
-  if (!of_w) return v;
-  if (*rank != 1) e.refuse(fmt::format("input {} is no vector", i));
-  Ints axes;
-  for (std::int64_t axis = 1; axis < *of_w - (lines == Lines::features ? 1 : 0); ++axis) {
-    axes.push_back(axis);
-  }
-  return axes.empty() ? v : unsqueeze(e, v, axes);
+  return !e.has_input(i) || (shape && std::ranges::all_of(*shape, [](auto d) { return d == 1; }));
 }
 
-/// An operand in double with its zero point taken off.
-Value shifted(NodeEdit& e, int operand, int zero_point, Lines lines) {
-  Value x = cast(e, e.input(operand), DataType::float64);
-  if (!e.has_input(zero_point)) return x;
-  return binary(e, "Sub", x, along(e, zero_point, operand, lines));
-}
+/// The products of one node. Zero points and scales are given by their inputs.
+class Product {
+ public:
+  Product(NodeEdit& e, int right, std::initializer_list<int> parameters)
+      : e_(e),
+        right_(right),
+        scaled_(parameters.size() > 2),
+        convolution_(e.op() == "ConvInteger" || e.op() == "QLinearConv") {
+    if (std::ranges::all_of(parameters, [&](int i) { return is_one(e, i); })) return;
+    if (convolution_) {
+      flat_ = !rank();
+    } else if (scaled_ || !is_one(e, 2)) {
+      matrices_ = e.rank(0).value_or(1) < 2 || (scaled_ && e.rank(right).value_or(1) < 2);
+    }
+    if (!e.rank(0) || !e.rank(right)) can_compute(e);
+  }
 
-/// The product of two shifted operands; a bias, in double, may be added to a convolution.
-Value product(NodeEdit& e, bool convolution, const Value& a, const Value& b, const Value& bias) {
-  if (!convolution) return e.emit_in({}, 1, "MatMul", {a, b}, 1, {}).front();
-  const Attrs attributes =
-      e.attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
-  return e.emit_in({}, 1, "Conv", {a, b, bias}, 1, attributes).front();
-}
+  Lines left_lines() const { return convolution_ ? Lines::none : Lines::rows; }
+  Lines right_lines() const { return convolution_ ? Lines::filters : Lines::columns; }
+  Lines result_lines() const { return convolution_ ? Lines::features : Lines::columns; }
+
+  Value left(int zero_point) const {
+    const Value x = cast(e_, e_.input(0), DataType::float64);
+    return shifted(matrices_ ? as_row(e_, x) : x, zero_point, 0, left_lines());
+  }
+  Value right(int zero_point) const {
+    const Value x = cast(e_, e_.input(right_), DataType::float64);
+    if (!flat_ || is_one(e_, zero_point)) {
+      return shifted(matrices_ ? as_column(e_, x) : x, zero_point, right_, right_lines());
+    }
+    const Value filters = shifted(reshape(e_, x, Ints{0, -1}), zero_point, right_, right_lines());
+    return reshape_to(e_, filters, shape_of(e_, e_.input(right_)));
+  }
+
+  /// Zero point or scale i of an operand, in double, so shaped that it broadcasts to that.
+  Value along(int i, int operand, Lines lines) const {
+    Value v = cast(e_, e_.input(i), DataType::float64);
+    const auto rank = e_.rank(i);
+    if (is_one(e_, i)) return *rank <= 1 ? v : reshape(e_, v, Ints{});
+    if (lines == Lines::none) return reshape(e_, v, Ints{});
+    if (lines == Lines::columns || (lines == Lines::rows && rank.value_or(1) > 1)) return v;
+    if (lines == Lines::rows) return along_rows(v, i, operand);
+    if (rank.value_or(1) != 1) e_.refuse(fmt::format("input {} is no vector", i));
+    const std::int64_t dims = flat_ ? 2 : *this->rank() - (lines == Lines::features ? 1 : 0);
+    Ints axes;
+    for (std::int64_t axis = 1; axis < dims; ++axis) axes.push_back(axis);
+    if (axes.empty()) return v;
+    if (rank) return unsqueeze(e_, v, axes);
+    Ints shape(axes.size() + 1, 1);
+    shape.front() = -1;
+    return reshape(e_, v, shape);
+  }
+
+  /// Of two shifted operands; a bias, in double, may be added to a convolution.
+  Value sum(const Value& a, const Value& b, const Value& bias) const {
+    if (!convolution_) return e_.emit_in({}, 1, "MatMul", {a, b}, 1, {}).front();
+    const Attrs attributes =
+        e_.attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
+    return e_.emit_in({}, 1, "Conv", {a, b, bias}, 1, attributes).front();
+  }
+
+  /// The sum with its scales' lines in known places.
+  Value laid_out(const Value& sum) const { return flat_ ? reshape(e_, sum, Ints{0, 0, -1}) : sum; }
+
+  /// What was computed of the sum, of the shape of the node's result.
+  Value result(const Value& y, const Value& sum) const {
+    if (flat_ && scaled_) return reshape_to(e_, y, shape_of(e_, sum));
+    if (!matrices_) return y;
+    const Value stack = dims_of(e_, sum, 0, -2);
+    return reshape_to(e_, y, product_shape(e_, stack, e_.input(0), e_.input(right_)));
+  }
+
+  bool has_shape_of_result() const { return !matrices_; }
+
+ private:
+  /// Of a convolution: of X, W and Y.
+  std::optional<int> rank() const {
+    for (const Value& value : {e_.input(right_), e_.input(0), e_.output(0)}) {
+      if (const auto rank = e_.rank(value)) return rank;
+    }
+    return std::nullopt;
+  }
+
+  Value shifted(const Value& x, int zero_point, int operand, Lines lines) const {
+    if (!e_.has_input(zero_point)) return x;
+    return binary(e_, "Sub", x, along(zero_point, operand, lines));
+  }
+
+  Value along_rows(const Value& v, int i, int operand) const {
+    if (e_.rank(operand) == 1) {
+      if (e_.shape(i)) e_.refuse("a vector of scales goes with no vector");
+      return reshape(e_, v, Ints{});
+    }
+    const bool is_matrix = e_.rank(operand) == 2;
+    return is_matrix && !e_.rank(i) ? reshape(e_, v, Ints{-1, 1}) : as_column(e_, v);
+  }
+
+  NodeEdit& e_;
+  int right_;
+  bool scaled_;
+  bool convolution_;
+  bool matrices_ = false;  ///< operands that may be vectors are made matrices
+  bool flat_ = false;      ///< of unknown rank, so that what is behind the lines is one dim
+};
 
 /// [MatMulInteger-10] [ConvInteger-10]
 void integer_product(NodeEdit& e) {
-  const bool convolution = e.op() == "ConvInteger";
-  const Value a = shifted(e, 0, 2, Lines::rows);
-  const Value b = shifted(e, 1, 3, convolution ? Lines::filters : Lines::columns);
+  const Product product(e, 1, {2, 3});
+  const Value a = product.left(2);
+  const Value b = product.right(3);
   if (e.refused()) return;
-  e.replace({cast(e, product(e, convolution, a, b, {}), DataType::int32)});
+  const Value sum = product.sum(a, b, {});
+  e.replace({product.result(cast(e, sum, DataType::int32), sum)});
 }
 
 /// A number of which there is one.
@@ -82,7 +151,6 @@ Value single(NodeEdit& e, int i) {
 
 /// [QLinearMatMul-10] [QLinearConv-10]: the sum, scaled, rounded half to even, and saturated.
 void quantized_product(NodeEdit& e) {
-  const bool convolution = e.op() == "QLinearConv";
   const DataType type = e.need_dtype(7);
   if (e.refused()) return;
   for (const DataType t : {e.dtype(0), e.dtype(3), type}) {
@@ -90,24 +158,25 @@ void quantized_product(NodeEdit& e) {
       return e.refuse(fmt::format("{} has no older form", name_of(t)));
     }
   }
-  const Value a = shifted(e, 0, 2, Lines::rows);
-  const Value b = shifted(e, 3, 5, convolution ? Lines::filters : Lines::columns);
+  const Product product(e, 3, {1, 2, 4, 5});
+  const Value a = product.left(2);
+  const Value b = product.right(5);
   const auto scale = [&](int i, int operand, Lines lines) {
     const auto shape = e.shape(i);
     const bool one = shape && *shape == Ints{1};
-    return one ? single(e, i) : along(e, i, operand, lines);
+    return one ? single(e, i) : product.along(i, operand, lines);
   };
-  const Value a_scale = scale(1, 0, Lines::rows);
-  const Value b_scale = scale(4, 3, convolution ? Lines::features : Lines::columns);
+  const Value a_scale = scale(1, 0, product.left_lines());
+  const Value b_scale = scale(4, 3, product.result_lines());
   if (e.refused()) return;
   Value bias;
   if (e.has_input(8)) bias = cast(e, e.input(8), DataType::float64);
-  const Value sum = product(e, convolution, a, b, bias);
-  if (const ValueType* y = e.type(e.output(0))) {
+  const Value sum = product.sum(a, b, bias);
+  if (const ValueType* y = e.type(e.output(0)); y != nullptr && product.has_shape_of_result()) {
     e.set_type(sum, ValueType::tensor(DataType::float64, y->shape));
   }
   const Value factor = binary(e, "Div", binary(e, "Mul", a_scale, b_scale), single(e, 6));
-  const Value rounded = unary(e, "Round", binary(e, "Mul", sum, factor));
+  const Value rounded = unary(e, "Round", binary(e, "Mul", product.laid_out(sum), factor));
   const Value moved = binary(e, "Add", rounded, single(e, 7));
   // float32 holds every result, and runtimes clip that in all versions.
   const bool has_sign = type == DataType::int8;
@@ -115,7 +184,8 @@ void quantized_product(NodeEdit& e) {
   const Value high = e.number(has_sign ? 127 : 255, DataType::float32, "max");
   const Value narrow = cast(e, moved, DataType::float32);
   e.rounds("runtimes scale the sum in their own ways");
-  e.replace({cast(e, e.emit_in({}, 11, "Clip", {narrow, low, high}, 1, {}).front(), type)});
+  const Value clipped = e.emit_in({}, 11, "Clip", {narrow, low, high}, 1, {}).front();
+  e.replace({product.result(cast(e, clipped, type), sum)});
 }
 
 }  // namespace
