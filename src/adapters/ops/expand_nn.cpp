@@ -180,32 +180,58 @@ void dynamic_quantize(NodeEdit& e) {
   e.replace({y, scale, zero_point});
 }
 
+/// Each channel of x [N, C, L] with its own kernel, [C, 1, K], where L - K + 1 outputs are asked
+/// for: windows of x times the kernels.
+Value windows_times_kernels(Emitter& e, const Value& x, const Value& kernels,
+                            const Value& outputs) {
+  const Value first = unsqueeze(e, arange(e, outputs), {1});
+  const Value places = binary(e, "Add", first, arange(e, dim_scalar(e, kernels, 2)));
+  const Value windows = gather(e, x, places, 2);  // [N, C, outputs, K]
+  const Value columns = transpose(e, kernels, {0, 2, 1});
+  e.set_type(columns, e.dtype(kernels), 3);
+  return squeeze(e, e.emit_in({}, 1, "MatMul", {windows, columns}, 1, {}).front(), {3});
+}
+
 /// [CausalConvWithState-27] a convolution over what came before and what is new.
 void causal_conv(NodeEdit& e) {
-  const auto weights = e.need_shape(1);
   const std::string activation = e.string_or("activation", "none");
-  if (!weights || e.refused()) return;
-  const std::int64_t kernel = weights->back();
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  const Value x = e.input(0);
-  Value state = e.input(3);
-  if (state.empty()) {
-    const Value shape = concat(e, {dims_of(e, x, 0, 2), e.ints({kernel - 1}, "state")}, 0);
-    state = filled(e, shape, 0, type);
-  }
-  const Value all = concat(e, {state, x}, 2);
-  Value y =
-      e.emit_in({}, 1, "Conv", {all, e.input(1), e.input(2)}, 1, {{"group", weights->front()}})
-          .front();
-  if (activation == "silu" || activation == "swish") {
-    y = binary(e, "Mul", y, unary(e, "Sigmoid", y));
-  } else if (activation != "none" && !activation.empty()) {
+  const bool swish = activation == "silu" || activation == "swish";
+  if (!swish && activation != "none" && !activation.empty()) {
     return e.refuse("activation \"" + activation + "\" is unknown");
   }
+  const Value x = e.input(0), weight = e.input(1), bias = e.input(2);
+  auto channels = e.dim(weight, 0);
+  if (!channels) channels = e.dim(x, 1);
+  if (!channels && !bias.empty()) channels = e.dim(bias, 0);
+  const auto kernel = e.dim(weight, 2);
+  if (!(channels && kernel) && !can_compute(e)) return;
+  const Value before = binary(e, "Sub", dim_of(e, weight, 2), e.ints({1}, "one"));
+  Value state = e.input(3);
+  if (state.empty()) {
+    state = filled(e, concat(e, {dims_of(e, x, 0, 2), before}, 0), 0, type);
+  }
+  const Value all = concat(e, {state, x}, 2);
+  if (!e.rank(all)) e.set_type(all, type, 3);
+  Value y;
+  if (channels) {
+    y = e.emit_in({}, 1, "Conv", {all, weight, bias}, 1, {{"group", *channels}}).front();
+  } else {
+    y = windows_times_kernels(e, all, weight, dim_scalar(e, x, 2));
+    if (!bias.empty()) y = binary(e, "Add", y, unsqueeze(e, bias, {1}));
+  }
+  if (swish) y = binary(e, "Mul", y, unary(e, "Sigmoid", y));
   e.rounds();
-  const Value present = kernel > 1 ? slice(e, all, Ints{1 - kernel}, Ints{kEnd}, Ints{2})
-                                   : slice(e, all, Ints{0}, Ints{0}, Ints{2});
+  Value present;
+  if (!kernel) {
+    const Value last = arange(e, squeeze(e, before, {0}));
+    present = gather(e, all, binary(e, "Add", last, dim_scalar(e, x, 2)), 2);
+  } else if (*kernel > 1) {
+    present = slice(e, all, Ints{1 - *kernel}, Ints{kEnd}, Ints{2});
+  } else {
+    present = slice(e, all, Ints{0}, Ints{0}, Ints{2});
+  }
   e.replace({y, present});
 }
 
