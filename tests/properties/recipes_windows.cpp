@@ -160,6 +160,9 @@ void roi_pool(Draft& d) {
       auto* box = &values[i * width];
       using T = std::remove_reference_t<decltype(*box)>;
       if (!align) box[0] = static_cast<T>(static_cast<float>(r.integer(0, batch - 1)));
+      // Now and then it has no size, or less.
+      if (align && r.chance(15)) box[2] = box[0];
+      if (align && r.chance(15)) continue;
       for (std::size_t k = first; k < first + 2; ++k) {
         if (static_cast<float>(box[k]) > static_cast<float>(box[k + 2]))
           std::swap(box[k], box[k + 2]);
