@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "adapters/blocks.h"
+#include "adapters/ops/heads.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -82,7 +83,7 @@ void short_mask_down(NodeEdit& e) {
 /// stand side by side in the last dim.
 class Heads {
  public:
-  explicit Heads(NodeEdit& e) : e_(e) {
+  explicit Heads(NodeEdit& e) : e_(e), either_(e, e.input(0)) {
     given_[0] = e.int_or("q_num_heads", 0), given_[1] = e.int_or("kv_num_heads", 0);
     for (int i = 0; i < 3 && !rank_; ++i) rank_ = e.rank(i);
     // Rank 3 states how many there are.
@@ -114,7 +115,7 @@ class Heads {
     if (rank_ == 4) return e_.rank(i) ? x : reshape(e_, x, Ints{0, 0, 0, 0});
     const std::int64_t own = given_[i == 0 ? 0 : 1];
     if (rank_ == 3) return transpose(e_, reshape(e_, x, Ints{0, 0, own, -1}), {0, 2, 1, 3});
-    return either_apart(x, own);
+    return either_.apart(x, own);
   }
 
   /// Each head of keys or values repeated for the queries that share it.
@@ -140,42 +141,18 @@ class Heads {
   Value together(const Value& y) {
     if (rank_ == 4) return y;
     if (rank_ == 3) return reshape(e_, transpose(e_, y, {0, 2, 1, 3}), Ints{0, 0, -1});
-    const Value q = e_.input(0), size = dim_of(e_, y, 3), sequence = dims_of(e_, q, -2, -1);
-    const Value inner = beside(given_[0]);
-    const Value split = concat(e_, {dims_of(e_, q, 0, 1), outer(q), inner, sequence, size}, 0);
-    const Value five = transpose(e_, reshape_to(e_, y, split), {0, 1, 3, 2, 4});
-    return reshape_to(e_, five,
-                      concat(e_, {dims_of(e_, q, 0, -1), binary(e_, "Mul", inner, size)}, 0));
+    return either_.together(y, given_[0]);
   }
 
  private:
   bool stated() const { return given_[0] > 0 && given_[1] > 0; }
-
-  /// Of either rank: heads of an axis of their own, 1 where there is none…
-  Value outer(const Value& x) { return product(e_, dims_of(e_, x, 1, -2)); }
-  /// … and those in the last dim.
-  Value beside(std::int64_t given) {
-    if (flat_.empty()) {
-      flat_ = binary(e_, "Sub", e_.ints({4}, "rank"), unsqueeze(e_, rank_of(e_, e_.input(0)), {0}));
-    }
-    const Value more = binary(e_, "Mul", flat_, e_.ints({given - 1}, "more"));
-    return binary(e_, "Add", more, e_.ints({1}, "one"));
-  }
-  Value either_apart(const Value& x, std::int64_t given) {
-    const Value batch = dims_of(e_, x, 0, 1), sequence = dims_of(e_, x, -2, -1);
-    const Value own = outer(x), inner = beside(given);
-    const Value size = binary(e_, "Div", dim_of(e_, x, -1), inner);
-    const Value five = reshape_to(e_, x, concat(e_, {batch, own, sequence, inner, size}, 0));
-    return reshape_to(e_, transpose(e_, five, {0, 1, 3, 2, 4}),
-                      concat(e_, {batch, binary(e_, "Mul", own, inner), sequence, size}, 0));
-  }
 
   NodeEdit& e_;
   std::optional<int> rank_;
   std::int64_t given_[2] = {};
   std::optional<std::int64_t> known_[2];  ///< of queries, of keys and values
   Value sharing_;                         ///< the head of keys for each of queries
-  Value flat_;                            ///< 1 for rank 3, 0 for rank 4
+  HeadsOfEitherRank either_;              ///< where the rank is not known
 };
 
 void spelled_out(NodeEdit& e) {

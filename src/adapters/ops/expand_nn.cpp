@@ -1,53 +1,85 @@
 // Layers written in older operators: normalisation, rotary embedding, losses left aside.
 
 #include "adapters/blocks.h"
+#include "adapters/ops/heads.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
 namespace {
 
-/// The axes from `axis` to the last one, counted from the end where the rank is not known.
-std::optional<Ints> axes_from(NodeEdit& e, std::int64_t axis) {
-  Ints axes;
-  if (const auto rank = e.rank(0)) {
-    if (axis < 0) axis += *rank;
-    if (axis < 0 || axis >= *rank) {
-      e.refuse("its axis is out of range");
-      return std::nullopt;
+/// The axes from one to the last, to be reduced.
+class LastAxes {
+ public:
+  explicit LastAxes(NodeEdit& e) : e_(e), axis_(e.int_or("axis", -1)) {
+    const auto rank = e.rank(0);
+    if (!rank) {
+      // Reductions take axes counted from the end from 11 on.
+      joined_ = axis_ >= 0 || e.target() < 11;
+      fits_ = !joined_ || can_compute(e);
+      for (std::int64_t i = axis_; i < 0; ++i) axes_.push_back(i);
+      return;
     }
-    for (std::int64_t i = axis; i < *rank; ++i) axes.push_back(i);
-    return axes;
+    const std::int64_t first = axis_ < 0 ? axis_ + *rank : axis_;
+    fits_ = first >= 0 && first < *rank;
+    if (!fits_) e.refuse("its axis is out of range");
+    for (std::int64_t i = first; i < *rank && fits_; ++i) axes_.push_back(i);
   }
-  if (axis >= 0) {
-    static_cast<void>(e.need_rank(0));
-    return std::nullopt;
+
+  bool fits() const { return fits_; }
+  /// The node's data, as what is reduced.
+  Value rows(const Value& x) {
+    if (!joined_) return x;
+    const Value before = axis_ == 0 ? e_.ints({1}, "dim") : product(e_, dims_of(e_, x, 0, axis_));
+    const Value after = product(e_, dims_of(e_, x, axis_, kEnd));
+    return reshape_to(e_, x, concat(e_, {before, after}, 0));
   }
-  for (std::int64_t i = axis; i < 0; ++i) axes.push_back(i);
-  return axes;
-}
+  Value mean(const Value& rows) {
+    return reduce(e_, "ReduceMean", rows, joined_ ? Ints{1} : axes_, true);
+  }
+  /// Rows, and a value for each row, in the dims that they have for the node.
+  Value spread(const Value& rows) {
+    return joined_ ? reshape_to(e_, rows, shape_of(e_, e_.input(0))) : rows;
+  }
+  Value spread_one(const Value& each) {
+    if (!joined_) return each;
+    const Value reduced = dims_of(e_, e_.input(0), axis_, kEnd);
+    const Value ones = binary(e_, "Add", binary(e_, "Sub", reduced, reduced), e_.ints({1}, "one"));
+    if (axis_ == 0) return reshape_to(e_, each, ones);
+    return reshape_to(e_, each, concat(e_, {dims_of(e_, e_.input(0), 0, axis_), ones}, 0));
+  }
+
+ private:
+  NodeEdit& e_;
+  std::int64_t axis_;
+  bool fits_ = false;
+  /// The axes before the first one are one, and the others.
+  bool joined_ = false;
+  Ints axes_;
+};
 
 /// [LayerNormalization-17] statistics in stash_type, scale and bias in the type of X.
 void layer_normalization(NodeEdit& e) {
-  const auto axes = axes_from(e, e.int_or("axis", -1));
   const auto stash = static_cast<DataType>(e.int_or("stash_type", 1));
   const auto epsilon = static_cast<double>(e.float_or("epsilon", 1e-5F));
   const DataType type = e.need_dtype(0);
-  if (e.refused() || !axes) return;
+  if (e.refused()) return;
+  LastAxes axes(e);
+  if (!axes.fits()) return;
   const DataType work = at_least_float32(stash);
-  const Value x = cast(e, e.input(0), work);
-  const Value mean = reduce(e, "ReduceMean", x, *axes, true);
+  const Value x = axes.rows(cast(e, e.input(0), work));
+  const Value mean = axes.mean(x);
   const Value centred = binary(e, "Sub", x, mean);
-  const Value variance = reduce(e, "ReduceMean", binary(e, "Mul", centred, centred), *axes, true);
+  const Value variance = axes.mean(binary(e, "Mul", centred, centred));
   const Value deviation =
       unary(e, "Sqrt", binary(e, "Add", variance, e.number(epsilon, work, "epsilon")));
   const Value inverse = unary(e, "Reciprocal", deviation);
-  const Value normal = cast(e, binary(e, "Mul", centred, inverse), type);
+  const Value normal = axes.spread(cast(e, binary(e, "Mul", centred, inverse), type));
   Value y = binary(e, "Mul", normal, e.input(1));
   if (e.has_input(2)) y = binary(e, "Add", y, e.input(2));
   e.rounds({}, work);
   const auto given = [&](int i, const Value& value) {
     const bool named = i < e.output_count() && !e.output(i).empty();
-    return named ? cast(e, value, stash) : value;
+    return named ? axes.spread_one(cast(e, value, stash)) : value;
   };
   const Value given_mean = given(1, mean);
   e.replace({y, given_mean, given(2, inverse)});
@@ -55,17 +87,18 @@ void layer_normalization(NodeEdit& e) {
 
 /// [RMSNormalization-23] the result is of the type of scale.
 void rms_normalization(NodeEdit& e) {
-  const auto axes = axes_from(e, e.int_or("axis", -1));
   const auto stash = static_cast<DataType>(e.int_or("stash_type", 1));
   const auto epsilon = static_cast<double>(e.float_or("epsilon", 1e-5F));
   const DataType type = e.need_dtype(1);
-  if (e.refused() || !axes) return;
+  if (e.refused()) return;
+  LastAxes axes(e);
+  if (!axes.fits()) return;
   const DataType work = at_least_float32(stash);
-  const Value x = cast(e, e.input(0), work);
-  const Value squares = reduce(e, "ReduceMean", binary(e, "Mul", x, x), *axes, true);
+  const Value x = axes.rows(cast(e, e.input(0), work));
+  const Value squares = axes.mean(binary(e, "Mul", x, x));
   const Value root =
       unary(e, "Sqrt", binary(e, "Add", squares, e.number(epsilon, work, "epsilon")));
-  const Value normal = cast(e, binary(e, "Div", x, root), type);
+  const Value normal = axes.spread(cast(e, binary(e, "Div", x, root), type));
   e.rounds({}, work);
   e.replace({binary(e, "Mul", normal, e.input(1))});
 }
