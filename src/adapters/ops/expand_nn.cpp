@@ -121,15 +121,21 @@ void mean_variance_normalization(NodeEdit& e) {
   e.replace({cast(e, binary(e, "Div", centred, divisor), type)});
 }
 
-/// The halves of the last dim, or its even and odd elements.
-std::pair<Value, Value> rotated_parts(Emitter& e, const Value& x, std::int64_t size,
+/// The halves of the last of four dims, or its even and odd elements.
+std::pair<Value, Value> rotated_parts(Emitter& e, const Value& x, std::optional<std::int64_t> size,
                                       bool interleaved) {
+  if (!size) {
+    const std::int64_t pair = interleaved ? 4 : 3;
+    const Value split = reshape(e, x, interleaved ? Ints{0, 0, 0, -1, 2} : Ints{0, 0, 0, 2, -1});
+    return {gather(e, split, e.scalar(0, "first"), pair),
+            gather(e, split, e.scalar(1, "second"), pair)};
+  }
   if (!interleaved) {
-    return {slice(e, x, Ints{0}, Ints{size / 2}, Ints{3}),
-            slice(e, x, Ints{size / 2}, Ints{size}, Ints{3})};
+    return {slice(e, x, Ints{0}, Ints{*size / 2}, Ints{3}),
+            slice(e, x, Ints{*size / 2}, Ints{*size}, Ints{3})};
   }
   Ints even, odd;
-  for (std::int64_t i = 0; i < size; i += 2) {
+  for (std::int64_t i = 0; i < *size; i += 2) {
     even.push_back(i);
     odd.push_back(i + 1);
   }
@@ -140,32 +146,41 @@ std::pair<Value, Value> rotated_parts(Emitter& e, const Value& x, std::int64_t s
 void rotary_embedding(NodeEdit& e) {
   const bool interleaved = e.int_or("interleaved", 0) != 0;
   const std::int64_t heads = e.int_or("num_heads", 0);
-  std::int64_t turned = e.int_or("rotary_embedding_dim", 0);
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
-  if (*rank != 3 && *rank != 4) return e.refuse("its input has neither three nor four dimensions");
-  if (*rank == 3 && heads <= 0) return e.refuse("num_heads is missing for a 3-D input");
-  const auto last = e.dim(e.input(0), *rank - 1);
-  std::int64_t head = !last ? -1 : *rank == 3 ? *last / heads : *last;  // -1: not known
-  if (turned == 0 && !last) {
-    // All of it is turned: twice what a row of the caches holds.
-    const auto half = e.dim(e.input(1), -1);
-    if (!half || *half < 0 || *half > kEnd / 2) return static_cast<void>(e.need_shape(0));
-    head = 2 * *half;
+  const std::int64_t stated = e.int_or("rotary_embedding_dim", 0);
+  if (e.refused()) return;
+  auto rank = e.rank(0);
+  // Rank 3 states how many heads there are.
+  if (!rank && heads <= 0) rank = 4;
+  if (rank && *rank != 3 && *rank != 4) {
+    return e.refuse("its input has neither three nor four dimensions");
   }
-  if (turned == 0) turned = head;
-  if (turned < 0 || (head >= 0 && turned > head) || turned % 2 != 0) {
+  if (rank == 3 && heads <= 0) return e.refuse("num_heads is missing for a 3-D input");
+  if (!rank && !can_compute(e)) return;
+  std::optional<std::int64_t> head = rank ? e.dim(e.input(0), -1) : std::nullopt;
+  if (head && rank == 3) *head /= heads;
+  if (stated == 0 && !head) {
+    // All of it is turned: twice what a row of the caches holds.
+    head = e.dim(e.input(1), -1);
+    if (head && *head >= 0 && *head <= kEnd / 2) *head *= 2;
+  }
+  const auto turned = stated == 0 ? head : std::optional(stated);
+  if (turned && (*turned < 0 || (head && *turned > *head) || *turned % 2 != 0)) {
     return e.refuse("rotary_embedding_dim does not fit into the last dimension");
   }
 
+  HeadsOfEitherRank either(e, e.input(0));
   Value x = e.input(0);  // [batch, heads, sequence, head]
-  if (*rank == 3) {
-    x = transpose(e, reshape(e, x, Ints{0, 0, heads, head}), {0, 2, 1, 3});
+  if (!rank) {
+    x = either.apart(x, heads);
+  } else if (*rank == 3) {
+    x = transpose(e, reshape(e, x, Ints{0, 0, heads, head.value_or(-1)}), {0, 2, 1, 3});
+  } else if (!e.rank(0)) {
+    x = reshape(e, x, Ints{0, 0, 0, 0});
   }
   Value rest;
   if (turned != head) {
-    rest = slice(e, x, Ints{turned}, Ints{head < 0 ? kEnd : head}, Ints{3});
-    x = slice(e, x, Ints{0}, Ints{turned}, Ints{3});
+    rest = slice(e, x, Ints{*turned}, Ints{head.value_or(kEnd)}, Ints{3});
+    x = slice(e, x, Ints{0}, Ints{*turned}, Ints{3});
   }
   // Caches as [batch, 1, sequence, turned / 2]: picked by position, or given for each place.
   const auto cache = [&](int i) {
@@ -180,13 +195,15 @@ void rotary_embedding(NodeEdit& e) {
   Value y;
   if (interleaved) {
     const Value pairs = concat(e, {unsqueeze(e, real, {4}), unsqueeze(e, imaginary, {4})}, 4);
-    y = reshape(e, pairs, Ints{0, 0, 0, turned});
+    y = reshape(e, pairs, Ints{0, 0, 0, turned.value_or(-1)});
   } else {
     y = concat(e, {real, imaginary}, 3);
   }
   if (!rest.empty()) y = concat(e, {y, rest}, 3);
-  if (*rank == 3) {
-    y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, head < 0 ? -1 : heads * head});
+  if (!rank) {
+    y = either.together(y, heads);
+  } else if (*rank == 3) {
+    y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, head ? heads * *head : -1});
   }
   e.rounds();
   e.replace({y});
