@@ -20,27 +20,61 @@ void axis_input_up(NodeEdit& e) {
   e.drop("axis");
 }
 
+/// An axis that the run tells, of one dim or another of all but the last: where it is.
+struct PlacedAxis {
+  Value dims;    ///< all but the last
+  Value itself;  ///< of each, 1 for the axis, else 0
+};
+
+/// x as [before, axis, between, parts].
+Value around_axis(NodeEdit& e, const Value& x, const PlacedAxis& axis) {
+  const Value one = e.ints({1}, "one");
+  const Value place = arange(e, binary(e, "Sub", rank_of(e, x), e.scalar(1, "one")));
+  const Value own = reduce(e, "ReduceSum", binary(e, "Mul", axis.itself, place), {0}, true);
+  const Value others = binary(e, "Sub", axis.dims, one);
+  const auto size = [&](const Value& chosen) {
+    return product(e, binary(e, "Add", binary(e, "Mul", chosen, others), one));
+  };
+  const auto those = [&](const Value& a, const Value& b) {
+    return size(cast(e, less(e, a, b), DataType::int64));
+  };
+  const Value shape =
+      concat(e, {those(place, own), size(axis.itself), those(own, place), dim_of(e, x, -1)}, 0);
+  return reshape_to(e, x, shape);
+}
+
 /// An axis that the run tells becomes the second one of four: what comes before it and after it is
 /// joined, the parts of the numbers stay last.
 void dft_along_computed_axis(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
+  const auto rank = e.rank(0);
   const DataType type = e.need_dtype(0);
-  if (!rank || e.refused()) return;
-  if (*rank < 2 || *rank > kMostDims) return e.refuse("its input has no axis to transform");
+  if (e.refused()) return;
+  if (rank && (*rank < 2 || *rank > kMostDims)) {
+    return e.refuse("its input has no axis to transform");
+  }
   if (!can_compute(e)) return;
   const Value x = e.input(0);
   const Value axis = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
-  const Value three = view3(e, x, axis, *rank);
-  const Value four = reshape(e, three, concat(e, {e.ints({0, 0, -1}), dim_of(e, x, *rank - 1)}, 0));
+  const auto itself = [&] { return placed(e, named_dims(e, axis, rank_of(e, x))); };
+  Value four;
+  PlacedAxis found;
+  if (rank) {
+    const Value three = view3(e, x, axis, *rank);
+    four = reshape(e, three, concat(e, {e.ints({0, 0, -1}), dim_of(e, x, *rank - 1)}, 0));
+  } else {
+    found = {dims_of(e, x, 0, -1), slice(e, itself(), Ints{0}, Ints{-1}, Ints{0})};
+    four = around_axis(e, x, found);
+    e.set_type(four, type, 4);
+  }
   Attrs attributes = e.attributes({"inverse", "onesided"});
   attributes.insert(attributes.begin(), {"axis", 1});
   const Value y = e.emit_in({}, 17, "DFT", {four, e.input(1)}, 1, attributes).front();
   e.set_type(y, type, 4);
-  const Value dims = shape_of(e, x);
-  const Value itself = placed(e, named_dims(e, axis, e.scalar(*rank, "rank")));
+  const Value dims = rank ? shape_of(e, x) : found.dims;
+  const Value own = rank ? itself() : found.itself;
   const Value change = binary(e, "Sub", dim_of(e, y, 1), dims);
-  const Value all = binary(e, "Add", dims, binary(e, "Mul", itself, change));
-  const Value leading = slice(e, all, Ints{0}, Ints{-1}, Ints{0});
+  Value leading = binary(e, "Add", dims, binary(e, "Mul", own, change));
+  if (rank) leading = slice(e, leading, Ints{0}, Ints{-1}, Ints{0});
   e.replace({reshape_to(e, y, concat(e, {leading, dim_of(e, y, 3)}, 0))});
 }
 
