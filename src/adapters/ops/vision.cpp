@@ -115,6 +115,42 @@ class Positions {
   Value one_, two_;
 };
 
+/// A grid of two dimensions or of three, as only the run tells: each of its cells, in homogeneous
+/// coordinates, times theta.
+void grid_of_either(NodeEdit& e, DataType type, bool align) {
+  if (!can_compute(e)) return;
+  Value theta = cast(e, e.input(0), DataType::float64);
+  if (!e.rank(theta)) theta = reshape(e, theta, Ints{0, 0, 0});
+  const Value size = e.input(1), axes = dim_of(e, theta, 1);
+  const auto part = [&](std::int64_t start, std::int64_t end) {
+    return slice(e, size, Ints{start}, Ints{end}, Ints{0});
+  };
+  const auto scalar = [&](const Value& vector) { return squeeze(e, vector, {0}); };
+  // Two dimensions are one deep.
+  const Value width = scalar(part(-1, kEnd)), height = scalar(part(-2, -1));
+  const Value depth = scalar(product(e, part(2, -2)));
+  const Value cell = arange(e, binary(e, "Mul", binary(e, "Mul", depth, height), width));
+  const auto over = [&](const Value& a, const Value& b) { return binary(e, "Div", a, b); };
+  const auto within = [&](const Value& a, const Value& b) {
+    return binary(e, "Sub", a, binary(e, "Mul", over(a, b), b));
+  };
+  Positions positions(e, align);
+  const auto column = [&](const Value& length, const Value& place) {
+    return unsqueeze(e, gather(e, positions.of(length), place, 0), {1});
+  };
+  const Value line = over(cell, width);
+  const Value x = column(width, within(cell, width)), y = column(height, within(line, height));
+  const Value z = column(depth, over(line, height));
+  const Value one = binary(e, "Add", binary(e, "Sub", x, x), e.number(1, DataType::float64));
+  const Value chosen = concat(e, {arange(e, scalar(axes)), e.ints({3}, "last")}, 0);
+  const Value points = gather(e, concat(e, {x, y, z, one}, 1), chosen, 1);  // [cells, axes + 1]
+  e.set_type(points, DataType::float64, 2);
+  const Value grid =
+      e.emit_in({}, 1, "MatMul", {points, transpose(e, theta, {0, 2, 1})}, 1, {}).front();
+  e.rounds();
+  e.replace({cast(e, reshape_to(e, grid, concat(e, {part(0, 1), part(2, kEnd), axes}, 0)), type)});
+}
+
 /// [AffineGrid-20]
 void affine_grid(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
@@ -122,11 +158,12 @@ void affine_grid(NodeEdit& e) {
   auto axes = e.dim(e.input(0), 1);
   if (!axes) {
     if (const auto values = e.dim(e.input(1), 0)) axes = *values - 2;
+    if (const auto columns = e.dim(e.input(0), 2)) axes = *columns - 1;
+    if (const auto rank = e.rank(e.output(0))) axes = *rank - 2;
   }
   if (e.refused()) return;
-  if (!axes || (*axes != 2 && *axes != 3)) {
-    return e.refuse("whether it is of 2 or 3 dimensions is not known");
-  }
+  if (!axes) return grid_of_either(e, type, align);
+  if (*axes != 2 && *axes != 3) return e.refuse("it is neither of 2 nor of 3 dimensions");
   const Value theta = cast(e, e.input(0), DataType::float64);
   // theta [N, axes, axes + 1]: column i as [N, 1…, axes], to go with the positions [1, …, 1].
   Ints spatial;
