@@ -185,12 +185,17 @@ MaybeShape reshape(const Asked& asked) {
   const auto dims = asked.ints(1);
   if (!dims) return of_rank(asked.length(1));
   const Shape* x = asked.shape(0);
+  // Without allowzero a 0 copies the dim.
+  const bool zeros = asked.node.int_or("allowzero", 0) != 0;
   Shape shape(dims->size());
   Dim rest = x != nullptr ? product_of(*x) : Dim{};
   for (std::size_t i = 0; i < dims->size(); ++i) {
     if ((*dims)[i] > 0) shape[i].value = (*dims)[i];
-    // A 0 copies the dim; below allowzero, which adapters write with full shapes only.
-    if ((*dims)[i] == 0 && x != nullptr && i < x->size()) shape[i] = (*x)[i];
+    if ((*dims)[i] == 0 && zeros) {
+      shape[i].value = 0;
+    } else if ((*dims)[i] == 0 && x != nullptr && i < x->size()) {
+      shape[i] = (*x)[i];
+    }
     if (rest.known() && shape[i].value.value_or(0) > 0)
       rest = Dim{*rest.value / *shape[i].value, {}};
   }

@@ -160,6 +160,9 @@ void roi_pool(Draft& d) {
       auto* box = &values[i * width];
       using T = std::remove_reference_t<decltype(*box)>;
       if (!align) box[0] = static_cast<T>(static_cast<float>(r.integer(0, batch - 1)));
+      // Now and then it has no size, or less.
+      if (align && r.chance(15)) box[2] = box[0];
+      if (align && r.chance(15)) continue;
       for (std::size_t k = first; k < first + 2; ++k) {
         if (static_cast<float>(box[k]) > static_cast<float>(box[k + 2]))
           std::swap(box[k], box[k + 2]);
@@ -301,15 +304,18 @@ void dft(Draft& d) {
   d.tame();
   const bool inverse = r.chance(30);
   const bool onesided = r.chance(30);
-  Dims dims{1, r.integer(2, 4), r.integer(2, 4), r.integer(1, 2)};
+  const std::int64_t rank = r.integer(2, 5);
+  Dims dims(static_cast<std::size_t>(rank));
+  for (auto& x : dims) x = r.integer(2, 4);
+  dims.back() = r.integer(1, 2);
   if (onesided) dims.back() = inverse ? 2 : 1;
   d.data(d.type("T1"), dims);
   const bool length = r.chance(40);
   if (length) d.parameter(Ints{r.integer(2, 5)}, d.type("T2"), true);
   d.maybe("inverse", std::int64_t{inverse ? 1 : 0}, inverse ? 100 : 30);
   d.maybe("onesided", std::int64_t{onesided ? 1 : 0}, onesided ? 100 : 30);
-  const std::int64_t axis = r.chance(50) ? r.integer(1, 2) : r.integer(-3, -2);
-  if (r.chance(30)) return;
+  const std::int64_t axis = r.chance(50) ? r.integer(0, rank - 2) : r.integer(-rank, -2);
+  if (r.chance(30) && (rank > 2 || !d.has("axis"))) return;
   if (d.has("axis")) return d.set("axis", axis);
   if (!length) d.skip();
   d.parameter(Ints{axis}, DataType::int64, true);

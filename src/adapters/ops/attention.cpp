@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "adapters/blocks.h"
+#include "adapters/ops/heads.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -24,12 +25,11 @@ Value positions(Emitter& e, const Value& count, std::int64_t axis) {
 /// [Attention-24] nonpad_kv_seqlen: keys from there on are padding; with is_causal the queries are
 /// the last ones before them. As a mask, which 23 has.
 void nonpad_down(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
   const bool causal = e.int_or("is_causal", 0) != 0;
   const DataType mask_type = e.has_input(3) ? e.need_dtype(3) : DataType::boolean;
   if (e.refused()) return;
-  const std::int64_t sequence = *rank == 3 ? 1 : 2;
+  // The last axis but one, of three as of four.
+  const std::int64_t sequence = e.rank(0) ? *e.rank(0) - 2 : -2;
   const Value keys = positions(e, dim_scalar(e, e.input(1), sequence), 3);
   const Value count = unsqueeze(e, e.input(6), {1, 2, 3});
   Value valid = binary(e, "Less", keys, count);
@@ -79,52 +79,113 @@ void short_mask_down(NodeEdit& e) {
       3, e.emit_in({}, 18, "Pad", {e.input(3), pads, fill, e.ints({-1}, "axes")}, 1, {}).front());
 }
 
-/// Each head of keys or values repeated for the queries that share it.
-Value shared_heads(Emitter& e, const Value& x, std::int64_t repeat, std::int64_t heads) {
-  if (repeat == 1) return x;
-  const Value wide = expand(e, unsqueeze(e, x, {2}), e.ints({1, 1, repeat, 1, 1}, "repeat"));
-  return reshape(
-      e, wide, concat(e, {dims_of(e, x, 0, 1), e.ints({heads}, "heads"), dims_of(e, x, 2, 4)}, 0));
-}
+/// Q, K and V as [batch, heads, sequence, size], as they are if of rank 4: of rank 3 the heads
+/// stand side by side in the last dim.
+class Heads {
+ public:
+  explicit Heads(NodeEdit& e) : e_(e), either_(e, e.input(0)) {
+    given_[0] = e.int_or("q_num_heads", 0), given_[1] = e.int_or("kv_num_heads", 0);
+    for (int i = 0; i < 3 && !rank_; ++i) rank_ = e.rank(i);
+    // Rank 3 states how many there are.
+    if (!rank_ && !stated()) rank_ = 4;
+    if (rank_ == 4) {
+      known_[0] = e.dim(e.input(0), 1);
+      known_[1] = e.dim(e.input(1), 1);
+      if (!known_[1]) known_[1] = e.dim(e.input(2), 1);
+    } else if (rank_) {
+      known_[0] = given_[0], known_[1] = given_[1];
+    }
+  }
+
+  /// Nothing is to be computed for it that is not an attribute or declared.
+  bool known() const { return known_[0] && known_[1]; }
+  bool fit() const {
+    const bool ranks = !rank_ || rank_ == 4 || (rank_ == 3 && stated());
+    return ranks && known_[0].value_or(1) > 0 && known_[1].value_or(1) > 0;
+  }
+
+  /// Of a head, if that is known.
+  std::optional<std::int64_t> size() const {
+    const auto last = rank_ ? e_.dim(e_.input(0), -1) : std::nullopt;
+    return last && rank_ == 3 ? *last / given_[0] : last;
+  }
+
+  Value apart(int i) {
+    const Value x = e_.input(i);
+    if (rank_ == 4) return e_.rank(i) ? x : reshape(e_, x, Ints{0, 0, 0, 0});
+    const std::int64_t own = given_[i == 0 ? 0 : 1];
+    if (rank_ == 3) return transpose(e_, reshape(e_, x, Ints{0, 0, own, -1}), {0, 2, 1, 3});
+    return either_.apart(x, own);
+  }
+
+  /// Each head of keys or values repeated for the queries that share it.
+  Value shared(const Value& x, const Value& q) {
+    if (!known()) {
+      if (sharing_.empty()) {
+        const Value queries = dim_scalar(e_, q, 1);
+        const Value repeat = binary(e_, "Div", queries, dim_scalar(e_, x, 1));
+        sharing_ = binary(e_, "Div", arange(e_, queries), repeat);
+      }
+      return gather(e_, x, sharing_, 1);
+    }
+    const std::int64_t repeat = *known_[0] / *known_[1];
+    if (repeat == 1) return x;
+    const Value wide = expand(e_, unsqueeze(e_, x, {2}), e_.ints({1, 1, repeat, 1, 1}, "repeat"));
+    return reshape(
+        e_, wide,
+        concat(e_, {dims_of(e_, x, 0, 1), e_.ints({*known_[0]}, "heads"), dims_of(e_, x, 2, 4)},
+               0));
+  }
+
+  /// [batch, heads, sequence, size] as the result has it.
+  Value together(const Value& y) {
+    if (rank_ == 4) return y;
+    if (rank_ == 3) return reshape(e_, transpose(e_, y, {0, 2, 1, 3}), Ints{0, 0, -1});
+    return either_.together(y, given_[0]);
+  }
+
+ private:
+  bool stated() const { return given_[0] > 0 && given_[1] > 0; }
+
+  NodeEdit& e_;
+  std::optional<int> rank_;
+  std::int64_t given_[2] = {};
+  std::optional<std::int64_t> known_[2];  ///< of queries, of keys and values
+  Value sharing_;                         ///< the head of keys for each of queries
+  HeadsOfEitherRank either_;              ///< where the rank is not known
+};
 
 void spelled_out(NodeEdit& e) {
   const bool causal = e.int_or("is_causal", 0) != 0;
-  const std::int64_t q_heads_given = e.int_or("q_num_heads", 0);
-  const std::int64_t kv_heads_given = e.int_or("kv_num_heads", 0);
   const std::int64_t mode = e.int_or("qk_matmul_output_mode", 0);
   const auto softcap = static_cast<double>(e.float_or("softcap", 0));
-  const auto rank = e.need_rank(0);
   const DataType type = e.need_dtype(0);
   const DataType mask_type = e.has_input(3) ? e.need_dtype(3) : DataType::undefined;
   const auto precision =
       static_cast<DataType>(e.int_or("softmax_precision", static_cast<int>(type)));
+  Heads heads(e);
   if (e.refused()) return;
-
-  // [batch, heads, sequence, size]
-  const auto heads_apart = [&](int i, std::int64_t heads) {
-    if (*rank == 4) return e.input(i);
-    return transpose(e, reshape(e, e.input(i), Ints{0, 0, heads, -1}), {0, 2, 1, 3});
+  if (!heads.fit()) return e.refuse("its numbers of heads do not fit its inputs");
+  if (!heads.known() && !can_compute(e)) return;
+  const Value q = heads.apart(0);
+  Value k = heads.apart(1);
+  Value v = heads.apart(2);
+  const auto after = [&](int past, const Value& x) {
+    if (!e.has_input(past)) return x;
+    const Value all = concat(e, {e.input(past), x}, 2);
+    if (!e.rank(all)) e.set_type(all, e.dtype(x), 4);
+    return all;
   };
-  const auto q_heads = *rank == 3 ? std::optional(q_heads_given) : e.dim(e.input(0), 1);
-  const auto kv_heads = *rank == 3 ? std::optional(kv_heads_given) : e.dim(e.input(1), 1);
-  if (!q_heads || !kv_heads || *q_heads <= 0 || *kv_heads <= 0) {
-    return e.refuse("how many heads it has is not known");
-  }
-  const std::int64_t repeat = *q_heads / *kv_heads;
-  const Value q = heads_apart(0, *q_heads);
-  Value k = heads_apart(1, *kv_heads);
-  Value v = heads_apart(2, *kv_heads);
-  if (e.has_input(4)) k = concat(e, {e.input(4), k}, 2);
-  if (e.has_input(5)) v = concat(e, {e.input(5), v}, 2);
+  k = after(4, k);
+  v = after(5, v);
   const Value present_key = k;
   const Value present_value = v;
-  k = shared_heads(e, k, repeat, *q_heads);
-  v = shared_heads(e, v, repeat, *q_heads);
+  k = heads.shared(k, q);
+  v = heads.shared(v, q);
 
   // The root of the scale on either side, as the text has it.
   Value root;
-  std::optional<std::int64_t> size = e.dim(e.input(0), -1);
-  if (size && *rank == 3) size = *size / *q_heads;
+  const std::optional<std::int64_t> size = heads.size();
   if (e.has("scale") || size) {
     const double scale = e.has("scale") ? static_cast<double>(e.float_or("scale", 1))
                                         : 1 / std::sqrt(static_cast<double>(*size));
@@ -191,7 +252,7 @@ void spelled_out(NodeEdit& e) {
     v = cast(e, v, both);
   }
   Value y = cast(e, e.emit_in({}, 1, "MatMul", {weights, v}, 1, {}).front(), type);
-  if (*rank == 3) y = reshape(e, transpose(e, y, {0, 2, 1, 3}), Ints{0, 0, -1});
+  y = heads.together(y);
   e.rounds();
   e.replace({y, present_key, present_value, shown});
 }

@@ -274,27 +274,32 @@ DataType holder_of(DataType type) {
   }
 }
 
+/// x of any rank as [batch, between, axis, after]; the axis is not the batch.
+Value batch_and_axis(Emitter& e, const Value& x, std::int64_t axis) {
+  const Value none = e.ints({1}, "dim");
+  const Value between = axis == 1 ? none : product(e, dims_of(e, x, 1, axis));
+  const Value after = axis == -1 ? none : stride(e, x, axis);
+  const Value four =
+      reshape_to(e, x, concat(e, {dims_of(e, x, 0, 1), between, dim_of(e, x, axis), after}, 0));
+  e.set_type(four, e.dtype(x), 4);
+  return four;
+}
+
 /// [TensorScatter-24] the update's rows put at their place in the cache.
 void tensor_scatter(NodeEdit& e) {
   const std::string mode = e.string_or("mode", "linear");
   std::int64_t axis = e.int_or("axis", -2);
-  const auto rank = e.need_rank(0);
-  if (!rank || e.refused()) return;
-  if (axis < 0) axis += *rank;
-  if (axis <= 0 || axis >= *rank) return e.refuse("its axis is out of range, or the batch's");
-  const Value cache = e.input(0);
-  const Value update = e.input(1);
-  Value place = along(e, arange(e, dim_scalar(e, update, axis)), axis, *rank);
-  if (e.has_input(2)) place = binary(e, "Add", place, along(e, e.input(2), 0, *rank));
-  if (mode == "circular") {
-    place = e.emit_in({}, 10, "Mod", {place, dim_scalar(e, cache, axis)}, 1, {}).front();
-  }
-  const Value indices = expand(e, place, shape_of(e, update));
-  // [ScatterElements-18] takes no type of 8 bits or fewer but the plain integers; float32 and int8
-  // hold every number of those.
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
+  const auto rank = e.rank(0);
+  if (rank && axis < 0) axis += *rank;
+  if (axis == 0 || (rank && (axis < 0 || axis >= *rank))) {
+    return e.refuse("its axis is out of range, or the batch's");
+  }
   if (type == DataType::float8e8m0) return e.refuse("no operator below 24 writes float8e8m0");
+  if (!rank && !can_compute(e)) return;
+  // [ScatterElements-18] takes no type of 8 bits or fewer but the plain integers; float32 and int8
+  // hold every number of those.
   const DataType work = holder_of(type);
   const auto converted = [&](const Value& x, DataType to) {
     if (work == type) return x;
@@ -302,10 +307,22 @@ void tensor_scatter(NodeEdit& e) {
     if (to == type && is_float(work)) how.emplace_back("saturate", 0);
     return e.emit_in({}, 24, "Cast", {x}, 1, how).front();
   };
-  const Value placed =
-      e.emit_in({}, 13, "ScatterElements",
-                {converted(cache, work), indices, converted(update, work)}, 1, {{"axis", axis}})
-          .front();
+  const auto given = [&](int i) {
+    const Value x = converted(e.input(i), work);
+    return rank ? x : batch_and_axis(e, x, axis);
+  };
+  const int all = rank.value_or(4);
+  const std::int64_t own = rank ? axis : 2;
+  const Value cache = given(0), update = given(1);
+  Value place = along(e, arange(e, dim_scalar(e, update, own)), own, all);
+  if (e.has_input(2)) place = binary(e, "Add", place, along(e, e.input(2), 0, all));
+  if (mode == "circular") {
+    place = e.emit_in({}, 10, "Mod", {place, dim_scalar(e, cache, own)}, 1, {}).front();
+  }
+  const Value indices = expand(e, place, shape_of(e, update));
+  Value placed =
+      e.emit_in({}, 13, "ScatterElements", {cache, indices, update}, 1, {{"axis", own}}).front();
+  if (!rank) placed = reshape_to(e, placed, shape_of(e, e.input(0)));
   e.replace({converted(placed, type)});
 }
 

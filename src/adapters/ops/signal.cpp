@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -269,29 +270,81 @@ Value cut_or_padded(NodeEdit& e, const Value& x, int rank, std::int64_t axis, co
   return slice(e, longer, e.ints({0}), end, e.ints({axis}));
 }
 
+/// x of `rank`, whose numbers are real or complex, with both parts.
+Value with_both_parts(NodeEdit& e, const Value& x, int rank) {
+  Ints pads(static_cast<std::size_t>(2 * rank), 0);
+  pads.back() = 1;
+  const Value wider = e.emit_in({}, 11, "Pad", {x, e.ints(pads, "pads")}, 1, {}).front();
+  return slice(e, wider, Ints{0}, Ints{2}, Ints{rank - 1});
+}
+
+/// A tensor of any rank as [before, axis, between, parts].
+class AroundAxis {
+ public:
+  AroundAxis(NodeEdit& e, Value x, std::int64_t axis) : e_(e), x_(std::move(x)), axis_(axis) {}
+
+  Value joined() {
+    const auto size = [&](const std::optional<Value>& dims) {
+      return dims ? product(e_, *dims) : e_.ints({1}, "dim");
+    };
+    const Value shape =
+        concat(e_, {size(before()), dim_of(e_, x_, axis_), size(between()), dim_of(e_, x_, -1)}, 0);
+    const Value four = reshape_to(e_, x_, shape);
+    e_.set_type(four, e_.dtype(x_), 4);
+    return four;
+  }
+  Value apart(const Value& four) {
+    std::vector<Value> dims{dim_of(e_, four, 1), dim_of(e_, four, 3)};
+    if (const auto inner = between()) dims.insert(dims.begin() + 1, *inner);
+    if (const auto outer = before()) dims.insert(dims.begin(), *outer);
+    return reshape_to(e_, four, concat(e_, dims, 0));
+  }
+
+ private:
+  /// Dims; nothing where there are none.
+  std::optional<Value> before() {
+    return axis_ == 0 ? std::nullopt : std::optional(dims_of(e_, x_, 0, axis_));
+  }
+  std::optional<Value> between() {
+    return axis_ == -2 ? std::nullopt : std::optional(dims_of(e_, x_, axis_ + 1, -1));
+  }
+
+  NodeEdit& e_;
+  Value x_;
+  std::int64_t axis_;
+};
+
 /// [DFT-17]
 void dft(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
-  const auto rank = e.need_rank(0);
   std::int64_t axis = e.int_or("axis", 1);
   const bool onesided = e.int_or("onesided", 0) != 0;
   Transform t;
   t.inverse = e.int_or("inverse", 0) != 0;
-  if (!rank || e.refused()) return;
-  if (axis < 0) axis += *rank;
-  if (*rank < 2 || axis < 0 || axis >= *rank - 1) return e.refuse("its axis is out of range");
-  auto parts = e.dim(e.input(0), *rank - 1);
+  if (e.refused()) return;
+  std::optional<AroundAxis> around;
+  Value x = e.input(0);
+  if (!e.rank(0) && axis != -1) {
+    if (!can_compute(e)) return;
+    x = around.emplace(e, x, std::exchange(axis, 1)).joined();
+  }
+  const int rank = e.rank(x).value_or(0);
+  if (axis < 0) axis += rank;
+  if (rank < 2 || axis < 0 || axis >= rank - 1) return e.refuse("its axis is out of range");
+  auto parts = e.dim(x, rank - 1);
   if (!parts && onesided) parts = t.inverse ? 2 : 1;  // it takes no others
-  if (!parts) return e.refuse("whether its input is real or complex is not known");
+  const bool either = !parts;
+  if (either) parts = 2;
   const bool to_real = onesided && t.inverse;
   if ((*parts != 1 && *parts != 2) || (onesided && *parts != (t.inverse ? 2 : 1))) {
     return e.refuse("its input is neither real nor complex, or not what a one-sided one takes");
   }
   t.parts = *parts;
   t.out_parts = to_real ? 1 : 2;
-  const auto own = e.dim(e.input(0), static_cast<int>(axis));
+  const auto own = e.dim(x, static_cast<int>(axis));
   const auto stated = e.has_input(1) ? known_int(e, 1) : own;
-  Value x = cast(e, e.input(0), kReal);
+  x = cast(e, x, kReal);
+  if (either) x = with_both_parts(e, x, rank);
   Value told;
   if (stated) {
     if (*stated < 1 || *stated > kLongest || (own && *own < 0)) {
@@ -302,26 +355,27 @@ void dft(NodeEdit& e) {
     const std::int64_t most = to_real ? t.length / 2 + 1 : t.length;
     t.in = own ? std::min(*own, most) : most;
     if (!t.fits()) return e.refuse("its matrix is too large for a constant");
-    x = cut_or_padded(e, x, *rank, axis, t.in);
+    x = cut_or_padded(e, x, rank, axis, t.in);
   } else if (e.has_input(1)) {
     told = reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
     const Value one_side =
         binary(e, "Add", binary(e, "Div", told, e.scalar(2)), e.scalar(1, "one"));
-    x = cut_or_padded(e, x, *rank, axis, to_real ? one_side : told);
+    x = cut_or_padded(e, x, rank, axis, to_real ? one_side : told);
   }
-  Ints forth, back(static_cast<std::size_t>(*rank));
-  for (std::int64_t i = 0; i < *rank - 1; ++i) {
+  Ints forth, back(static_cast<std::size_t>(rank));
+  for (std::int64_t i = 0; i < rank - 1; ++i) {
     if (i != axis) forth.push_back(i);
   }
-  forth.insert(forth.end(), {axis, *rank - 1});
+  forth.insert(forth.end(), {axis, rank - 1});
   for (std::size_t i = 0; i < forth.size(); ++i) {
     back[static_cast<std::size_t>(forth[i])] = static_cast<std::int64_t>(i);
   }
-  const bool moved = axis != *rank - 2;
+  const bool moved = axis != rank - 2;
   if (moved) x = transpose(e, x, forth);
-  Value y = stated ? transformed(e, x, *rank, t)
-                   : transformed_at_run_time(e, x, *rank, t, onesided, told);
+  Value y =
+      stated ? transformed(e, x, rank, t) : transformed_at_run_time(e, x, rank, t, onesided, told);
   if (moved) y = transpose(e, y, back);
+  if (around) y = around->apart(y);
   e.rounds();
   e.replace({cast(e, y, type)});
 }
@@ -359,7 +413,8 @@ void stft(NodeEdit& e) {
   auto parts = e.dim(e.input(0), 2);
   if (e.refused()) return;
   if (!parts && onesided) parts = 1;  // it takes no others
-  if (!parts) return e.refuse("whether its signal is real or complex is not known");
+  const bool either = !parts;
+  if (either) parts = 2;
   if ((*parts != 1 && *parts != 2) || (onesided && *parts == 2) || (step && *step < 1) ||
       (length && (*length < 1 || (samples && *length > *samples)))) {
     return e.refuse("its frames do not fit its signal");
@@ -367,7 +422,9 @@ void stft(NodeEdit& e) {
   Transform t;
   t.parts = *parts;
   const auto windowed = [&](const Value& places) {
-    Value x = gather(e, cast(e, e.input(0), kReal), places, 1);  // [batch, frames, length, parts]
+    Value x = cast(e, e.input(0), kReal);
+    if (either) x = with_both_parts(e, e.rank(0) ? x : reshape(e, x, Ints{0, 0, 0}), 3);
+    x = gather(e, x, places, 1);  // [batch, frames, length, parts]
     if (e.has_input(2)) {
       x = binary(e, "Mul", x, unsqueeze(e, cast(e, e.input(2), kReal), {1}));
     }
