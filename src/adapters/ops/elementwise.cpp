@@ -175,26 +175,76 @@ void erf_up(NodeEdit& e) {
   e.produce(0, cast(e, y, type));
 }
 
+/// Operators of before [Add-7], which broadcast b along a from an axis on, whatever their ranks.
+Value from_axis(Emitter& e, std::string_view op, const Value& a, const Value& b, int axis) {
+  return e.emit_in({}, 6, op, {a, b}, 1, {{"axis", axis}, {"broadcast", 1}}).front();
+}
+
+/// The mean of every channel of every item.
+Value channel_means(Emitter& e, const Value& x) {
+  const Value means = e.emit_in({}, 1, "GlobalAveragePool", {x}, 1, {}).front();
+  return e.emit_in({}, 1, "Flatten", {means}, 1, {{"axis", 1}}).front();
+}
+
+/// The normalization written out, of any rank and without computed shapes.
+void normalize_by_axis(NodeEdit& e) {
+  const bool by_item = e.op() == "InstanceNormalization";
+  const DataType type = e.need_dtype(0);
+  const float epsilon = e.float_or("epsilon", 1e-5F);
+  if (e.refused()) return;
+  const DataType work = at_least_float32(type);
+  const auto input = [&](int i) { return cast(e, e.input(i), work); };
+  const Value x = input(0);
+  const int axis = by_item ? 0 : 1;
+  const Value centered = from_axis(e, "Sub", x, by_item ? channel_means(e, x) : input(3), axis);
+  const Value variance =
+      by_item ? channel_means(e, e.emit_in({}, 6, "Mul", {centered, centered}, 1, {}).front())
+              : input(4);
+  const Value small = e.number(static_cast<double>(epsilon), work, "epsilon");
+  const Value deviation = unary(e, "Sqrt", from_axis(e, "Add", variance, small, 0));
+  const Value normal = from_axis(e, "Div", centered, deviation, axis);
+  const Value scaled = from_axis(e, "Mul", normal, input(1), 1);
+  e.rounds();
+  e.replace({cast(e, from_axis(e, "Add", scaled, input(2), 1), type)});
+}
+
+/// Are there no dims to reshape it to, nor can it be given some more?
+bool has_no_shape(const NodeEdit& e) {
+  return e.target() < 5 && !e.shape(0) && e.rank(0).value_or(5) > 4;
+}
+
 /// [BatchNormalization-1] is documented for four dimensions only.
 void four_dims(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  if (!rank || *rank == 4) return;
-  if (*rank < 2) return e.refuse("an input of fewer than two dimensions has no channels");
+  const auto rank = e.rank(0);
+  if (rank == 4) return;
+  if (rank && *rank < 2) {
+    return e.refuse("an input of fewer than two dimensions has no channels");
+  }
   const auto shape = e.shape(0);
   if (!shape && e.target() >= 5) {
     // What is not known is computed [Reshape-5].
     const Value dims = shape_of(e, e.input(0));
     e.set_input(0, reshape(e, e.input(0), Ints{0, 0, -1, 1}));
     const Value y = e.detach_output(0);
-    e.set_type(y, e.dtype(0), 4);
+    e.set_type(y, ValueType::tensor(e.dtype(0), Shape(4)));
     return e.produce(0, reshape(e, y, dims));
   }
-  if (!shape) return static_cast<void>(e.need_shape(0));
+  if (!shape && rank && *rank < 4) {
+    const Ints missing = *rank == 3 ? Ints{3} : Ints{2, 3};
+    e.set_input(0, unsqueeze(e, e.input(0), missing));
+    const Value y = e.detach_output(0);
+    e.set_type(y, ValueType::tensor(e.dtype(0), Shape(4)));
+    return e.produce(0, squeeze(e, y, missing));
+  }
+  if (has_no_shape(e)) {
+    const bool trains = e.op() == "BatchNormalization" && e.int_or("is_test", 0) == 0;
+    return trains ? static_cast<void>(e.need_shape(0)) : normalize_by_axis(e);
+  }
   const auto rest = elements_of(Ints(shape->begin() + 2, shape->end()));
   if (!rest) return e.refuse("its dims are no sizes");
   e.set_input(0, reshape(e, e.input(0), Ints{(*shape)[0], (*shape)[1], *rest, 1}));
   const Value y = e.detach_output(0);
-  e.set_type(y, e.dtype(0), 4);
+  e.set_type(y, ValueType::tensor(e.dtype(0), Shape(4)));
   e.produce(0, reshape(e, y, *shape));
 }
 
@@ -211,6 +261,7 @@ void register_elementwise(Registry& t) {
   t.at("BatchNormalization", 1, 6).dropped("consumed_inputs").down([](NodeEdit& e) {
     // Required in 1, of one entry an input; the running mean and variance are consumed.
     e.set({"consumed_inputs", Ints{0, 0, 0, 1, 1}});
+    if (has_no_shape(e)) return four_dims(e);
     if (e.int_or("spatial", 1) == 0) {
       // A scale, mean… for every element: vectors all the same.
       for (int i = 1; i < 5; ++i) {
