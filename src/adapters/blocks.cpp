@@ -163,6 +163,9 @@ Value reshape_to(Emitter& e, const Value& x, const Value& shape) {
       // Nothing of that shape.
       return expand(e, e.constant(TensorLiteral::zeros(type, {}), "nothing"), shape);
     }
+    if (empty && wanted && type != DataType::undefined) {
+      return e.constant(TensorLiteral::zeros(type, *wanted), "nothing");
+    }
     const bool may_be_empty = !wanted && (empty || !own) && e.target() >= 6;
     return reshape(e, may_be_empty ? zeros_if_empty(e, x, shape) : x, shape);
   }
@@ -373,6 +376,44 @@ Value view3(Emitter& e, const Value& x, std::int64_t axis) {
   return reshape_to(e, x, concat(e, {before, dim_of(e, x, axis), after}, 0));
 }
 
+Value from_view3(Emitter& e, const Value& y, const Value& x, std::int64_t axis) {
+  std::vector<Value> dims{dim_of(e, y, 1)};
+  if (axis != 0) dims.insert(dims.begin(), dims_of(e, x, 0, axis));
+  if (axis != -1) dims.push_back(dims_of(e, x, axis + 1, kEnd));
+  return reshape_to(e, y, concat(e, dims, 0));
+}
+
+std::optional<Value> empty_result(NodeEdit& e, int i) {
+  const auto dims = e.shape(e.output(i));
+  const DataType type = e.dtype(e.output(i));
+  if (!dims || std::ranges::find(*dims, 0) == dims->end() || type == DataType::undefined) {
+    return std::nullopt;
+  }
+  return e.constant(TensorLiteral::zeros(type, *dims), "nothing");
+}
+
+void on_middle_axis(NodeEdit& e) {
+  const std::int64_t axis = e.int_or("axis", 0);
+  Attrs attributes = e.attributes({"largest", "sorted", "split"});
+  if (e.refused()) return;
+  attributes.insert(attributes.begin(), {"axis", 1});
+  const Value x = e.input(0);
+  std::vector<Value> inputs = e.inputs();
+  inputs.front() = view3(e, x, axis);
+  std::vector<Value> results =
+      e.emit_in(e.node().domain(), e.from(), e.op(), inputs, e.output_count(), attributes);
+  for (int i = 0; i < e.output_count(); ++i) {
+    Value& result = results[static_cast<std::size_t>(i)];
+    if (!e.has_output(i)) {
+      result.clear();
+      continue;
+    }
+    const auto nothing = empty_result(e, i);
+    result = nothing ? *nothing : from_view3(e, result, x, axis);
+  }
+  e.replace(results);
+}
+
 Value stride(Emitter& e, const Value& x, std::int64_t axis) {
   if (axis == -1) return e.ints({1}, "dim");
   return product(e, dims_of(e, x, axis + 1, kEnd));
@@ -455,6 +496,34 @@ Value view3(Emitter& e, const Value& x, const Value& axis) {
     return product(e, binary(e, "Add", ones, binary(e, "Mul", chosen, others)));
   };
   return reshape_to(e, x, concat(e, {size(before), size(itself), size(after)}, 0));
+}
+
+Value along_each_axis(
+    Emitter& e, const Value& x,
+    const std::function<Value(Subgraph& body, const Value& axis, const Value& rows)>& work) {
+  const DataType type = e.dtype(x);
+  const Value dims = shape_of(e, x);
+  Subgraph body = e.subgraph("axis");
+  const Value axis = body.input("number", DataType::int64, 0);
+  const Value go = body.input("go", DataType::boolean, 0);
+  const Value so_far = body.input("so_far", type, 2);
+  const Value sizes = body.input("sizes", DataType::int64, 1);
+  body.output(go);
+  // In each round the first axis goes last, and so does its size: in the end they are in order.
+  const Value others = slice(body, sizes, Ints{1}, Ints{kEnd}, Ints{0});
+  const Value own = slice(body, sizes, Ints{0}, Ints{1}, Ints{0});
+  const Value rows = reshape_to(body, so_far, concat(body, {own, product(body, others)}, 0));
+  body.set_type(rows, type, 2);
+  const Value done = work(body, axis, rows);
+  const Value turned = transpose(body, done, {1, 0});
+  body.set_type(turned, type, 2);
+  body.output(turned);
+  body.output(concat(body, {others, dim_of(body, done, 0)}, 0));
+  const std::vector<Value> results =
+      counted_loop(e, size_of(e, dims), {reshape(e, x, Ints{1, -1}), dims}, 2, {"body", body});
+  e.set_type(results[0], type, 2);
+  e.set_type(results[1], DataType::int64, 1);
+  return reshape_to(e, results[0], results[1]);
 }
 
 Value reversed(Emitter& e, const Value& x, std::int64_t axis) {

@@ -3,6 +3,7 @@
 // Building blocks of rewrites. Each is written in the oldest form that says what it means and walks
 // to the target from there, so that the caller need not know which opset it works for.
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -89,6 +90,13 @@ Value rank_of(Emitter& e, const Value& x);
 Value arange(Emitter& e, const Value& n);
 /// x as [dims before axis, dim of axis, dims after], for any rank; axis may be negative.
 Value view3(Emitter& e, const Value& x, std::int64_t axis);
+/// And back: what became of such three dims of x has all dims of x again but for the axis.
+Value from_view3(Emitter& e, const Value& y, const Value& x, std::int64_t axis);
+/// The constant that output i is if it is known to be empty.
+std::optional<Value> empty_result(NodeEdit& e, int i);
+/// The node, whose axis counts from the end of a rank that is not known, as one on the middle one
+/// of three dims. Its results have that axis as well.
+void on_middle_axis(NodeEdit& e);
 constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 /// How far apart neighbours along an axis of x are in row-major order, as a vector of one.
 Value stride(Emitter& e, const Value& x, std::int64_t axis);
@@ -109,6 +117,13 @@ Value placed(Emitter& e, const Value& named, const Value& values);
 constexpr int kMostDims = 64;
 /// x as three dims, split at the one axis in `axis`.
 Value view3(Emitter& e, const Value& x, const Value& axis);
+
+/// What becomes of x, of any rank, axis by axis: `work` is given the number of an axis (a scalar)
+/// and x with that axis first and all others as a second one, and gives them back with another
+/// first dim.
+Value along_each_axis(
+    Emitter& e, const Value& x,
+    const std::function<Value(Subgraph& body, const Value& axis, const Value& rows)>& work);
 
 /// x reversed along an axis.
 Value reversed(Emitter& e, const Value& x, std::int64_t axis);

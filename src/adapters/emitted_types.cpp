@@ -160,7 +160,7 @@ MaybeShape same(const Asked& asked) {
 MaybeShape shape_op(const Asked& asked) {
   const Shape* x = asked.shape(0);
   return x != nullptr ? MaybeShape(Shape{Dim{static_cast<std::int64_t>(x->size()), {}}})
-                      : std::nullopt;
+                      : of_rank(1);
 }
 
 MaybeShape constant_of_shape(const Asked& asked) {

@@ -61,6 +61,7 @@ struct NodeCase {
   bool inside = false;
   std::vector<bool> narrow_outputs;
   bool open_outputs = false;  ///< the model's outputs are declared with symbols for dims
+  bool shows_empty = false;   ///< results that are empty are declared to be
   bool random = false;        ///< only types and dims of the results can be compared
 
   bool has_attribute(std::string_view name) const;

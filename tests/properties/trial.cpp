@@ -56,6 +56,7 @@ std::int64_t weight_of(const NodeCase& c) {
 
 /// Declares all dims where a tensor is empty.
 void show_empty(NodeCase& c) {
+  c.shows_empty = true;
   const auto is_empty = [](const Argument& a) {
     const Tensor* t = a.value.tensor();
     return t != nullptr && t->size() == 0;
@@ -221,6 +222,13 @@ class Attempt {
         case_.narrow_outputs.push_back(is_narrow(value));
       }
       if (std::ranges::count(case_.narrow_outputs, true) > 0 && !run_untyped()) return false;
+    }
+    const bool empty = std::ranges::any_of(expected_, [](const executor::Value& value) {
+      return value.tensor() != nullptr && value.tensor()->size() == 0;
+    });
+    if (case_.shows_empty && empty) {
+      case_.nested = case_.in_function = case_.open_outputs = false;
+      if (!run_untyped()) return false;
     }
     before_ = model_of(case_, &expected_);
     if (!before_) return illegal(before_.error().message);

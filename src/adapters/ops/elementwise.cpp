@@ -175,73 +175,77 @@ void erf_up(NodeEdit& e) {
   e.produce(0, cast(e, y, type));
 }
 
-/// Ways there and back of an input of other than four dims, with what is known of them.
-struct FourDims {
-  Ints there;
-  std::optional<Ints> back;  ///< a 0 copies a dim; nothing: what is to be computed [Reshape-5]
-};
-
-/// Nothing if there is no word for it.
-std::optional<FourDims> ways_of(NodeEdit& e) {
-  if (const auto shape = e.shape(0)) {
-    const auto rest = elements_of(Ints(shape->begin() + 2, shape->end()));
-    if (!rest) return std::nullopt;
-    return FourDims{{(*shape)[0], (*shape)[1], *rest, 1}, shape};
-  }
-  if (e.target() >= 5) return FourDims{{0, 0, -1, 1}, std::nullopt};
-  if (!e.rank(0)) return std::nullopt;
-  // The first three are copied, the others joined: one of those may not be known.
-  const int rank = *e.rank(0);
-  FourDims ways{rank == 2   ? Ints{0, 0, 1, 1}
-                : rank == 3 ? Ints{0, 0, 0, 1}
-                            : Ints{0, 0, 0, -1},
-                Ints(static_cast<std::size_t>(rank), 0)};
-  int unknown = 0;
-  for (int i = 3; i < rank; ++i) {
-    const auto dim = e.dim(e.input(0), i);
-    if (dim == 0) return std::nullopt;
-    (*ways.back)[static_cast<std::size_t>(i)] = dim.value_or(-1);
-    unknown += dim ? 0 : 1;
-  }
-  return unknown <= 1 ? std::optional(ways) : std::nullopt;
+/// Operators of before [Add-7], which broadcast b along a from an axis on, whatever their ranks.
+Value from_axis(Emitter& e, std::string_view op, const Value& a, const Value& b, int axis) {
+  return e.emit_in({}, 6, op, {a, b}, 1, {{"axis", axis}, {"broadcast", 1}}).front();
 }
 
-/// What BatchNormalization does in test mode, for any rank, by [Sub-6] and its like.
-void by_channel(NodeEdit& e) {
+/// The mean of every channel of every item.
+Value channel_means(Emitter& e, const Value& x) {
+  const Value means = e.emit_in({}, 1, "GlobalAveragePool", {x}, 1, {}).front();
+  return e.emit_in({}, 1, "Flatten", {means}, 1, {{"axis", 1}}).front();
+}
+
+/// The normalization written out, of any rank and without computed shapes.
+void normalize_by_axis(NodeEdit& e) {
+  const bool by_item = e.op() == "InstanceNormalization";
   const DataType type = e.need_dtype(0);
   const float epsilon = e.float_or("epsilon", 1e-5F);
   if (e.refused()) return;
-  const auto op = [&](std::string_view name, const Value& a, const Value& b, Attrs attributes) {
-    attributes.emplace_back("broadcast", 1);
-    return e.emit_in({}, 6, name, {a, b}, 1, attributes).front();
-  };
-  const auto each = [&](std::string_view name, const Value& x, const Value& of_channels) {
-    return op(name, x, of_channels, {{"axis", 1}});
-  };
-  const Value variance = op("Add", e.input(4), e.number(epsilon, type, "epsilon"), {});
-  const Value centred = each("Sub", e.input(0), e.input(3));
-  const Value scaled = each("Mul", each("Div", centred, unary(e, "Sqrt", variance)), e.input(1));
+  const DataType work = at_least_float32(type);
+  const auto input = [&](int i) { return cast(e, e.input(i), work); };
+  const Value x = input(0);
+  const int axis = by_item ? 0 : 1;
+  const Value centered = from_axis(e, "Sub", x, by_item ? channel_means(e, x) : input(3), axis);
+  const Value variance =
+      by_item ? channel_means(e, e.emit_in({}, 6, "Mul", {centered, centered}, 1, {}).front())
+              : input(4);
+  const Value small = e.number(static_cast<double>(epsilon), work, "epsilon");
+  const Value deviation = unary(e, "Sqrt", from_axis(e, "Add", variance, small, 0));
+  const Value normal = from_axis(e, "Div", centered, deviation, axis);
+  const Value scaled = from_axis(e, "Mul", normal, input(1), 1);
   e.rounds();
-  e.replace({each("Add", scaled, e.input(2))});
+  e.replace({cast(e, from_axis(e, "Add", scaled, input(2), 1), type)});
+}
+
+/// Are there no dims to reshape it to, nor can it be given some more?
+bool has_no_shape(const NodeEdit& e) {
+  return e.target() < 5 && !e.shape(0) && e.rank(0).value_or(5) > 4;
 }
 
 /// [BatchNormalization-1] is documented for four dimensions only.
 void four_dims(NodeEdit& e) {
   const auto rank = e.rank(0);
   if (rank == 4) return;
-  if (rank && *rank < 2) return e.refuse("an input of fewer than two dimensions has no channels");
-  const auto ways = ways_of(e);
-  if (!ways) {
-    if (e.shape(0)) return e.refuse("its dims are no sizes");
-    if (e.need_rank(0)) static_cast<void>(e.need_shape(0));
-    return;
+  if (rank && *rank < 2) {
+    return e.refuse("an input of fewer than two dimensions has no channels");
   }
-  Value dims;
-  if (!ways->back) dims = shape_of(e, e.input(0));
-  e.set_input(0, reshape(e, e.input(0), ways->there));
+  const auto shape = e.shape(0);
+  if (!shape && e.target() >= 5) {
+    // What is not known is computed [Reshape-5].
+    const Value dims = shape_of(e, e.input(0));
+    e.set_input(0, reshape(e, e.input(0), Ints{0, 0, -1, 1}));
+    const Value y = e.detach_output(0);
+    e.set_type(y, ValueType::tensor(e.dtype(0), Shape(4)));
+    return e.produce(0, reshape(e, y, dims));
+  }
+  if (!shape && rank && *rank < 4) {
+    const Ints missing = *rank == 3 ? Ints{3} : Ints{2, 3};
+    e.set_input(0, unsqueeze(e, e.input(0), missing));
+    const Value y = e.detach_output(0);
+    e.set_type(y, ValueType::tensor(e.dtype(0), Shape(4)));
+    return e.produce(0, squeeze(e, y, missing));
+  }
+  if (has_no_shape(e)) {
+    const bool trains = e.op() == "BatchNormalization" && e.int_or("is_test", 0) == 0;
+    return trains ? static_cast<void>(e.need_shape(0)) : normalize_by_axis(e);
+  }
+  const auto rest = elements_of(Ints(shape->begin() + 2, shape->end()));
+  if (!rest) return e.refuse("its dims are no sizes");
+  e.set_input(0, reshape(e, e.input(0), Ints{(*shape)[0], (*shape)[1], *rest, 1}));
   const Value y = e.detach_output(0);
-  e.set_type(y, e.dtype(0), 4);
-  e.produce(0, ways->back ? reshape(e, y, *ways->back) : reshape(e, y, dims));
+  e.set_type(y, ValueType::tensor(e.dtype(0), Shape(4)));
+  e.produce(0, reshape(e, y, *shape));
 }
 
 }  // namespace
@@ -255,11 +259,9 @@ void register_elementwise(Registry& t) {
   }
   t.at("InstanceNormalization", 1, 6).dropped("consumed_inputs").down(four_dims);
   t.at("BatchNormalization", 1, 6).dropped("consumed_inputs").down([](NodeEdit& e) {
-    const bool infers = e.int_or("is_test", 0) != 0 && e.int_or("spatial", 1) != 0;
-    // A rank that is not known may be another, and is not to be computed before [Reshape-5].
-    if (infers && !e.rank(0) && e.target() < 5 && e.output_count() == 1) return by_channel(e);
     // Required in 1, of one entry an input; the running mean and variance are consumed.
     e.set({"consumed_inputs", Ints{0, 0, 0, 1, 1}});
+    if (has_no_shape(e)) return four_dims(e);
     if (e.int_or("spatial", 1) == 0) {
       // A scale, mean… for every element: vectors all the same.
       for (int i = 1; i < 5; ++i) {

@@ -77,6 +77,23 @@ void one_hot_guard(NodeEdit& e, bool up) {
   e.set_input(0, where(e, negative, index, e.input(0)));
 }
 
+/// A new axis that counts from the end, between the dims before and those after it.
+void one_hot_any_rank(NodeEdit& e) {
+  const std::int64_t axis = e.int_or("axis", -1);
+  const Value indices = e.input(0);
+  const std::int64_t split = axis == -1 ? kEnd : axis + 1;
+  const Value before = dims_of(e, indices, 0, split);
+  const Value after = axis == -1 ? Value{} : dims_of(e, indices, split, kEnd);
+  const Value rest = after.empty() ? e.ints({1}, "dim") : product(e, after);
+  e.set_input(0, reshape_to(e, indices, concat(e, {product(e, before), rest}, 0)));
+  e.set({"axis", 1});
+  const Value y = e.detach_output(0);
+  e.set_type(y, ValueType::tensor(e.dtype(y), Shape(3)));
+  std::vector<Value> dims{before, dim_of(e, y, 1)};
+  if (!after.empty()) dims.push_back(after);
+  e.produce(0, reshape_to(e, y, concat(e, dims, 0)));
+}
+
 /// [GatherND-12] batch_dims: the coordinates of the batch dims put before the indices.
 void batch_dims_down(NodeEdit& e) {
   const std::int64_t batch = e.int_or("batch_dims", 0);
@@ -284,9 +301,9 @@ void register_gather(Registry& t) {
   t.at("OneHot", 9, 11)
       .up([](NodeEdit& e) { one_hot_guard(e, true); })
       .down([](NodeEdit& e) { one_hot_guard(e, false); })
-      .negative_axis("axis", 0, 1)
+      .negative_axis("axis", 0, 1, one_hot_any_rank)
       .note("negative indices of OneHot-9: all off by the text, wrapped in practice");
-  t.at("Compress", 9, 11).negative_axis("axis");
+  t.at("Compress", 9, 11).negative_axis("axis", 0, 0, on_middle_axis);
   t.at("GatherND", 11, 12).added("batch_dims", was(0), batch_dims_down);
   t.at("Scatter", 9, 11).up([](NodeEdit& e) { e.become("ScatterElements", 11); });
   for (const std::string_view op : {"ScatterElements", "ScatterND"}) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 
 #include "adapters/blocks.h"
@@ -81,13 +82,100 @@ std::optional<Ints> known_places(const std::string& mode, std::int64_t size, std
   return places;
 }
 
+/// What a Pad continues its input with.
+struct Filling {
+  std::string mode;
+  DataType type = DataType::undefined;
+  Value value;  ///< may be absent
+};
+
+/// One more element along an axis, of the value: every index outside points there.
+Value slot(Emitter& e, const Filling& filling, const Value& data, std::int64_t axis,
+           std::int64_t rank) {
+  const Ints ones(static_cast<std::size_t>(rank), 1);
+  const Value fill = filling.value.empty() ? e.constant(TensorLiteral::zeros(filling.type, ones))
+                                           : reshape(e, filling.value, ones);
+  std::vector<Value> dims;
+  if (axis > 0) dims.push_back(dims_of(e, data, 0, axis));
+  dims.push_back(e.ints({1}));
+  if (axis + 1 < rank) dims.push_back(dims_of(e, data, axis + 1, kEnd));
+  return expand(e, fill, concat(e, dims, 0));
+}
+
+/// The pad of an axis at its begin or end, a scalar, of those of all axes.
+using PadOf = std::function<Value(const Value& pads, bool end)>;
+
+/// x padded along an axis by what the run tells: the indices of what is left after cuts, continued
+/// as the mode says.
+Value padded_along(Emitter& e, const Filling& filling, Value x, std::int64_t axis,
+                   std::int64_t rank, const Pads& pads, const PadOf& pad) {
+  const Value dim = dim_scalar(e, x, axis);
+  const Value before = pad(pads.adds, false);
+  const Value first = pad(pads.cuts, false);
+  const Value kept = binary(e, "Sub", dim, first);
+  const Value left = binary(e, "Sub", kept, pad(pads.cuts, true));
+  const Value more = binary(e, "Add", left, before);
+  const Value length = binary(e, "Add", more, pad(pads.adds, true));
+  const Value place = binary(e, "Sub", arange(e, length), before);
+  const auto last = [&] { return binary(e, "Sub", left, e.scalar(1)); };
+  const auto bounded = [&](const Value& ahead, const Value& beyond, const Value& within) {
+    const Value low = less(e, place, e.scalar(0));
+    return where(e, low, ahead, where(e, less(e, last(), place), beyond, within));
+  };
+  Value index;
+  if (filling.mode == "edge") {
+    index = binary(e, "Add", bounded(e.scalar(0), last(), place), first);
+  } else if (filling.mode == "reflect") {
+    // There and back again; of one element, itself.
+    const Value end = last();
+    const Value single = cast(e, binary(e, "Equal", end, e.scalar(0)), DataType::int64);
+    const Value period = binary(e, "Add", binary(e, "Add", end, end), single);
+    const Value turn = e.emit_in({}, 10, "Mod", {place, period}, 1, {}).front();
+    const Value back = where(e, less(e, end, turn), binary(e, "Sub", period, turn), turn);
+    index = binary(e, "Add", back, first);
+  } else if (filling.mode == "wrap") {
+    const Value turn = e.emit_in({}, 10, "Mod", {place, left}, 1, {}).front();
+    index = binary(e, "Add", turn, first);
+  } else {
+    const Value more_of_it = slot(e, filling, x, axis, rank);
+    index = bounded(dim, dim, binary(e, "Add", place, first));
+    x = concat(e, {x, more_of_it}, axis);
+  }
+  return gather(e, x, index, axis);
+}
+
+/// The rank of the input, which also its result and the number of its pads tell.
+std::optional<int> padded_rank(NodeEdit& e) {
+  if (const auto rank = e.rank(0)) return rank;
+  if (const auto rank = e.rank(e.output(0))) return rank;
+  const auto pads = e.shape(1);
+  if (!pads || pads->size() != 1 || pads->front() < 0 || pads->front() / 2 > kMostDims)
+    return std::nullopt;
+  return static_cast<int>(pads->front() / 2);
+}
+
+/// Pads of so many axes as the run tells.
+void pad_each_axis(NodeEdit& e, const Filling& filling) {
+  if (const auto nothing = empty_result(e, 0)) return e.replace({*nothing});
+  if (!can_compute(e)) return;
+  const Pads pads = split_pads(e, std::nullopt);
+  const Value rank = rank_of(e, e.input(0));
+  e.replace(
+      {along_each_axis(e, e.input(0), [&](Subgraph& body, const Value& axis, const Value& rows) {
+        const Value end = binary(body, "Add", axis, rank);
+        return padded_along(body, filling, rows, 0, 2, pads, [&](const Value& all, bool at_end) {
+          return gather(body, all, at_end ? end : axis, 0);
+        });
+      })});
+}
+
 /// Pads that the run tells, a value that no attribute holds, or elements that no Pad took: along
 /// each axis the indices of what is left of it after negative pads, continued as the mode says.
 void pad_by_gather(NodeEdit& e) {
-  const std::string mode = e.string_or("mode", "constant");
-  const auto rank = e.need_rank(0);
-  const DataType type = e.need_dtype(0);
-  if (!rank || e.refused()) return;
+  const Filling filling{e.string_or("mode", "constant"), e.need_dtype(0), e.input(2)};
+  if (e.refused()) return;
+  const auto rank = padded_rank(e);
+  if (!rank) return pad_each_axis(e, filling);
   const std::int64_t count = *rank;
   if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
   const auto known = e.const_ints(1);
@@ -101,68 +189,26 @@ void pad_by_gather(NodeEdit& e) {
     if (!can_compute(e)) return;
     pads = split_pads(e, known);
   }
-  // One more element along an axis, of the value: every index outside points there.
-  const auto slot = [&](const Value& data, std::int64_t axis) {
-    const Ints ones(static_cast<std::size_t>(*rank), 1);
-    const Value fill = e.has_input(2) ? reshape(e, e.input(2), ones)
-                                      : e.constant(TensorLiteral::zeros(type, ones));
-    std::vector<Value> dims;
-    if (axis > 0) dims.push_back(dims_of(e, data, 0, axis));
-    dims.push_back(e.ints({1}));
-    if (axis + 1 < *rank) dims.push_back(dims_of(e, data, axis + 1, kEnd));
-    return expand(e, fill, concat(e, dims, 0));
-  };
   Value x = e.input(0);
   for (std::int64_t axis = 0; axis < count; ++axis) {
     if (known && (*known)[static_cast<std::size_t>(axis)] == 0 &&
         (*known)[static_cast<std::size_t>(axis + count)] == 0) {
       continue;
     }
-    if (!pads) {
+    if (pads) {
+      x = padded_along(e, filling, x, axis, count, *pads, [&](const Value& all, bool at_end) {
+        return element(e, all, at_end ? axis + count : axis);
+      });
+    } else {
       const auto at = static_cast<std::size_t>(axis);
-      const auto places = known_places(mode, (*sizes)[at], (*known)[at],
+      const auto places = known_places(filling.mode, (*sizes)[at], (*known)[at],
                                        (*known)[at + static_cast<std::size_t>(count)]);
       if (!places) return e.refuse("its pads do not fit its input, or are too many");
       const bool reads_value = std::ranges::find(*places, (*sizes)[at]) != places->end();
-      if (reads_value) x = concat(e, {x, slot(x, axis)}, axis);
+      if (reads_value) x = concat(e, {x, slot(e, filling, x, axis, count)}, axis);
       x = gather(e, x, e.ints(*places, "places"), axis);
-      e.set_type(x, type, rank);
-      continue;
     }
-    const Value dim = dim_scalar(e, x, axis);
-    const Value before = element(e, pads->adds, axis);
-    const Value first = element(e, pads->cuts, axis);
-    const Value kept = binary(e, "Sub", dim, first);
-    const Value left = binary(e, "Sub", kept, element(e, pads->cuts, axis + *rank));
-    const Value more = binary(e, "Add", left, before);
-    const Value length = binary(e, "Add", more, element(e, pads->adds, axis + *rank));
-    const Value place = binary(e, "Sub", arange(e, length), before);
-    const auto last = [&] { return binary(e, "Sub", left, e.scalar(1)); };
-    const auto bounded = [&](const Value& ahead, const Value& beyond, const Value& within) {
-      const Value low = less(e, place, e.scalar(0));
-      return where(e, low, ahead, where(e, less(e, last(), place), beyond, within));
-    };
-    Value index;
-    if (mode == "edge") {
-      index = binary(e, "Add", bounded(e.scalar(0), last(), place), first);
-    } else if (mode == "reflect") {
-      // There and back again; of one element, itself.
-      const Value end = last();
-      const Value single = cast(e, binary(e, "Equal", end, e.scalar(0)), DataType::int64);
-      const Value period = binary(e, "Add", binary(e, "Add", end, end), single);
-      const Value turn = e.emit_in({}, 10, "Mod", {place, period}, 1, {}).front();
-      const Value back = where(e, less(e, end, turn), binary(e, "Sub", period, turn), turn);
-      index = binary(e, "Add", back, first);
-    } else if (mode == "wrap") {
-      const Value turn = e.emit_in({}, 10, "Mod", {place, left}, 1, {}).front();
-      index = binary(e, "Add", turn, first);
-    } else {
-      const Value more_of_it = slot(x, axis);
-      index = bounded(dim, dim, binary(e, "Add", place, first));
-      x = concat(e, {x, more_of_it}, axis);
-    }
-    x = gather(e, x, index, axis);
-    e.set_type(x, type, rank);
+    e.set_type(x, filling.type, rank);
   }
   e.replace({x});
 }
@@ -229,18 +275,36 @@ void pad_wrap_down(NodeEdit& e) {
   if (!e.refused()) pad_by_gather(e);
 }
 
+/// CenterCropPad of dims, of these sizes, that the run tells; no axes stand for all of them.
+void crop_and_pad(NodeEdit& e, const Value& size, const Value& axes) {
+  if (!can_compute(e)) return;
+  const Value over = binary(e, "Sub", size, cast(e, e.input(1), DataType::int64));
+  const Value zero = e.scalar(0, "zero");
+  const Value two = e.scalar(2, "two");
+  const Value cut = where(e, binary(e, "Less", over, zero), zero, over);
+  const Value missing = binary(e, "Sub", cut, over);
+  const Value start = binary(e, "Div", cut, two);
+  const Value end = binary(e, "Add", start, binary(e, "Sub", size, cut));
+  const Value before = binary(e, "Div", missing, two);
+  const Value after = binary(e, "Sub", missing, before);
+  const Value cropped = slice(e, e.input(0), start, end, axes);
+  e.replace(
+      {e.emit_in({}, 18, "Pad", {cropped, concat(e, {before, after}, 0), Value{}, axes}, 1, {})
+           .front()});
+}
+
 /// [CenterCropPad-18] what is too much is cut off on both sides, what is missing is padded with
 /// zeros; of an odd number the larger half is at the end.
 void center_crop_pad(NodeEdit& e) {
   Ints axes = e.int_list_or("axes", {});
   if (e.refused()) return;
+  const auto rank = e.rank(0);
+  const Value x = e.input(0);
+  if (!e.has("axes") && !rank) return crop_and_pad(e, shape_of(e, x), {});
   if (!e.has("axes")) {
-    const auto rank = e.need_rank(0);
-    if (!rank) return;
     axes.resize(static_cast<std::size_t>(*rank));
     std::iota(axes.begin(), axes.end(), 0);
   }
-  const Value x = e.input(0);
   if (axes.empty()) return e.replace({x});
   const auto wanted = e.const_ints(1);
   Ints own;
@@ -264,22 +328,9 @@ void center_crop_pad(NodeEdit& e) {
     return e.replace(
         {e.emit_in({}, 18, "Pad", {cropped, e.ints(pads, "pads"), Value{}, all}, 1, {}).front()});
   }
-  if (!can_compute(e)) return;
   std::vector<Value> dims;
   for (const std::int64_t axis : axes) dims.push_back(dim_of(e, x, axis));
-  const Value size = concat(e, dims, 0);
-  const Value over = binary(e, "Sub", size, cast(e, e.input(1), DataType::int64));
-  const Value zero = e.scalar(0, "zero");
-  const Value two = e.scalar(2, "two");
-  const Value cut = where(e, binary(e, "Less", over, zero), zero, over);
-  const Value missing = binary(e, "Sub", cut, over);
-  const Value start = binary(e, "Div", cut, two);
-  const Value end = binary(e, "Add", start, binary(e, "Sub", size, cut));
-  const Value before = binary(e, "Div", missing, two);
-  const Value after = binary(e, "Sub", missing, before);
-  const Value cropped = slice(e, x, start, end, all);
-  e.replace({e.emit_in({}, 18, "Pad", {cropped, concat(e, {before, after}, 0), Value{}, all}, 1, {})
-                 .front()});
+  crop_and_pad(e, concat(e, dims, 0), all);
 }
 
 }  // namespace

@@ -226,13 +226,14 @@ void pool_by_computed_windows(NodeEdit& e) {
   const bool padding = e.int_or("count_include_pad", 0) != 0;
   const std::int64_t p = e.op() == "LpPool" ? e.int_or("p", 2) : 0;
   if (!w || e.refused()) return;
-  if (e.target() < 6 || std::ranges::any_of(w->kernel, [](auto k) { return k > kMaxKernel; })) {
-    return e.refuse("the spatial dimensions of its input are not all known",
+  if (std::ranges::any_of(w->kernel, [](auto k) { return k > kMaxKernel; })) {
+    return e.refuse("its windows are too large to be computed",
                     "declare the shapes of the graph's inputs");
   }
   if (e.has_output(1) && e.output_used(1)) {
     return e.refuse("the spatial dimensions of its input, and so the Indices, are not known");
   }
+  if (!can_compute(e)) return;
   const bool max = e.op() == "MaxPool";
   const DataType work = max ? type : at_least_float32(type);
   Value x = cast(e, e.input(0), work);

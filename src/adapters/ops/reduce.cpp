@@ -25,7 +25,8 @@ Decomposed decomposed(std::string_view op) {
 
 Value apply(Emitter& e, std::string_view op, const Value& x) {
   if (op.empty()) return x;
-  return op == "Square" ? binary(e, "Mul", x, x) : unary(e, op, x);
+  // [Mul-6] Nothing is broadcast: the rank does not matter.
+  return op == "Square" ? e.emit_in({}, 6, "Mul", {x, x}, 1, {}).front() : unary(e, op, x);
 }
 
 /// What is left when no axis is reduced [ReduceSumSquare-18 noop_with_empty_axes]: the elementwise
@@ -87,27 +88,98 @@ Ints one_at(int axis, int rank) {
   return dims;
 }
 
+/// Over all dims: 1 where the axes at input 1 name the dim.
+Value reduced_dims(NodeEdit& e, const Value& rank, bool noop) {
+  Value mask = placed(e, named_dims(e, e.input(1), rank));
+  if (noop) return mask;
+  // No axes stand for all of them.
+  const Value none = binary(e, "Equal", size_of(e, e.input(1)), e.scalar(0));
+  return binary(e, "Add", mask, cast(e, none, DataType::int64));
+}
+
+Value kept_dims(Emitter& e, const Value& x, const Value& mask) {
+  const Value kept = unary(e, "Not", cast(e, mask, DataType::boolean));
+  return e.emit_in({}, 9, "Compress", {shape_of(e, x), kept}, 1, {{"axis", 0}}).front();
+}
+
+/// All that comes of an empty tensor is what comes of no elements.
+void reduced_to_neutral(NodeEdit& e, const Value& mask) {
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  const Value nothing = e.constant(TensorLiteral::zeros(type, {0}), "nothing");
+  const Value neutral = reduce(e, e.op(), nothing, {0}, false);
+  e.replace({expand(e, neutral, kept_dims(e, e.input(0), mask))});
+}
+
+/// x, of any rank, as [dims that stay, dims that are reduced]; `mask` says which are, as 0 or 1.
+Value reduced_last(Emitter& e, const Value& x, const Value& dims, const Value& mask) {
+  const DataType type = e.dtype(x);
+  Subgraph body = e.subgraph("axis");
+  const Value axis = body.input("number", DataType::int64, 0);
+  const Value go = body.input("go", DataType::boolean, 0);
+  const Value so_far = body.input("so_far", type, 2);
+  const Value sizes = body.input("sizes", DataType::int64, 1);
+  body.output(go);
+  const Value one = body.ints({1}, "one");
+  const Value own = slice(body, sizes, Ints{0}, Ints{1}, Ints{0});
+  const Value others = slice(body, sizes, Ints{1}, Ints{kEnd}, Ints{0});
+  const Value flag = unsqueeze(body, gather(body, mask, axis, 0), {0});
+  // The dim goes last if it is reduced, and joins those before it otherwise.
+  const Value more = binary(body, "Sub", own, one);
+  const Value moves = binary(body, "Mul", flag, more);
+  const Value last = binary(body, "Add", moves, one);
+  const Value joins = binary(body, "Add", binary(body, "Sub", more, moves), one);
+  const Value stay = binary(body, "Mul", dim_of(body, so_far, 0), joins);
+  const Value rest = product(body, others);
+  const Value three = reshape_to(body, so_far, concat(body, {stay, last, rest}, 0));
+  body.set_type(three, type, 3);
+  const Value moved = transpose(body, three, {0, 2, 1});
+  const Value behind = binary(body, "Mul", rest, last);
+  const Value two = reshape_to(body, moved, concat(body, {stay, behind}, 0));
+  body.set_type(two, type, 2);
+  body.output(two);
+  body.output(concat(body, {others, last}, 0));
+  const Value row = reshape(e, x, Ints{1, -1});
+  const Value result = counted_loop(e, size_of(e, dims), {row, dims}, 2, {"body", body}).front();
+  e.set_type(result, type, 2);
+  return result;
+}
+
+/// Axes known at run time only, of a rank that is as well.
+void dynamic_axes_any_rank(NodeEdit& e) {
+  const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
+  const bool keep = e.int_or("keepdims", 1) != 0;
+  const DataType type = e.need_dtype(0);
+  if (e.refused() || !can_compute(e)) return;
+  const Value dims = shape_of(e, e.input(0));
+  const Value mask = reduced_dims(e, size_of(e, dims), noop);
+  const Value two = reduced_last(e, e.input(0), dims, mask);
+  const Value y = reduce(e, e.op(), two, {1}, false);
+  e.set_type(y, type, 1);
+  Value shape;
+  if (keep) {
+    const Value one = e.scalar(1, "one");
+    const Value gone = binary(e, "Mul", mask, binary(e, "Sub", dims, one));
+    shape = binary(e, "Sub", dims, gone);
+  } else {
+    shape = kept_dims(e, e.input(0), mask);
+  }
+  e.replace({reshape_to(e, y, shape)});
+}
+
 /// Axes known at run time only, one axis after the other under an If.
 void dynamic_axes_by_branches(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
+  const auto rank = e.rank(0);
+  if (!rank) return dynamic_axes_any_rank(e);
   if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
   if (!can_compute(e)) return;
   const Decomposed parts = decomposed(e.op());
   const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
   const bool keep = e.int_or("keepdims", 1) != 0;
   const auto dims = e.shape(0);
-  if (!keep && e.target() < 14 && dims && std::ranges::find(*dims, 0) != dims->end()) {
-    return e.refuse(
-        "it is empty, and a shape computed at run time has no dims of 0 below opset 14");
-  }
-  // [rank] 1 where an axis is reduced
-  Value mask = placed(e, named_dims(e, e.input(1), e.scalar(*rank, "rank")));
-  if (!noop) {
-    // No axes stand for all of them.
-    const Value none = binary(e, "Equal", size_of(e, e.input(1)), e.scalar(0));
-    mask = binary(e, "Add", mask, cast(e, none, DataType::int64));
-  }
+  const bool empty = dims && std::ranges::find(*dims, 0) != dims->end();
+  const Value mask = reduced_dims(e, e.scalar(*rank, "rank"), noop);
+  if (!keep && e.target() < 14 && empty) return reduced_to_neutral(e, mask);
   const auto own = work_type(e, parts);
   if (!own) return;
   Value x = apply(e, parts.before, to_work(e, *own));
@@ -136,12 +208,7 @@ void dynamic_axes_by_branches(NodeEdit& e) {
             .front();
     e.set_type(x, type, rank);
   }
-  if (!keep) {
-    const Value kept = unary(e, "Not", cast(e, mask, DataType::boolean));
-    const Value shape =
-        e.emit_in({}, 9, "Compress", {shape_of(e, x), kept}, 1, {{"axis", 0}}).front();
-    x = reshape_to(e, x, shape);
-  }
+  if (!keep) x = reshape_to(e, x, kept_dims(e, x, mask));
   if (!(parts.reduction == "ReduceMax" || parts.reduction == "ReduceMin")) e.rounds();
   e.replace({from_work(e, apply(e, parts.after, x), *own)});
 }
@@ -182,26 +249,50 @@ void axes_down(NodeEdit& e) {
   dynamic_axes_by_branches(e);
 }
 
-/// One negative axis where the rank is not known: as the middle one of three.
-void one_negative_axis(NodeEdit& e, std::int64_t axis, const char* attribute, bool many) {
+/// One negative axis where the rank is not known, or several neighbours: as the middle one of
+/// three.
+void negative_axes_as_one(NodeEdit& e, std::int64_t first, std::int64_t last, const Attr& middle) {
   const bool keep = e.int_or("keepdims", 1) != 0;
   const Value x = e.input(0);
-  std::vector<Value> shape{dims_of(e, x, 0, axis)};
-  if (keep) shape.push_back(e.ints({1}));
-  if (axis != -1) shape.push_back(dims_of(e, x, axis + 1, kEnd));
-  e.set_input(0, view3(e, x, axis));
-  e.set(many ? Attr{attribute, Ints{1}} : Attr{attribute, 1});
+  const auto dims_after = [&] { return dims_of(e, x, last + 1, kEnd); };
+  std::vector<Value> shape{dims_of(e, x, 0, first)};
+  if (keep) shape.push_back(e.ints(Ints(static_cast<std::size_t>(last - first + 1), 1)));
+  if (last != -1) shape.push_back(dims_after());
+  if (first == last) {
+    e.set_input(0, view3(e, x, first));
+  } else {
+    const Value before = product(e, dims_of(e, x, 0, first));
+    const Value within = product(e, dims_of(e, x, first, last == -1 ? kEnd : last + 1));
+    const Value after = last == -1 ? e.ints({1}, "dim") : product(e, dims_after());
+    e.set_input(0, reshape_to(e, x, concat(e, {before, within, after}, 0)));
+  }
+  e.set(middle);
   const Value reduced = e.detach_output(0, keep ? 3 : 2);
   e.produce(0, reshape_to(e, reduced, concat(e, shape, 0)));
 }
 
 void reduce_any_rank(NodeEdit& e) {
-  const auto axes = e.int_list("axes");
-  if (axes->size() != 1) return static_cast<void>(e.need_rank(0));
-  one_negative_axis(e, axes->front(), "axes", true);
+  Ints axes = *e.int_list("axes");
+  std::ranges::sort(axes);
+  if (axes.back() < 0 && axes.back() - axes.front() == std::ssize(axes) - 1) {
+    return negative_axes_as_one(e, axes.front(), axes.back(), {"axes", Ints{1}});
+  }
+  // One axis after the other.
+  const Decomposed parts = decomposed(e.op());
+  const bool keep = e.int_or("keepdims", 1) != 0;
+  const auto own = work_type(e, parts);
+  if (!own) return;
+  Value x = apply(e, parts.before, to_work(e, *own));
+  for (const std::int64_t axis : axes) x = reduce(e, parts.reduction, x, {axis}, true);
+  if (!keep) x = squeeze(e, x, axes);
+  if (!(parts.reduction == "ReduceMax" || parts.reduction == "ReduceMin")) e.rounds();
+  e.replace({from_work(e, apply(e, parts.after, x), *own)});
 }
 
-void arg_any_rank(NodeEdit& e) { one_negative_axis(e, e.int_or("axis", 0), "axis", false); }
+void arg_any_rank(NodeEdit& e) {
+  const std::int64_t axis = e.int_or("axis", 0);
+  negative_axes_as_one(e, axis, axis, {"axis", 1});
+}
 
 /// [ArgMax-12] select_last_index: the first one of the reversed axis.
 void last_index_down(NodeEdit& e) {
@@ -277,10 +368,10 @@ void register_reduce(Registry& t) {
   }
   t.at("TopK", 1, 10).attr_to_input("k", 1, dynamic_k_down);
   t.at("TopK", 10, 11)
+      .negative_axis("axis", 0, 0, on_middle_axis)
       .added("largest", was(1), smallest_down)
       // Sorted results are a legal outcome of sorted=0.
-      .added("sorted", was(1), [](NodeEdit& e) { e.drop("sorted"); })
-      .negative_axis("axis");
+      .added("sorted", was(1), [](NodeEdit& e) { e.drop("sorted"); });
 }
 
 }  // namespace onnxcompat::adapters

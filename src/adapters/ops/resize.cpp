@@ -165,15 +165,43 @@ void optional_inputs_down(NodeEdit& e) {
 
 // ---- 13 and 18
 
+/// Scales, sizes and regions of some dims put among those of all of them, however many there are.
+void spread_axes(NodeEdit& e, const Ints& axes, bool by_sizes, bool crops) {
+  const Value places = e.ints(axes, "axes");
+  const Value dims = shape_of(e, e.input(0));
+  const auto put = [&](const Value& into, const Value& own) {
+    return e.emit_in({}, 11, "ScatterElements", {into, places, own}, 1, {}).front();
+  };
+  const auto all = [&](double value, DataType type) {
+    const Value same = filled(e, shape_of(e, dims), value, type);
+    e.set_type(same, type, 1);
+    return same;
+  };
+  Value roi;
+  if (crops) {
+    // All starts, then all ends; the whole of other dims.
+    const DataType type = e.need_dtype(kRoi);
+    if (e.refused()) return;
+    const auto count = std::ssize(axes);
+    const Value starts = slice(e, e.input(kRoi), Ints{0}, Ints{count}, Ints{0});
+    const Value ends = slice(e, e.input(kRoi), Ints{count}, Ints{2 * count}, Ints{0});
+    roi = concat(e, {put(all(0, type), starts), put(all(1, type), ends)}, 0);
+  }
+  e.drop("axes");
+  e.set_input(kRoi, roi);
+  if (by_sizes) return e.set_input(kSizes, put(dims, e.input(kSizes)));
+  e.set_input(kScales, put(all(1, DataType::float32), e.input(kScales)));
+}
+
 /// [Resize-18] axes: scales and sizes of some dims only.
 void axes_down(NodeEdit& e) {
   const auto axes = e.int_list("axes");
   if (!axes) return;
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
+  const auto rank = e.rank(0);
   const bool crops = e.string_or("coordinate_transformation_mode", "") == "tf_crop_and_resize";
   const bool by_sizes = !known_empty(e, kSizes);
   if (e.refused()) return;
+  if (!rank) return spread_axes(e, *axes, by_sizes, crops && !known_empty(e, kRoi));
   if (*rank > kMostDims) return e.refuse("it has too many dims");
   e.drop("axes");
   const int input = by_sizes ? kSizes : kScales;

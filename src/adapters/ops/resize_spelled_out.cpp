@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -192,63 +193,67 @@ struct ComputedAxis {
   Value roi_start, roi_end;
 };
 
+/// An element of a vector that holds one for every axis, or of its second half.
+using OfAxis = std::function<Value(const Value& vector, bool second)>;
+
 class Computed {
  public:
-  Computed(NodeEdit& e, const ResizeForm& form, std::int64_t rank)
-      : e_(e), form_(form), rank_(rank) {}
+  Computed(Emitter& e, const ResizeForm& form, bool by_sizes, std::int64_t rank)
+      : e_(e), form_(form), by_sizes_(by_sizes), rank_(rank) {}
 
-  /// Nothing, and a refusal, if the node does not say how large its result is.
-  std::optional<std::vector<ComputedAxis>> axes() {
-    const auto named = axes_of(e_, rank_);
-    if (e_.refused()) return std::nullopt;
-    const bool by_sizes = !known_empty(e_, form_.sizes);
-    const int input = by_sizes ? form_.sizes : form_.scales;
-    if (!named || known_empty(e_, input)) {
-      e_.refuse("its axes, scales or sizes do not fit its input");
-      return std::nullopt;
+  /// What there is to know about an axis of that size; `given` are all scales or sizes.
+  ComputedAxis along_axis(std::int64_t axis, const Value& dim, const Value& given, const Value& roi,
+                          const OfAxis& of) {
+    ComputedAxis a;
+    a.axis = axis;
+    a.from = cast(e_, dim, kReal);
+    const Value own = of(given, false);
+    if (by_sizes_) {
+      a.places = cast(e_, own, DataType::int64);
+      a.to = a.length = cast(e_, a.places, kReal);
+      a.scale = op("Div", a.to, a.from);
+    } else {
+      // [Resize-10] output_dimension = floor(input_dimension * scale), in float.
+      const Value single = cast(e_, own, DataType::float32);
+      a.to =
+          cast(e_, unary(e_, "Floor", op("Mul", cast(e_, dim, DataType::float32), single)), kReal);
+      a.places = cast(e_, a.to, DataType::int64);
+      a.scale = cast(e_, single, kReal);
+      a.length = op("Mul", a.scale, a.from);
     }
-    std::vector<ComputedAxis> all;
-    for (std::size_t k = 0; k < named->size(); ++k) {
-      ComputedAxis a;
-      a.axis = (*named)[k];
-      const Value dim = dim_scalar(e_, e_.input(0), a.axis);
-      a.from = cast(e_, dim, kReal);
-      const Value given = element(e_, e_.input(input), static_cast<std::int64_t>(k));
-      if (by_sizes) {
-        a.places = cast(e_, given, DataType::int64);
-        a.to = a.length = cast(e_, a.places, kReal);
-        a.scale = op("Div", a.to, a.from);
-      } else {
-        // [Resize-10] output_dimension = floor(input_dimension * scale), in float.
-        const Value single = cast(e_, given, DataType::float32);
-        a.to = cast(e_, unary(e_, "Floor", op("Mul", cast(e_, dim, DataType::float32), single)),
-                    kReal);
-        a.places = cast(e_, a.to, DataType::int64);
-        a.scale = cast(e_, single, kReal);
-        a.length = op("Mul", a.scale, a.from);
-      }
-      if (form_.how.coordinates == "tf_crop_and_resize") {
-        const auto count = static_cast<std::int64_t>(named->size());
-        const auto at = static_cast<std::int64_t>(k);
-        a.roi_start = cast(e_, element(e_, e_.input(form_.roi), at), kReal);
-        a.roi_end = cast(e_, element(e_, e_.input(form_.roi), at + count), kReal);
-      }
-      all.push_back(std::move(a));
+    if (form_.how.coordinates == "tf_crop_and_resize") {
+      a.roi_start = cast(e_, of(roi, false), kReal);
+      a.roi_end = cast(e_, of(roi, true), kReal);
     }
-    if (by_sizes && form_.policy != "stretch") keep_ratio(all);
-    return all;
+    return a;
+  }
+
+  /// [Resize-18] keep_aspect_ratio_policy: the same scale for all axes
+  Value common_scale(const std::vector<ComputedAxis>& all) {
+    const char* than = form_.policy == "not_larger" ? "Less" : "Greater";
+    Value common = all.front().scale;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      const Value better = flag(than, all[i].scale, common);
+      const Value keeps = op("Sub", real(1), better);
+      common = op("Add", op("Mul", better, all[i].scale), op("Mul", keeps, common));
+    }
+    return common;
+  }
+  void keep_ratio(ComputedAxis& a, const Value& common) {
+    a.scale = common;
+    a.to = unary(e_, "Floor", op("Add", op("Mul", common, a.from), real(0.5)));
+    a.length = a.to;
+    a.places = cast(e_, a.to, DataType::int64);
   }
 
   /// Where each place of the result lies in the input [Resize-19 coordinate_transformation_mode].
   Value coordinates(const ComputedAxis& a) {
     const Value at = cast(e_, arange(e_, a.places), kReal);
     Value x = mapped(a, at);
-    const bool may_stay = form_.how.coordinates == "tf_half_pixel_for_nn" ||
-                          (form_.policy != "stretch" && !known_empty(e_, form_.sizes));
-    if (!may_stay || form_.how.coordinates == "tf_crop_and_resize") return x;
+    if (form_.how.coordinates != "tf_half_pixel_for_nn") return x;
     // An axis that is not resized stays as it is.
-    const Value to = known_empty(e_, form_.sizes) ? a.scale : a.to;
-    const Value of = known_empty(e_, form_.sizes) ? real(1) : a.from;
+    const Value to = by_sizes_ ? a.to : a.scale;
+    const Value of = by_sizes_ ? a.from : real(1);
     const Value moves = op("Add", flag("Less", to, of), flag("Greater", to, of));
     return op("Add", op("Mul", moves, x), op("Mul", op("Sub", real(1), moves), at));
   }
@@ -304,23 +309,6 @@ class Computed {
   Value flag(std::string_view comparison, const Value& a, const Value& b) {
     return cast(e_, op(comparison, a, b), kReal);
   }
-  /// [Resize-18] keep_aspect_ratio_policy
-  void keep_ratio(std::vector<ComputedAxis>& all) {
-    const char* than = form_.policy == "not_larger" ? "Less" : "Greater";
-    Value common = all.front().scale;
-    for (std::size_t i = 1; i < all.size(); ++i) {
-      const Value better = flag(than, all[i].scale, common);
-      const Value keeps = op("Sub", real(1), better);
-      common = op("Add", op("Mul", better, all[i].scale), op("Mul", keeps, common));
-    }
-    for (ComputedAxis& a : all) {
-      a.scale = common;
-      a.to = unary(e_, "Floor", op("Add", op("Mul", common, a.from), real(0.5)));
-      a.length = a.to;
-      a.places = cast(e_, a.to, DataType::int64);
-    }
-  }
-
   /// A row of places from one corner (of the input, or of the region of interest) to the other; a
   /// single place is at the first one, or in the middle of the region.
   Value between_corners(const ComputedAxis& a, const Value& at) {
@@ -422,49 +410,207 @@ class Computed {
     return times_matrix(e_, wide, cast(e_, weights, work), a.axis, rank_);
   }
 
-  NodeEdit& e_;
+  Emitter& e_;
   const ResizeForm& form_;
+  bool by_sizes_;
   std::int64_t rank_;
 };
 
-void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
-  const auto rank = e.need_rank(0);
-  const DataType type = e.need_dtype(0);
-  if (!rank || e.refused()) return;
-  if (*rank < 1 || *rank > kMostDims) return e.refuse("its input has no axis to resize");
-  if (!can_compute(e)) return;
-  const bool picks = form.how.mode == "nearest";
-  if (!picks && !is_float(type)) {
-    return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");
+/// The inputs that say how large, and what is worked on.
+struct Given {
+  bool by_sizes = false;
+  Value sizes;  ///< or scales
+  Value roi;
+  bool picks = false;
+  bool crops = false;
+  DataType work = DataType::undefined;
+};
+
+bool keeps_ratio(const ResizeForm& form, const Given& given) {
+  return given.by_sizes && form.policy != "stretch";
+}
+
+/// extrapolation_value where a coordinate is beyond the input.
+Value extrapolated(Emitter& e, const ResizeForm& form, const Given& given, const Value& beyond,
+                   const Value& x) {
+  return where(e, beyond, e.number(form.extrapolation, given.work, "outside"), x);
+}
+
+Value resized_along(Emitter& e, Computed& computed, const ComputedAxis& a, const Value& x,
+                    const Value& at, const Given& given) {
+  return given.picks ? gather(e, x, computed.nearest(a, at), a.axis)
+                     : computed.filtered(a, x, at, given.work);
+}
+
+/// One of `count` elements, or of those behind them.
+OfAxis element_of(Emitter& e, std::size_t k, std::size_t count) {
+  return [&e, k, count](const Value& vector, bool second) {
+    return element(e, vector, static_cast<std::int64_t>(second ? k + count : k));
+  };
+}
+
+/// All axes, none negative; nothing, and a refusal, if they do not fit the rank.
+std::optional<std::vector<ComputedAxis>> computed_axes(NodeEdit& e, Computed& computed,
+                                                       const ResizeForm& form, const Given& given,
+                                                       std::int64_t rank) {
+  const auto named = axes_of(e, rank);
+  if (e.refused()) return std::nullopt;
+  if (!named) {
+    e.refuse("its axes, scales or sizes do not fit its input");
+    return std::nullopt;
   }
-  Computed computed(e, form, *rank);
-  const auto axes = computed.axes();
-  if (!axes) return;
-  const bool crops = form.how.coordinates == "tf_crop_and_resize";
-  if (crops &&
-      (type == DataType::string || type == DataType::complex64 || type == DataType::complex128)) {
-    return e.refuse("extrapolation_value is no element of its type");
+  std::vector<ComputedAxis> all;
+  for (std::size_t k = 0; k < named->size(); ++k) {
+    const Value dim = dim_scalar(e, e.input(0), (*named)[k]);
+    all.push_back(computed.along_axis((*named)[k], dim, given.sizes, given.roi,
+                                      element_of(e, k, named->size())));
   }
+  if (!keeps_ratio(form, given)) return all;
+  const Value common = computed.common_scale(all);
+  for (ComputedAxis& a : all) computed.keep_ratio(a, common);
+  return all;
+}
+
+/// The result; nothing if the node was refused.
+std::optional<Value> resized_known_rank(NodeEdit& e, const ResizeForm& form, const Given& given,
+                                        std::int64_t rank, Value x) {
+  Computed computed(e, form, given.by_sizes, rank);
+  const auto axes = computed_axes(e, computed, form, given, rank);
+  if (!axes) return std::nullopt;
   const auto result = e.shape(e.output(0));
-  const DataType work = picks ? type : at_least_float32(type);
-  Value x = cast(e, e.input(0), work);
   Value outside;
   for (const ComputedAxis& a : *axes) {
     const auto from = e.dim(e.input(0), static_cast<int>(a.axis));
-    const bool single = from == 1 && result && std::ssize(*result) == *rank &&
+    const bool single = from == 1 && result && std::ssize(*result) == rank &&
                         (*result)[static_cast<std::size_t>(a.axis)] == 1;
-    if (single && !crops) continue;  // whatever the scale, its one element
+    if (single && !given.crops) continue;  // whatever the scale, its one element
     const Value at = computed.coordinates(a);
-    if (crops) {
-      const Value beyond = along(e, computed.outside(a, at), a.axis, *rank);
+    if (given.crops) {
+      const Value beyond = along(e, computed.outside(a, at), a.axis, rank);
       outside = outside.empty() ? beyond : binary(e, "Or", outside, beyond);
     }
-    x = picks ? gather(e, x, computed.nearest(a, at), a.axis) : computed.filtered(a, x, at, work);
-    e.set_type(x, work, rank);
+    x = resized_along(e, computed, a, x, at, given);
+    e.set_type(x, given.work, static_cast<int>(rank));
   }
-  if (!outside.empty()) x = where(e, outside, e.number(form.extrapolation, work, "outside"), x);
-  if (!picks) e.rounds();
-  e.replace({cast(e, x, type)});
+  return outside.empty() ? x : extrapolated(e, form, given, outside, x);
+}
+
+/// Axes that are named, of a rank that is not known: each as the middle one of three.
+Value resized_as_middle(NodeEdit& e, const ResizeForm& form, const Given& given, const Ints& axes,
+                        Value x) {
+  Computed computed(e, form, given.by_sizes, 3);
+  std::vector<ComputedAxis> all;
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    const Value dim = dim_scalar(e, e.input(0), axes[k]);
+    all.push_back(
+        computed.along_axis(1, dim, given.sizes, given.roi, element_of(e, k, axes.size())));
+  }
+  if (keeps_ratio(form, given)) {
+    const Value common = computed.common_scale(all);
+    for (ComputedAxis& a : all) computed.keep_ratio(a, common);
+  }
+  std::vector<Value> places;
+  for (const ComputedAxis& a : all) places.push_back(computed.coordinates(a));
+  const auto on_middle = [&](std::size_t k, const auto& work) {
+    const Value three = view3(e, x, axes[k]);
+    e.set_type(three, given.work, 3);
+    const Value y = work(three);
+    e.set_type(y, given.work, 3);
+    x = from_view3(e, y, x, axes[k]);
+  };
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    on_middle(k, [&](const Value& three) {
+      return resized_along(e, computed, all[k], three, places[k], given);
+    });
+  }
+  for (std::size_t k = 0; given.crops && k < axes.size(); ++k) {
+    on_middle(k, [&](const Value& three) {
+      const Value beyond = along(e, computed.outside(all[k], places[k]), 1, 3);
+      return extrapolated(e, form, given, beyond, three);
+    });
+  }
+  return x;
+}
+
+/// All axes, as many as the run tells.
+Value resized_each_axis(NodeEdit& e, const ResizeForm& form, const Given& given, const Value& x) {
+  const Value dims = shape_of(e, e.input(0));
+  const Value rank = given.crops ? rank_of(e, e.input(0)) : Value{};
+  Value common;
+  if (keeps_ratio(form, given)) {
+    const Value scales = binary(e, "Div", cast(e, given.sizes, kReal), cast(e, dims, kReal));
+    const char* pick = form.policy == "not_larger" ? "ReduceMin" : "ReduceMax";
+    common = reduce(e, pick, scales, {0}, false);
+  }
+  const auto axis_by_axis = [&](const Value& from, const auto& work) {
+    return along_each_axis(e, from, [&](Subgraph& body, const Value& axis, const Value& rows) {
+      Computed computed(body, form, given.by_sizes, 2);
+      const auto of = [&](const Value& vector, bool second) {
+        return gather(body, vector, second ? binary(body, "Add", axis, rank) : axis, 0);
+      };
+      const Value dim = gather(body, dims, axis, 0);
+      ComputedAxis a = computed.along_axis(0, dim, given.sizes, given.roi, of);
+      if (!common.empty()) computed.keep_ratio(a, common);
+      return work(body, computed, a, rows);
+    });
+  };
+  Value y = axis_by_axis(
+      x, [&](Subgraph& body, Computed& computed, const ComputedAxis& a, const Value& rows) {
+        return resized_along(body, computed, a, rows, computed.coordinates(a), given);
+      });
+  if (!given.crops) return y;
+  return axis_by_axis(
+      y, [&](Subgraph& body, Computed& computed, const ComputedAxis& a, const Value& rows) {
+        const Value beyond = computed.outside(a, computed.coordinates(a));
+        return extrapolated(body, form, given, unsqueeze(body, beyond, {1}), rows);
+      });
+}
+
+/// The rank of the input, which also its result and the number of scales or sizes of all its axes
+/// tell.
+std::optional<std::int64_t> resized_rank(NodeEdit& e, int by) {
+  if (const auto rank = e.rank(0)) return *rank;
+  if (const auto rank = e.rank(e.output(0))) return *rank;
+  const auto all = e.has("axes") ? std::nullopt : e.shape(by);
+  return all && all->size() == 1 ? std::optional(all->front()) : std::nullopt;
+}
+
+void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
+  Given given;
+  given.by_sizes = !known_empty(e, form.sizes);
+  const int by = given.by_sizes ? form.sizes : form.scales;
+  const auto rank = resized_rank(e, by);
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (rank && (*rank < 1 || *rank > kMostDims)) {
+    return e.refuse("its input has no axis to resize");
+  }
+  if (!can_compute(e)) return;
+  given.picks = form.how.mode == "nearest";
+  if (!given.picks && !is_float(type)) {
+    return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");
+  }
+  if (known_empty(e, by)) return e.refuse("its axes, scales or sizes do not fit its input");
+  given.crops = form.how.coordinates == "tf_crop_and_resize";
+  if (given.crops &&
+      (type == DataType::string || type == DataType::complex64 || type == DataType::complex128)) {
+    return e.refuse("extrapolation_value is no element of its type");
+  }
+  if (!rank) {
+    if (const auto nothing = empty_result(e, 0)) return e.replace({*nothing});
+  }
+  given.sizes = e.input(by);
+  given.roi = given.crops ? e.input(form.roi) : Value{};
+  given.work = given.picks ? type : at_least_float32(type);
+  const Value x = cast(e, e.input(0), given.work);
+  const Ints axes = e.int_list_or("axes", {});
+  if (e.refused()) return;
+  const auto y = rank            ? resized_known_rank(e, form, given, *rank, x)
+                 : !axes.empty() ? resized_as_middle(e, form, given, axes, x)
+                                 : resized_each_axis(e, form, given, x);
+  if (!y) return;
+  if (!given.picks) e.rounds();
+  e.replace({cast(e, *y, type)});
 }
 
 }  // namespace

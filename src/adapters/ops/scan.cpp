@@ -149,6 +149,37 @@ Ints to_front(std::int64_t axis, int rank, bool back) {
   return inverse;
 }
 
+/// x as three dims, the first two of them exchanged, and then of these dims.
+Value exchanged(Emitter& e, const Value& x, const std::vector<Value>& three,
+                const std::vector<Value>& dims) {
+  const Value view = reshape_to(e, x, concat(e, three, 0));
+  return reshape_to(e, transpose(e, view, {1, 0, 2}), concat(e, dims, 0));
+}
+
+/// Brings an axis to the front, for any rank.
+Value moved_to_front(Emitter& e, const Value& x, std::int64_t axis) {
+  const Value own = dim_of(e, x, axis);
+  const Value before = dims_of(e, x, 0, axis);
+  if (axis == -1) {
+    return exchanged(e, x, {product(e, before), own, e.ints({1}, "dim")}, {own, before});
+  }
+  const Value after = dims_of(e, x, axis + 1, kEnd);
+  return exchanged(e, x, {product(e, before), own, product(e, after)}, {own, before, after});
+}
+
+/// Brings the first dim to an axis, for any rank.
+Value moved_from_front(Emitter& e, const Value& x, std::int64_t axis) {
+  const Value own = dim_of(e, x, 0);
+  if (axis == -1) {
+    const Value before = dims_of(e, x, 1, kEnd);
+    return exchanged(e, x, {own, product(e, before), e.ints({1}, "dim")}, {before, own});
+  }
+  // Dims after the axis, counted from the end where it is, come after it here as well.
+  const Value before = dims_of(e, x, 1, axis + 1);
+  const Value after = dims_of(e, x, axis + 1, kEnd);
+  return exchanged(e, x, {own, product(e, before), product(e, after)}, {before, own, after});
+}
+
 /// [Scan-8] of the node's inputs as a batch of one; its outputs without the batch.
 std::vector<Value> with_batch_of_one(NodeEdit& e, const OwnedGraph& body, const Ints& axes,
                                      const Ints& directions) {
@@ -158,14 +189,13 @@ std::vector<Value> with_batch_of_one(NodeEdit& e, const OwnedGraph& body, const 
     Value x = e.input(i);
     const auto k = static_cast<std::size_t>(i);
     if (k >= states && axes[k - states] != 0) {
-      const auto rank = e.need_rank(i);
-      if (!rank) return {};
+      const auto rank = e.rank(i);
       const std::int64_t axis = axes[k - states];
-      if (axis < 0 || axis >= *rank) {
+      if (axis < 0 || (rank && axis >= *rank)) {
         e.refuse("a scan axis is out of range");
         return {};
       }
-      x = transpose(e, x, to_front(axis, *rank, false));
+      x = rank ? transpose(e, x, to_front(axis, *rank, false)) : moved_to_front(e, x, axis);
     }
     inputs.push_back(unsqueeze(e, x, {0}));
   }
@@ -233,10 +263,9 @@ void batch_axis_down(NodeEdit& e) {
     if (i >= states) {
       if (out_directions[i - states] != 0) y = reversed(e, y, 0);
       if (out_axes[i - states] != 0) {
-        if (!rank) return e.refuse("the rank of a scan output is not known");
         const std::int64_t axis = out_axes[i - states];
-        if (axis < 0 || axis >= *rank) return e.refuse("a scan axis is out of range");
-        y = transpose(e, y, to_front(out_axes[i - states], *rank, true));
+        if (axis < 0 || (rank && axis >= *rank)) return e.refuse("a scan axis is out of range");
+        y = rank ? transpose(e, y, to_front(axis, *rank, true)) : moved_from_front(e, y, axis);
       }
     }
     outputs[i] = y;
@@ -254,24 +283,28 @@ void scan_axes_down(NodeEdit& e) {
     return e.refuse("num_scan_inputs does not match its inputs");
   }
   const std::int64_t states = e.input_count() - scanned;
-  const auto wrap = [&](Ints& axes, bool inputs) {
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      if (axes[i] >= 0) continue;
-      const int at = static_cast<int>(states + static_cast<std::int64_t>(i));
-      const auto rank = inputs ? e.rank(at) : e.rank(e.output(at));
-      if (!rank) {
-        return e.refuse("a negative axis of a scanned value whose rank is not known");
-      }
-      axes[i] += *rank;
-    }
-  };
-  if (in_axes) {
-    wrap(*in_axes, true);
-    e.set({"scan_input_axes", *in_axes});
+  const auto place = [&](std::size_t i) { return static_cast<int>(states) + static_cast<int>(i); };
+  for (std::size_t i = 0; in_axes && i < in_axes->size(); ++i) {
+    std::int64_t& axis = (*in_axes)[i];
+    if (axis >= 0) continue;
+    const auto rank = e.rank(place(i));
+    if (!rank) e.set_input(place(i), moved_to_front(e, e.input(place(i)), axis));
+    axis = rank ? axis + *rank : 0;
   }
-  if (out_axes) {
-    wrap(*out_axes, false);
-    e.set({"scan_output_axes", *out_axes});
+  std::vector<std::pair<int, std::int64_t>> moves;
+  for (std::size_t i = 0; out_axes && i < out_axes->size(); ++i) {
+    std::int64_t& axis = (*out_axes)[i];
+    if (axis >= 0) continue;
+    const auto rank = e.rank(e.output(place(i)));
+    if (!rank && e.has_output(place(i))) moves.emplace_back(place(i), axis);
+    axis = rank ? axis + *rank : 0;
+  }
+  if (in_axes) e.set({"scan_input_axes", *in_axes});
+  if (out_axes) e.set({"scan_output_axes", *out_axes});
+  for (const auto& [i, axis] : moves) {
+    const Value stacked = e.detach_output(i);
+    e.set_type(stacked, ValueType::tensor(e.dtype(stacked), std::nullopt));
+    e.produce(i, moved_from_front(e, stacked, axis));
   }
 }
 

@@ -155,31 +155,32 @@ void split(NodeEdit& e) {
   std::int64_t axis = e.int_or("axis", 0);
   const bool keeps = e.int_or("keepdims", 1) != 0 || e.has_input(1);
   if (e.refused()) return;
-  if (axis < 0) {
-    const auto rank = e.need_rank(0);
-    if (!rank) return;
-    axis += *rank;
-  }
+  const auto rank = e.rank(0);
+  if (axis < 0 && rank) axis += *rank;
+  const bool from_end = axis < 0 && !rank;
   const auto parts = parts_of(e, axis);
   if (!parts) return;
-  if (axis < 0 || std::ranges::any_of(*parts, [](std::int64_t p) { return p < 0; })) {
+  if ((axis < 0 && !from_end) ||
+      std::ranges::any_of(*parts, [](std::int64_t p) { return p < 0; })) {
     return e.refuse("its axis or the lengths of its parts are out of range");
   }
   std::int64_t sum = 0;
   for (const std::int64_t part : *parts) {
     if (__builtin_add_overflow(sum, part, &sum)) return e.refuse("its parts are too long");
   }
-  const auto rank = e.rank(0);
   const auto whole = e.dim(e.input(0), static_cast<int>(axis));
   if ((rank && axis >= *rank) || (whole && *whole != sum)) {
     return e.refuse("its axis or the lengths of its parts do not fit its input");
   }
   std::vector<Value> values;
+  const Value x = e.input(0);
   if (!parts->empty()) {
-    values = e.emit_in({}, 2, "Split", {e.input(0)}, static_cast<int>(parts->size()),
-                       {{"axis", axis}, {"split", *parts}});
+    const Value data = from_end ? view3(e, x, axis) : x;
+    values = e.emit_in({}, 2, "Split", {data}, static_cast<int>(parts->size()),
+                       {{"axis", from_end ? 1 : axis}, {"split", *parts}});
   }
   for (Value& value : values) {
+    if (from_end) value = from_view3(e, value, x, axis);
     if (!keeps) value = squeeze(e, value, {axis});
   }
   e.hold_sequence(std::move(values), kAtRunTime);

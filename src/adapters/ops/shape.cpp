@@ -56,26 +56,70 @@ void allowzero_down(NodeEdit& e) {
                  .front()});
 }
 
-/// Axes that are known at run time only: reshapes to the dims that are left.
-void dynamic_squeeze_down(NodeEdit& e) {
+/// Axes that only the run tells, or which dims they name: reshapes to the dims that are left.
+void squeeze_by_computed(NodeEdit& e, const Value& axes) {
   if (!can_compute(e)) return;
   const Value dims = shape_of(e, e.input(0));
-  const Value dropped = placed(e, named_dims(e, e.input(1), rank_of(e, e.input(0))));
+  const Value dropped = placed(e, named_dims(e, axes, rank_of(e, e.input(0))));
   const Value stays = binary(e, "Equal", dropped, e.scalar(0));
   const Value kept = e.emit_in({}, 9, "Compress", {dims, stays}, 1, {{"axis", 0}}).front();
   e.replace({reshape_to(e, e.input(0), kept)});
 }
 
-void dynamic_unsqueeze_down(NodeEdit& e) {
+void dynamic_squeeze_down(NodeEdit& e) { squeeze_by_computed(e, e.input(1)); }
+
+void unsqueeze_by_computed(NodeEdit& e, const Value& axes) {
   if (!can_compute(e)) return;
   const Value dims = shape_of(e, e.input(0));
-  const Value rank = binary(e, "Add", rank_of(e, e.input(0)), size_of(e, e.input(1)));
-  const Value added = placed(e, named_dims(e, e.input(1), rank));
+  const Value rank = binary(e, "Add", rank_of(e, e.input(0)), size_of(e, axes));
+  const Value added = placed(e, named_dims(e, axes, rank));
   // Places of the old dims, in order.
   const Value old = binary(e, "Equal", added, e.scalar(0));
   const Value places = squeeze(e, e.emit_in({}, 9, "NonZero", {old}, 1, {}).front(), {0});
   const Value shape = binary(e, "Add", added, placed(e, named_dims(e, places, rank), dims));
   e.replace({reshape_to(e, e.input(0), shape)});
+}
+
+void dynamic_unsqueeze_down(NodeEdit& e) { unsqueeze_by_computed(e, e.input(1)); }
+
+/// Axes in order, if all of them count from the end, and not from far beyond any first dim.
+std::optional<Ints> all_from_end(Ints axes) {
+  std::ranges::sort(axes);
+  const bool all = !axes.empty() && axes.back() < 0 && axes.front() >= -2 * std::int64_t{kMostDims};
+  return all ? std::optional(axes) : std::nullopt;
+}
+
+/// The dims around axes that count from the end of a rank that is not known.
+void squeeze_any_rank(NodeEdit& e) {
+  const Ints axes = *e.int_list("axes");
+  const auto ordered = all_from_end(axes);
+  if (!ordered) return squeeze_by_computed(e, e.ints(axes, "axes"));
+  std::vector<Value> dims;
+  std::int64_t start = 0;
+  for (const std::int64_t axis : *ordered) {
+    if (axis != start) dims.push_back(dims_of(e, e.input(0), start, axis));
+    start = axis + 1;
+  }
+  if (start != 0) dims.push_back(dims_of(e, e.input(0), start, kEnd));
+  e.replace({reshape_to(e, e.input(0), concat(e, dims, 0))});
+}
+
+void unsqueeze_any_rank(NodeEdit& e, const Ints& axes) {
+  const auto ordered = all_from_end(axes);
+  if (!ordered) return unsqueeze_by_computed(e, e.ints(axes, "axes"));
+  std::vector<Value> dims;
+  std::int64_t start = 0;
+  for (std::size_t k = 0; k < ordered->size(); ++k) {
+    // So many of the old dims come after it.
+    const std::int64_t after =
+        -(*ordered)[k] - 1 - static_cast<std::int64_t>(ordered->size() - 1 - k);
+    const std::int64_t end = after == 0 ? kEnd : -after;
+    if (start != end) dims.push_back(dims_of(e, e.input(0), start, end));
+    dims.push_back(e.ints({1}, "one"));
+    start = end;
+  }
+  if (start != kEnd) dims.push_back(dims_of(e, e.input(0), start, kEnd));
+  e.replace({reshape_to(e, e.input(0), concat(e, dims, 0))});
 }
 
 void flatten_any_rank(NodeEdit& e) {
@@ -133,13 +177,12 @@ void concat_any_rank(NodeEdit& e) {
 void tile_up(NodeEdit& e) {
   const auto axis = e.constant(2);
   const auto values = axis ? axis->doubles() : std::nullopt;
-  const auto rank = e.need_rank(0);
-  if (!rank) return;
-  if (!values || values->size() != 1) {
+  const auto rank = e.rank(0);
+  if (!rank || !values || values->size() != 1) {
     if (!can_compute(e)) return;
     const Value more = binary(e, "Sub", cast(e, e.input(1), DataType::int64), e.scalar(1));
     const Value named = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
-    const Value dims = named_dims(e, named, e.scalar(*rank, "rank"));
+    const Value dims = named_dims(e, named, rank_of(e, e.input(0)));
     const Value added = placed(e, dims, reshape(e, more, Ints{1}));
     e.set_input(2, {});
     return e.set_input(1, binary(e, "Add", added, e.scalar(1)));
@@ -159,24 +202,55 @@ void tile_up(NodeEdit& e) {
   e.set_input(1, concat(e, repeats, 0));
 }
 
+/// x repeated along an axis as often as a scalar says.
+Value tiled_by_gather(Emitter& e, const Value& x, std::int64_t axis, const Value& tiles) {
+  const Value dim = dim_scalar(e, x, axis);
+  const Value places = arange(e, binary(e, "Mul", dim, tiles));
+  const Value turns = binary(e, "Mul", binary(e, "Div", places, dim), dim);
+  return gather(e, x, binary(e, "Sub", places, turns), axis);
+}
+
 /// Repeats that the run tells, one axis after the other; [Tile-1] wants them in the input's type.
 void tile_by_computed(NodeEdit& e) {
-  const auto rank = e.need_rank(0);
-  const DataType type = e.need_dtype(0);
-  if (!rank || e.refused()) return;
-  const bool is_place = type == DataType::int64 && e.scope().root().only_places;
-  if (type == DataType::string || type == DataType::uint64 || type == DataType::complex64 ||
-      type == DataType::complex128 || (type == DataType::int64 && !is_place)) {
-    return static_cast<void>(e.need_ints(1));
+  auto rank = e.rank(0);
+  const auto repeats = e.shape(1);
+  if (!rank && repeats && repeats->size() == 1) {
+    rank = static_cast<int>(std::clamp<std::int64_t>(repeats->front(), 0, kMostDims + 1));
   }
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  if (rank && *rank > kMostDims) return static_cast<void>(e.need_ints(1));
+  if (!rank) {
+    if (const auto nothing = empty_result(e, 0)) return e.replace({*nothing});
+  }
+  const bool is_place = type == DataType::int64 && e.scope().root().only_places;
+  const bool gathers = type == DataType::string || type == DataType::uint64 ||
+                       type == DataType::complex64 || type == DataType::complex128 ||
+                       (type == DataType::int64 && !is_place);
+  if ((gathers || !rank) && !can_compute(e)) return;
   // Counts are of the input's type, which has to hold them.
-  const DataType work = type == DataType::float32 || type == DataType::float16 ? DataType::float32
-                                                                               : DataType::float64;
+  const DataType work = gathers ? type
+                        : type == DataType::float32 || type == DataType::float16
+                            ? DataType::float32
+                            : DataType::float64;
+  const auto tiled = [&](Emitter& g, const Value& x, std::int64_t axis, const Value& count) {
+    if (gathers) return tiled_by_gather(g, x, axis, count);
+    const Value tiles = cast(g, count, work);
+    return g
+        .emit_in({}, 1, "Tile", {x, tiles, g.number(static_cast<double>(axis), work, "axis")}, 1,
+                 {})
+        .front();
+  };
   Value x = cast(e, e.input(0), work);
+  if (!rank) {
+    x = along_each_axis(e, x, [&](Subgraph& body, const Value& axis, const Value& rows) {
+      return tiled(body, rows, 0, gather(body, e.input(1), axis, 0));
+    });
+    return e.replace({cast(e, x, type)});
+  }
   for (int axis = 0; axis < *rank; ++axis) {
     const Value one = slice(e, e.input(1), Ints{axis}, Ints{axis + 1}, Ints{0});
-    const Value tiles = cast(e, squeeze(e, one, {0}), work);
-    x = e.emit_in({}, 1, "Tile", {x, tiles, e.number(axis, work, "axis")}, 1, {}).front();
+    x = tiled(e, x, axis, squeeze(e, one, {0}));
     e.set_type(x, work, rank);
   }
   e.replace({cast(e, x, type)});
@@ -236,13 +310,13 @@ void depth_to_space_crd(NodeEdit& e) {
 void register_shape(Registry& t) {
   t.at("Reshape", 1, 5).up(reshape_up).attr_to_input("shape", 1, reshape_down);
   t.at("Reshape", 13, 14).added("allowzero", was(0), allowzero_down);
-  t.at("Squeeze", 1, 11).negative_axes("axes");
+  t.at("Squeeze", 1, 11).negative_axes("axes", 0, squeeze_any_rank);
   t.at("Squeeze", 11, 13).attr_to_input("axes", 1, dynamic_squeeze_down);
   t.at("Unsqueeze", 1, 11).down([](NodeEdit& e) {
     auto axes = e.int_list("axes");
     if (!axes || std::all_of(axes->begin(), axes->end(), [](auto a) { return a >= 0; })) return;
-    const auto rank = e.need_rank(0);
-    if (!rank) return;
+    const auto rank = e.rank(0);
+    if (!rank) return unsqueeze_any_rank(e, *axes);
     const auto count = static_cast<std::int64_t>(axes->size());
     for (auto& axis : *axes) axis += axis < 0 ? *rank + count : 0;
     e.set({"axes", *axes});

@@ -182,80 +182,112 @@ Value as_vector(NodeEdit& e, int i) {
 /// Axes or steps that the run tells: every dim has its bounds, those of the whole where no axis
 /// names it.
 void slice_along_all(NodeEdit& e, const Value& axes) {
-  const auto rank = e.need_rank(0);
-  if (!rank || !can_compute(e)) return;
-  if (*rank > kMostDims) return e.refuse("its input has too many dims");
-  const Value dims = named_dims(e, axes, e.scalar(*rank, "rank"));
+  if (!can_compute(e)) return;
+  const auto rank = e.rank(0);
+  if (rank && *rank > kMostDims) return e.refuse("its input has too many dims");
+  const Value dims = named_dims(e, axes, rank_of(e, e.input(0)));
   const Value named = placed(e, dims);
   const Value starts = placed(e, dims, as_vector(e, 1));
   const Value ends = placed(e, dims, as_vector(e, 2));
   const Value steps = e.has_input(4) ? placed(e, dims, as_vector(e, 4)) : named;
+  const auto places = [&](Emitter& g, const Value& dim, const auto& of) {
+    const Value whole = binary(g, "Sub", g.scalar(1), of(named));
+    const Value end = binary(g, "Add", of(ends), binary(g, "Mul", whole, dim));
+    const Value step = binary(g, "Add", of(steps), whole);
+    return picked(g, of(starts), end, computed_step(g, step), dim);
+  };
+  if (!rank) {
+    return e.replace(
+        {along_each_axis(e, e.input(0), [&](Subgraph& body, const Value& axis, const Value& rows) {
+          const auto of = [&](const Value& all) { return gather(body, all, axis, 0); };
+          return gather(body, rows, places(body, dim_scalar(body, rows, 0), of), 0);
+        })});
+  }
   Value x = e.input(0);
   for (int axis = 0; axis < *rank; ++axis) {
     const Value dim = dim_scalar(e, e.input(0), axis);
-    const Value whole = binary(e, "Sub", e.scalar(1), element(e, named, axis));
-    const Value end = binary(e, "Add", element(e, ends, axis), binary(e, "Mul", whole, dim));
-    const Value step = binary(e, "Add", element(e, steps, axis), whole);
-    x = gather(e, x, picked(e, element(e, starts, axis), end, computed_step(e, step), dim), axis);
+    const auto of = [&](const Value& all) { return element(e, all, axis); };
+    x = gather(e, x, places(e, dim, of), axis);
   }
   e.replace({x});
 }
 
+/// Bounds of several axes, as far as they are known.
+struct Bounds {
+  std::optional<Ints> starts, ends;
+  Ints steps;
+};
+
+/// x sliced along an axis, as long as that of `whole`, by the i-th bounds; nothing if the node was
+/// refused.
+std::optional<Value> sliced_along(NodeEdit& e, const Value& x, const Value& whole,
+                                  std::int64_t axis, const Bounds& all, std::size_t i) {
+  const std::int64_t step = all.steps[i];
+  if (all.starts && all.ends && step == 1) {
+    return slice(e, x, Ints{(*all.starts)[i]}, Ints{(*all.ends)[i]}, Ints{axis});
+  }
+  const auto dim = e.dim(whole, static_cast<int>(axis));
+  if (all.starts && all.ends && dim && *dim <= kMaxIndices) {
+    const Ints indices = known_indices((*all.starts)[i], (*all.ends)[i], step, *dim);
+    return gather(e, x, e.ints(indices, "indices"), axis);
+  }
+  if (!can_compute(e)) return std::nullopt;
+  const auto bound = [&](int input, const std::optional<Ints>& known) {
+    if (known) return e.scalar((*known)[i], "bound");
+    const Value one = element(e, as_vector(e, input), static_cast<std::int64_t>(i));
+    return cast(e, one, DataType::int64);
+  };
+  const Value from = bound(1, all.starts);
+  const Value to = bound(2, all.ends);
+  const Value size = dim_scalar(e, whole, axis);
+  return gather(e, x, picked(e, from, to, known_step(e, step), size), axis);
+}
+
 /// What Slice-1 cannot say: a Gather along each axis, at indices that follow from the bounds.
 void slice_by_gather(NodeEdit& e) {
-  const auto starts = e.const_ints(1);
-  const auto ends = e.const_ints(2);
+  Bounds all{e.const_ints(1), e.const_ints(2), {}};
   const auto given_axes = e.has_input(3) ? e.const_ints(3) : std::nullopt;
   const auto given_steps = e.has_input(4) ? e.const_ints(4) : std::nullopt;
+  if (!e.rank(0)) {
+    if (const auto nothing = empty_result(e, 0)) return e.replace({*nothing});
+  }
   const bool axes_follow = e.has_input(3) && !given_axes;
   if (axes_follow) return slice_along_all(e, as_vector(e, 3));
   const auto bounds = e.shape(1);
-  const std::int64_t count = starts                          ? std::ssize(*starts)
+  const std::int64_t count = all.starts                      ? std::ssize(*all.starts)
                              : bounds && bounds->size() == 1 ? bounds->front()
                              : given_axes                    ? std::ssize(*given_axes)
                                                              : -1;
-  if (count < 0 || count > kMostDims) return e.refuse("how many axes it slices is not known");
+  if (count < 0) return slice_along_all(e, arange(e, size_of(e, e.input(1))));
+  if (count > kMostDims) return e.refuse("it slices too many axes");
   Ints axes(static_cast<std::size_t>(count));
   std::iota(axes.begin(), axes.end(), 0);
   if (given_axes) axes = *given_axes;
   if (e.has_input(4) && !given_steps) {
     return slice_along_all(e, e.ints(axes, "axes"));
   }
-  const Ints steps = given_steps.value_or(Ints(static_cast<std::size_t>(count), 1));
+  all.steps = given_steps.value_or(Ints(static_cast<std::size_t>(count), 1));
   const auto size = static_cast<std::size_t>(count);
-  if (axes.size() != size || steps.size() != size || (ends && ends->size() != size) ||
-      std::ranges::any_of(steps,
+  if (axes.size() != size || all.steps.size() != size || (all.ends && all.ends->size() != size) ||
+      std::ranges::any_of(all.steps,
                           [](std::int64_t s) { return s == 0 || s > kEnd / 2 || s < -kEnd / 2; })) {
     return e.refuse(
         "its bounds, axes and steps differ in number, or a step is no number of places");
   }
   Value x = e.input(0);
   for (std::size_t i = 0; i < size; ++i) {
-    if (axes[i] < 0) {
-      const auto rank = e.need_rank(0);
-      if (!rank) return;
-      axes[i] += *rank;
-    }
-    if (starts && ends && steps[i] == 1) {
-      x = slice(e, x, Ints{(*starts)[i]}, Ints{(*ends)[i]}, Ints{axes[i]});
+    const auto rank = e.rank(0);
+    if (axes[i] < 0 && !rank) {
+      const Value three = view3(e, x, axes[i]);
+      const auto result = sliced_along(e, three, three, 1, all, i);
+      if (!result) return;
+      x = from_view3(e, *result, x, axes[i]);
       continue;
     }
-    const auto dim = e.dim(e.input(0), static_cast<int>(axes[i]));
-    if (starts && ends && dim && *dim <= kMaxIndices) {
-      x = gather(e, x, e.ints(known_indices((*starts)[i], (*ends)[i], steps[i], *dim), "indices"),
-                 axes[i]);
-      continue;
-    }
-    if (!can_compute(e)) return;
-    const auto bound = [&](int input, const std::optional<Ints>& known) {
-      if (known) return e.scalar((*known)[i], "bound");
-      const Value one = element(e, as_vector(e, input), static_cast<std::int64_t>(i));
-      return cast(e, one, DataType::int64);
-    };
-    const Value from = bound(1, starts);
-    const Value to = bound(2, ends);
-    const Value whole = dim_scalar(e, e.input(0), axes[i]);
-    x = gather(e, x, picked(e, from, to, known_step(e, steps[i]), whole), axes[i]);
+    const std::int64_t axis = axes[i] < 0 ? axes[i] + *rank : axes[i];
+    const auto result = sliced_along(e, x, e.input(0), axis, all, i);
+    if (!result) return;
+    x = *result;
   }
   e.replace({x});
 }
@@ -275,8 +307,8 @@ void slice_down(NodeEdit& e) {
     Ints positive = *axes;
     for (auto& axis : positive) {
       if (axis >= 0) continue;
-      const auto rank = e.need_rank(0);
-      if (!rank) return;
+      const auto rank = e.rank(0);
+      if (!rank) return slice_by_gather(e);
       axis += *rank;
     }
     e.set({"axes", positive});
@@ -311,7 +343,7 @@ void slice_axes_down(NodeEdit& e) {
 
 void register_split_slice(Registry& t) {
   t.at("Split", 1, 2).up(split_input_to_attribute);
-  t.at("Split", 2, 11).negative_axis("axis");
+  t.at("Split", 2, 11).negative_axis("axis", 0, 0, on_middle_axis);
   t.at("Split", 11, 13).attr_to_input("split", 1, dynamic_split_down);
   t.at("Split", 13, 18).up(num_outputs_up).down(num_outputs_down);
   t.at("Slice", 1, 10).up(slice_up).down(slice_down);
