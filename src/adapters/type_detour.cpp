@@ -13,6 +13,7 @@ namespace {
 /// Operators whose results are elements of their inputs, or follow from comparing them: the same on
 /// any wider type.
 constexpr std::array kSelect = {"Identity",
+                                "Dropout",
                                 "Reshape",
                                 "Transpose",
                                 "Flatten",

@@ -46,14 +46,29 @@ void ratio_up(NodeEdit& e) {
   e.drop("ratio");
 }
 
+/// What training drops, or may drop as the run tells: without it nothing is below the ratio.
+void draw_what_goes(NodeEdit& e) {
+  const DataType type = e.need_dtype(0);
+  const std::int64_t seed = e.int_or("seed", 0);
+  if (e.refused()) return;
+  constexpr DataType kReal = DataType::float32;
+  const Value x = e.input(0);
+  const Value given = e.has_input(1) ? cast(e, e.input(1), kReal) : e.number(0.5, kReal, "ratio");
+  const Value ratio = binary(e, "Mul", given, cast(e, e.input(2), kReal));
+  Attrs how{{"dtype", kReal}};
+  if (e.has("seed")) how.emplace_back("seed", static_cast<float>(seed));
+  const Value draw = e.emit_in({}, 1, "RandomUniformLike", {x}, 1, how).front();
+  const Value kept = unary(e, "Not", binary(e, "Less", draw, ratio));
+  const Value one = e.number(1, kReal, "one");
+  const Value scale = cast(e, binary(e, "Div", one, binary(e, "Sub", one, ratio)), type);
+  e.note("draws differ from those of Dropout");
+  e.replace({where(e, kept, binary(e, "Mul", x, scale), e.number(0, type, "dropped")), kept});
+}
+
 void ratio_down(NodeEdit& e) {
   if (e.has_input(2)) {
     const auto training = e.const_ints(2);
-    if (!training) return e.refuse("training_mode is decided at run time; Dropout-10 has no mode");
-    if (training->size() == 1 && training->front() != 0) {
-      return e.refuse("training_mode is true; Dropout-10 has no mode",
-                      "export the model for inference");
-    }
+    if (!training || training->size() != 1 || training->front() != 0) return draw_what_goes(e);
     e.fold_input(2);
   }
   e.drop("seed");
