@@ -1,5 +1,6 @@
 // MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv: products in double, which holds every sum
-// of products of 8-bit numbers.
+// of products of 8-bit numbers; convolutions in float32 where that does too, as runtimes may have
+// no Conv in double.
 
 #include <algorithm>
 #include <string>
@@ -23,6 +24,9 @@ enum class Lines : std::uint8_t {
 
 bool is_8_bit(DataType type) { return type == DataType::int8 || type == DataType::uint8; }
 
+/// So many products of two numbers of up to 255 are a sum that float32 holds.
+constexpr std::int64_t kHeldByFloat = (1 << 24) / (255 * 255);
+
 bool is_one(const NodeEdit& e, int i) {
   const auto shape = e.shape(i);
   return !e.has_input(i) || (shape && std::ranges::all_of(*shape, [](auto d) { return d == 1; }));
@@ -45,16 +49,24 @@ class Product {
     if (!e.rank(0) || !e.rank(right)) can_compute(e);
   }
 
+  /// The type of the operands.
+  DataType type() const {
+    const auto weights = e_.shape(right_);
+    if (!convolution_ || !weights || weights->empty()) return DataType::float64;
+    const auto count = elements_of({weights->begin() + 1, weights->end()});
+    return count && *count <= kHeldByFloat ? DataType::float32 : DataType::float64;
+  }
+
   Lines left_lines() const { return convolution_ ? Lines::none : Lines::rows; }
   Lines right_lines() const { return convolution_ ? Lines::filters : Lines::columns; }
   Lines result_lines() const { return convolution_ ? Lines::features : Lines::columns; }
 
   Value left(int zero_point) const {
-    const Value x = cast(e_, e_.input(0), DataType::float64);
+    const Value x = cast(e_, e_.input(0), type());
     return shifted(matrices_ ? as_row(e_, x) : x, zero_point, 0, left_lines());
   }
   Value right(int zero_point) const {
-    const Value x = cast(e_, e_.input(right_), DataType::float64);
+    const Value x = cast(e_, e_.input(right_), type());
     if (!flat_ || is_one(e_, zero_point)) {
       return shifted(matrices_ ? as_column(e_, x) : x, zero_point, right_, right_lines());
     }
@@ -62,9 +74,9 @@ class Product {
     return reshape_to(e_, filters, shape_of(e_, e_.input(right_)));
   }
 
-  /// Zero point or scale i of an operand, in double, so shaped that it broadcasts to that.
-  Value along(int i, int operand, Lines lines) const {
-    Value v = cast(e_, e_.input(i), DataType::float64);
+  /// Zero point or scale i of an operand, so shaped that it broadcasts to that.
+  Value along(int i, int operand, Lines lines, DataType type = DataType::float64) const {
+    Value v = cast(e_, e_.input(i), type);
     const auto rank = e_.rank(i);
     if (is_one(e_, i)) return *rank <= 1 ? v : reshape(e_, v, Ints{});
     if (lines == Lines::none) return reshape(e_, v, Ints{});
@@ -86,7 +98,15 @@ class Product {
     if (!convolution_) return e_.emit_in({}, 1, "MatMul", {a, b}, 1, {}).front();
     const Attrs attributes =
         e_.attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
-    return e_.emit_in({}, 1, "Conv", {a, b, bias}, 1, attributes).front();
+    if (type() == DataType::float64) {
+      return e_.emit_in({}, 1, "Conv", {a, b, bias}, 1, attributes).front();
+    }
+    const Value y =
+        cast(e_, e_.emit_in({}, 1, "Conv", {a, b}, 1, attributes).front(), DataType::float64);
+    if (bias.empty()) return y;
+    Ints axes;
+    for (std::int64_t axis = 1; axis + 1 < *rank(); ++axis) axes.push_back(axis);
+    return binary(e_, "Add", y, axes.empty() ? bias : unsqueeze(e_, bias, axes));
   }
 
   /// The sum with its scales' lines in known places.
@@ -113,7 +133,7 @@ class Product {
 
   Value shifted(const Value& x, int zero_point, int operand, Lines lines) const {
     if (!e_.has_input(zero_point)) return x;
-    return binary(e_, "Sub", x, along(zero_point, operand, lines));
+    return binary(e_, "Sub", x, along(zero_point, operand, lines, type()));
   }
 
   Value along_rows(const Value& v, int i, int operand) const {
@@ -192,9 +212,9 @@ void quantized_product(NodeEdit& e) {
 
 void register_quantized_products(Registry& t) {
   t.expand("MatMulInteger", integer_product, "MatMul in double");
-  t.expand("ConvInteger", integer_product, "Conv in double");
+  t.expand("ConvInteger", integer_product, "Conv in float32 or double");
   t.expand("QLinearMatMul", quantized_product, "MatMul in double, Round, Clip");
-  t.expand("QLinearConv", quantized_product, "Conv in double, Round, Clip");
+  t.expand("QLinearConv", quantized_product, "Conv in float32 or double, Round, Clip");
 }
 
 }  // namespace onnxcompat::adapters
