@@ -240,7 +240,7 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
                                   {"scan_output_axes", Ints{a}},
                                   {"scan_output_directions", Ints{direction}}});
   // A Scan of no rounds does not tell the dims of its results.
-  e.set_type(results[1], type, *rank);
+  e.set_type(results[1], type, rank);
   e.replace({dims ? results[1] : reshape_to(e, results[1], shape_of(e, x))});
 }
 

@@ -210,7 +210,7 @@ Value tuple_positions(NodeEdit& e, std::int64_t width) {
 std::optional<std::int64_t> tuple_width(NodeEdit& e) {
   const auto last = e.dim(e.input(1), -1);
   if (!last || !e.rank(0)) return 0;
-  if (*last >= 1 && *last <= *e.rank(0)) return *last;
+  if (*last >= 1 && *last <= *e.rank(0)) return last;
   e.refuse("its index tuples are longer than the data has dims, or empty");
   return std::nullopt;
 }

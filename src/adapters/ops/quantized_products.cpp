@@ -101,8 +101,7 @@ class Product {
     if (type() == DataType::float64) {
       return e_.emit_in({}, 1, "Conv", {a, b, bias}, 1, attributes).front();
     }
-    const Value y =
-        cast(e_, e_.emit_in({}, 1, "Conv", {a, b}, 1, attributes).front(), DataType::float64);
+    Value y = cast(e_, e_.emit_in({}, 1, "Conv", {a, b}, 1, attributes).front(), DataType::float64);
     if (bias.empty()) return y;
     Ints axes;
     for (std::int64_t axis = 1; axis + 1 < *rank(); ++axis) axes.push_back(axis);
