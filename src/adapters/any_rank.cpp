@@ -1,6 +1,7 @@
 #include "adapters/any_rank.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace onnxcompat::adapters {
 namespace {
@@ -52,6 +53,42 @@ Value numbered(Emitter& e, const Value& vector) {
 /// Of two scalars.
 Value larger(Emitter& e, const Value& a, const Value& b) { return where(e, less(e, a, b), b, a); }
 
+/// How far apart neighbours along each dim are in row-major order: of the length of the dims.
+Value strides(Emitter& e, const Value& dims) {
+  // [dims, dims] the dims after each, or 1.
+  const Value place = numbered(e, dims);
+  const Value column = unsqueeze(e, place, {1});
+  const Value after = sized(e, cast(e, less(e, column, place), DataType::int64), {dims, dims});
+  const Value one = e.scalar(1, "one");
+  const Value more = sized(e, binary(e, "Mul", after, by_dim(e, "Sub", dims, one)), {dims, dims});
+  const Value factors = sized(e, binary(e, "Add", more, one), {dims, dims});
+  return sized(e, reduce(e, "ReduceProd", factors, {1}, false), {dims});
+}
+
+/// 0 at the place of an axis among framed dims, else 1; the axis may be negative.
+Value not_at_axis(Emitter& e, const Value& dims, std::int64_t axis) {
+  // The frame is before axis 0.
+  const Value place = axis >= 0 ? e.scalar(axis + 1, "axis")
+                                : binary(e, "Add", size_of(e, dims), e.scalar(axis, "axis"));
+  return flags_not(e, binary(e, "Equal", numbered(e, dims), place), dims);
+}
+
+/// [elements, dims] the coordinates of every element in row-major order.
+Value coordinates(Emitter& e, const Value& dims) {
+  const Value all = arange(e, squeeze(e, product(e, dims), {0}));
+  const auto matrix = [&](const Value& x) { return sized(e, x, {all, dims}); };
+  const Value whole = matrix(binary(e, "Div", unsqueeze(e, all, {1}), strides(e, dims)));
+  const Value rounds = matrix(binary(e, "Div", whole, dims));
+  return matrix(binary(e, "Sub", whole, matrix(binary(e, "Mul", rounds, dims))));
+}
+
+/// [rows] the place in row-major order of each row of coordinates, along which the strides count.
+Value places_of(Emitter& e, const Value& coordinates, const Value& strides) {
+  const Value sum = reduce(e, "ReduceSum", binary(e, "Mul", coordinates, strides), {1}, false);
+  e.set_type(sum, DataType::int64, 1);
+  return sum;
+}
+
 }  // namespace
 
 Value ones(Emitter& e, const Value& count) {
@@ -79,44 +116,12 @@ Value broadcast_shape(Emitter& e, const Value& a, const Value& b) {
   return tail(e, full, where(e, a_longer, b_rank, a_rank));
 }
 
-Value strides(Emitter& e, const Value& dims) {
-  // [dims, dims] the dims after each, or 1.
-  const Value place = numbered(e, dims);
-  const Value column = unsqueeze(e, place, {1});
-  const Value after = sized(e, cast(e, less(e, column, place), DataType::int64), {dims, dims});
-  const Value one = e.scalar(1, "one");
-  const Value more = sized(e, binary(e, "Mul", after, by_dim(e, "Sub", dims, one)), {dims, dims});
-  const Value factors = sized(e, binary(e, "Add", more, one), {dims, dims});
-  return sized(e, reduce(e, "ReduceProd", factors, {1}, false), {dims});
-}
-
-Value not_at_axis(Emitter& e, const Value& dims, std::int64_t axis) {
-  // The frame is before axis 0.
-  const Value place = axis >= 0 ? e.scalar(axis + 1, "axis")
-                                : binary(e, "Add", size_of(e, dims), e.scalar(axis, "axis"));
-  return flags_not(e, binary(e, "Equal", numbered(e, dims), place), dims);
-}
-
-Value coordinates(Emitter& e, const Value& dims) {
-  const Value all = arange(e, squeeze(e, product(e, dims), {0}));
-  const auto matrix = [&](const Value& x) { return sized(e, x, {all, dims}); };
-  const Value whole = matrix(binary(e, "Div", unsqueeze(e, all, {1}), strides(e, dims)));
-  const Value rounds = matrix(binary(e, "Div", whole, dims));
-  return matrix(binary(e, "Sub", whole, matrix(binary(e, "Mul", rounds, dims))));
-}
-
 Value coordinate_rows(Emitter& e, const Value& dims, const Value& places) {
   const auto matrix = [&](const Value& x) { return sized(e, x, {dims, places}); };
   const Value whole = matrix(binary(e, "Div", places, unsqueeze(e, strides(e, dims), {1})));
   const Value column = unsqueeze(e, dims, {1});
   const Value rounds = matrix(binary(e, "Div", whole, column));
   return matrix(binary(e, "Sub", whole, matrix(binary(e, "Mul", rounds, column))));
-}
-
-Value places_of(Emitter& e, const Value& coordinates, const Value& strides) {
-  const Value sum = reduce(e, "ReduceSum", binary(e, "Mul", coordinates, strides), {1}, false);
-  e.set_type(sum, DataType::int64, 1);
-  return sum;
 }
 
 Value stretched(Emitter& e, const Value& x, const Value& full) {
@@ -179,6 +184,95 @@ TuplePlaces tuple_places(Emitter& e, const Value& data, const Value& indices) {
 Value tail(Emitter& e, const Value& vector, const Value& start) {
   const Value count = binary(e, "Sub", size_of(e, vector), start);
   return gather(e, vector, binary(e, "Add", arange(e, count), start), 0);
+}
+
+Value named_dims(Emitter& e, const Value& axes, const Value& rank) {
+  Value from_start;
+  Value from_end;
+  if (const auto known = e.ints_of(rank); known && known->front() <= kMostDims) {
+    Ints up(static_cast<std::size_t>(known->front()));
+    std::iota(up.begin(), up.end(), 0);
+    from_start = e.ints(up, "dims");
+    for (auto& place : up) place -= known->front();
+    from_end = e.ints(up, "dims_from_end");
+  } else {
+    from_start = arange(e, rank);
+    from_end = binary(e, "Sub", from_start, rank);
+  }
+  const Value column = unsqueeze(e, cast(e, axes, DataType::int64), {1});
+  const auto hits = [&](const Value& dims) {
+    return cast(e, binary(e, "Equal", column, dims), DataType::int64);
+  };
+  const Value first = hits(from_start);
+  return binary(e, "Add", first, hits(from_end));
+}
+
+Value placed(Emitter& e, const Value& named) {
+  Value rows = named;
+  if (e.dim(named, 0).value_or(0) == 0) {
+    // Runtimes may not add up nothing: a row of zeros where there may be no axis.
+    const Value dims = concat(e, {e.ints({1}), dim_of(e, named, 1)}, 0);
+    rows = concat(e, {filled(e, dims, 0, DataType::int64), named}, 0);
+  }
+  return reduce(e, "ReduceSum", rows, {0}, false);
+}
+
+Value placed(Emitter& e, const Value& named, const Value& values) {
+  const Value column = unsqueeze(e, cast(e, values, DataType::int64), {1});
+  return placed(e, binary(e, "Mul", named, column));
+}
+
+Value view3(Emitter& e, const Value& x, const Value& axis) {
+  const auto rank = e.rank(x);
+  const auto n = static_cast<std::size_t>(rank.value_or(0));
+  const Value ones = rank ? e.ints(Ints(n, 1), "ones") : e.scalar(1, "one");
+  const Value itself = placed(e, named_dims(e, reshape(e, axis, Ints{1}), rank_of(e, x)));
+  // The dims after it: those that have it before them.
+  Value triangle;
+  if (rank) {
+    std::vector<double> earlier(n * n, 0);
+    for (std::size_t i = 0; i < n; ++i)
+      std::fill_n(earlier.begin() + static_cast<std::ptrdiff_t>(i * n), i, 1);
+    triangle = e.constant(TensorLiteral::of(DataType::int64, {*rank, *rank}, earlier), "earlier");
+  } else {
+    const Value place = arange(e, rank_of(e, x));
+    triangle = cast(e, less(e, place, unsqueeze(e, place, {1})), DataType::int64);
+  }
+  const Value after = reduce(e, "ReduceSum", binary(e, "Mul", triangle, itself), {1}, false);
+  const Value before = binary(e, "Sub", binary(e, "Sub", ones, itself), after);
+  const Value others = binary(e, "Sub", shape_of(e, x), ones);
+  const auto size = [&](const Value& chosen) {
+    return product(e, binary(e, "Add", ones, binary(e, "Mul", chosen, others)));
+  };
+  return reshape_to(e, x, concat(e, {size(before), size(itself), size(after)}, 0));
+}
+
+Value along_each_axis(
+    Emitter& e, const Value& x,
+    const std::function<Value(Subgraph& body, const Value& axis, const Value& rows)>& work) {
+  const DataType type = e.dtype(x);
+  const Value dims = shape_of(e, x);
+  Subgraph body = e.subgraph("axis");
+  const Value axis = body.input("number", DataType::int64, 0);
+  const Value go = body.input("go", DataType::boolean, 0);
+  const Value so_far = body.input("so_far", type, 2);
+  const Value sizes = body.input("sizes", DataType::int64, 1);
+  body.output(go);
+  // In each round the first axis goes last, and so does its size: in the end they are in order.
+  const Value others = slice(body, sizes, Ints{1}, Ints{kEnd}, Ints{0});
+  const Value own = slice(body, sizes, Ints{0}, Ints{1}, Ints{0});
+  const Value rows = reshape_to(body, so_far, concat(body, {own, product(body, others)}, 0));
+  body.set_type(rows, type, 2);
+  const Value done = work(body, axis, rows);
+  const Value turned = transpose(body, done, {1, 0});
+  body.set_type(turned, type, 2);
+  body.output(turned);
+  body.output(concat(body, {others, dim_of(body, done, 0)}, 0));
+  const std::vector<Value> results =
+      counted_loop(e, size_of(e, dims), {reshape(e, x, Ints{1, -1}), dims}, 2, {"body", body});
+  e.set_type(results[0], type, 2);
+  e.set_type(results[1], DataType::int64, 1);
+  return reshape_to(e, results[0], results[1]);
 }
 
 }  // namespace onnxcompat::adapters

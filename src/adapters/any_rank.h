@@ -1,10 +1,10 @@
 #pragma once
 
-// Building blocks for tensors whose rank only the run tells. Their dims are a vector of a length
-// that is not known, always with a 1 in front: it changes no place in memory, and nothing is ever
-// summed up over no dims at all. Such a vector is called framed; [1, n…] below.
+// Building blocks for tensors whose rank or axes only the run tells. The dims of such a tensor are
+// a vector of a length that is not known; framed ones have a 1 in front, which changes no place in
+// memory, and nothing is ever summed up over no dims at all.
 
-#include <optional>
+#include <functional>
 
 #include "adapters/blocks.h"
 
@@ -16,16 +16,8 @@ Value ones(Emitter& e, const Value& count);
 Value framed_dims(Emitter& e, const Value& x);
 /// The shape, as it is, that two shapes of any lengths broadcast to.
 Value broadcast_shape(Emitter& e, const Value& a, const Value& b);
-/// How far apart neighbours along each dim are in row-major order: of the length of the dims.
-Value strides(Emitter& e, const Value& dims);
-/// 0 at the place of an axis among framed dims, else 1; the axis may be negative.
-Value not_at_axis(Emitter& e, const Value& dims, std::int64_t axis);
-/// [elements, dims] the coordinates of every element in row-major order.
-Value coordinates(Emitter& e, const Value& dims);
 /// [dims, places] the coordinates of some places in row-major order.
 Value coordinate_rows(Emitter& e, const Value& dims, const Value& places);
-/// [rows] the place in row-major order of each row of coordinates, along which the strides count.
-Value places_of(Emitter& e, const Value& coordinates, const Value& strides);
 /// x stretched to a shape of any length that it broadcasts to.
 Value stretched(Emitter& e, const Value& x, const Value& full);
 
@@ -42,5 +34,23 @@ struct TuplePlaces {
 TuplePlaces tuple_places(Emitter& e, const Value& data, const Value& indices);
 /// Elements [start, …) of a vector, from a scalar on.
 Value tail(Emitter& e, const Value& vector, const Value& start);
+
+// Axes that the run tells: vectors of int64, negative ones counted from the end.
+
+/// [axes, dims] 1 where the axis names the dim; `rank` is a scalar.
+Value named_dims(Emitter& e, const Value& axes, const Value& rank);
+/// Over all dims: whether an axis names the dim, as 0 or 1; or the value of the axis that does,
+/// else 0. `values` is as long as the axes.
+Value placed(Emitter& e, const Value& named);
+Value placed(Emitter& e, const Value& named, const Value& values);
+/// x as three dims, split at the one axis in `axis`.
+Value view3(Emitter& e, const Value& x, const Value& axis);
+
+/// What becomes of x, of any rank, axis by axis: `work` is given the number of an axis (a scalar)
+/// and x with that axis first and all others as a second one, and gives them back with another
+/// first dim.
+Value along_each_axis(
+    Emitter& e, const Value& x,
+    const std::function<Value(Subgraph& body, const Value& axis, const Value& rows)>& work);
 
 }  // namespace onnxcompat::adapters

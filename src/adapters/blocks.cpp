@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -435,95 +434,6 @@ Value wrapped(Emitter& e, const Value& index, const Value& size) {
   const DataType type = e.dtype(index) == DataType::int32 ? DataType::int32 : DataType::int64;
   const Value negative = less(e, index, e.number(0, type, "zero"));
   return where(e, negative, binary(e, "Add", index, cast(e, size, type)), index);
-}
-
-Value named_dims(Emitter& e, const Value& axes, const Value& rank) {
-  Value from_start;
-  Value from_end;
-  if (const auto known = own_ints(e, rank); known && known->front() <= kMostDims) {
-    Ints up(static_cast<std::size_t>(known->front()));
-    std::iota(up.begin(), up.end(), 0);
-    from_start = e.ints(up, "dims");
-    for (auto& place : up) place -= known->front();
-    from_end = e.ints(up, "dims_from_end");
-  } else {
-    from_start = arange(e, rank);
-    from_end = binary(e, "Sub", from_start, rank);
-  }
-  const Value column = unsqueeze(e, cast(e, axes, DataType::int64), {1});
-  const auto hits = [&](const Value& dims) {
-    return cast(e, binary(e, "Equal", column, dims), DataType::int64);
-  };
-  const Value first = hits(from_start);
-  return binary(e, "Add", first, hits(from_end));
-}
-
-Value placed(Emitter& e, const Value& named) {
-  Value rows = named;
-  if (e.dim(named, 0).value_or(0) == 0) {
-    // Runtimes may not add up nothing: a row of zeros where there may be no axis.
-    const Value dims = concat(e, {e.ints({1}), dim_of(e, named, 1)}, 0);
-    rows = concat(e, {filled(e, dims, 0, DataType::int64), named}, 0);
-  }
-  return reduce(e, "ReduceSum", rows, {0}, false);
-}
-
-Value placed(Emitter& e, const Value& named, const Value& values) {
-  const Value column = unsqueeze(e, cast(e, values, DataType::int64), {1});
-  return placed(e, binary(e, "Mul", named, column));
-}
-
-Value view3(Emitter& e, const Value& x, const Value& axis) {
-  const auto rank = e.rank(x);
-  const auto n = static_cast<std::size_t>(rank.value_or(0));
-  const Value ones = rank ? e.ints(Ints(n, 1), "ones") : e.scalar(1, "one");
-  const Value itself = placed(e, named_dims(e, reshape(e, axis, Ints{1}), rank_of(e, x)));
-  // The dims after it: those that have it before them.
-  Value triangle;
-  if (rank) {
-    std::vector<double> earlier(n * n, 0);
-    for (std::size_t i = 0; i < n; ++i)
-      std::fill_n(earlier.begin() + static_cast<std::ptrdiff_t>(i * n), i, 1);
-    triangle = e.constant(TensorLiteral::of(DataType::int64, {*rank, *rank}, earlier), "earlier");
-  } else {
-    const Value place = arange(e, rank_of(e, x));
-    triangle = cast(e, less(e, place, unsqueeze(e, place, {1})), DataType::int64);
-  }
-  const Value after = reduce(e, "ReduceSum", binary(e, "Mul", triangle, itself), {1}, false);
-  const Value before = binary(e, "Sub", binary(e, "Sub", ones, itself), after);
-  const Value others = binary(e, "Sub", shape_of(e, x), ones);
-  const auto size = [&](const Value& chosen) {
-    return product(e, binary(e, "Add", ones, binary(e, "Mul", chosen, others)));
-  };
-  return reshape_to(e, x, concat(e, {size(before), size(itself), size(after)}, 0));
-}
-
-Value along_each_axis(
-    Emitter& e, const Value& x,
-    const std::function<Value(Subgraph& body, const Value& axis, const Value& rows)>& work) {
-  const DataType type = e.dtype(x);
-  const Value dims = shape_of(e, x);
-  Subgraph body = e.subgraph("axis");
-  const Value axis = body.input("number", DataType::int64, 0);
-  const Value go = body.input("go", DataType::boolean, 0);
-  const Value so_far = body.input("so_far", type, 2);
-  const Value sizes = body.input("sizes", DataType::int64, 1);
-  body.output(go);
-  // In each round the first axis goes last, and so does its size: in the end they are in order.
-  const Value others = slice(body, sizes, Ints{1}, Ints{kEnd}, Ints{0});
-  const Value own = slice(body, sizes, Ints{0}, Ints{1}, Ints{0});
-  const Value rows = reshape_to(body, so_far, concat(body, {own, product(body, others)}, 0));
-  body.set_type(rows, type, 2);
-  const Value done = work(body, axis, rows);
-  const Value turned = transpose(body, done, {1, 0});
-  body.set_type(turned, type, 2);
-  body.output(turned);
-  body.output(concat(body, {others, dim_of(body, done, 0)}, 0));
-  const std::vector<Value> results =
-      counted_loop(e, size_of(e, dims), {reshape(e, x, Ints{1, -1}), dims}, 2, {"body", body});
-  e.set_type(results[0], type, 2);
-  e.set_type(results[1], DataType::int64, 1);
-  return reshape_to(e, results[0], results[1]);
 }
 
 Value reversed(Emitter& e, const Value& x, std::int64_t axis) {

@@ -3,7 +3,6 @@
 // Building blocks of rewrites. Each is written in the oldest form that says what it means and walks
 // to the target from there, so that the caller need not know which opset it works for.
 
-#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -105,25 +104,8 @@ Value flat_positions(Emitter& e, const Value& x);
 /// index, int32 or int64, or index + size where it is negative.
 Value wrapped(Emitter& e, const Value& index, const Value& size);
 
-// Axes that the run tells: vectors of int64, negative ones counted from the end.
-
-/// [axes, dims] 1 where the axis names the dim; `rank` is a scalar.
-Value named_dims(Emitter& e, const Value& axes, const Value& rank);
-/// Over all dims: whether an axis names the dim, as 0 or 1; or the value of the axis that does,
-/// else 0. `values` is as long as the axes.
-Value placed(Emitter& e, const Value& named);
-Value placed(Emitter& e, const Value& named, const Value& values);
 /// More dims than that are nowhere spelled out one by one, or with each other.
 constexpr int kMostDims = 64;
-/// x as three dims, split at the one axis in `axis`.
-Value view3(Emitter& e, const Value& x, const Value& axis);
-
-/// What becomes of x, of any rank, axis by axis: `work` is given the number of an axis (a scalar)
-/// and x with that axis first and all others as a second one, and gives them back with another
-/// first dim.
-Value along_each_axis(
-    Emitter& e, const Value& x,
-    const std::function<Value(Subgraph& body, const Value& axis, const Value& rows)>& work);
 
 /// x reversed along an axis.
 Value reversed(Emitter& e, const Value& x, std::int64_t axis);

@@ -5,7 +5,7 @@
 #include <functional>
 #include <numeric>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {

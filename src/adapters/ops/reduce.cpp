@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 
 namespace onnxcompat::adapters {
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "adapters/blocks.h"
+#include "adapters/any_rank.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
