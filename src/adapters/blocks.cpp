@@ -120,6 +120,10 @@ Value equal_floats(Emitter& e, const Value& a, const Value& b, DataType type) {
   return binary(e, "And", unary(e, "Not", apart), binary(e, "And", ordered(a), ordered(b)));
 }
 
+DataType carried_type(const Emitter& e, DataType type) {
+  return type == DataType::bfloat16 && e.target() < 16 ? DataType::float32 : type;
+}
+
 DataType at_least_float32(DataType type) {
   return type == DataType::float16 || type == DataType::bfloat16 ? DataType::float32 : type;
 }

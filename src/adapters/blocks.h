@@ -26,6 +26,9 @@ Value cast(Emitter& e, const Value& x, DataType to);
 /// Equal of floating-point numbers, which older ones do not take: neither less nor greater, and
 /// neither is NaN.
 Value equal_floats(Emitter& e, const Value& a, const Value& b, DataType type);
+/// The type that control flow carries values of a type in: [If-16], [Loop-16] and [Scan-16] brought
+/// bfloat16, whose every number float32 holds.
+DataType carried_type(const Emitter& e, DataType type);
 /// The type to compute in: of differences in 16 bits only their rounding is left.
 DataType at_least_float32(DataType type);
 /// NumPy broadcasting: Add, Sub, Mul, Div, Pow, Equal, Less, Greater, And, Or.

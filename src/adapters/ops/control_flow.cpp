@@ -102,16 +102,20 @@ void widen(NodeEdit& e, OwnedGraph& graph, const std::vector<int>& inputs,
   graph.body().put_nodes(std::move(nodes));
 }
 
-/// [If-16], [Loop-16] brought bfloat16, whose every number float32 holds.
+/// [If-16], [Loop-16] and [Scan-16] brought bfloat16, whose every number float32 holds.
 void carry_in_float32(NodeEdit& e) {
   std::vector<int> outputs, carried;
   for (int i = 0; i < e.output_count(); ++i) {
     if (e.has_output(i) && e.Emitter::dtype(e.output(i)) == kNarrow) outputs.push_back(i);
   }
   const bool loops = e.op() == "Loop";
-  for (int i = 2; loops && i < e.input_count(); ++i) {
+  const bool scans = e.op() == "Scan";
+  for (int i = loops ? 2 : 0; (loops || scans) && i < e.input_count(); ++i) {
     if (e.dtype(i) == kNarrow) carried.push_back(i);
   }
+  // What a Scan only reads has no output.
+  const std::int64_t states = e.input_count() - e.int_or("num_scan_inputs", 0);
+  if (e.refused()) return;
   if ((outputs.empty() && carried.empty()) || e.target() < 13) return;
   for (const char* name : {"then_branch", "else_branch", "body"}) {
     if (!e.has(name)) continue;
@@ -122,7 +126,8 @@ void carry_in_float32(NodeEdit& e) {
     for (const int i : outputs) formal_outputs.push_back(i + shift);
     for (const int i : carried) {
       formal_inputs.push_back(i);
-      const int given = i - 1;
+      const int given = loops ? i - 1 : i;
+      if (scans && given >= states) continue;
       if (std::ranges::find(formal_outputs, given) == formal_outputs.end()) {
         formal_outputs.push_back(given);
       }
@@ -160,6 +165,7 @@ void register_control_flow(Registry& t) {
   t.at("If", 13, 16).down(carry_in_float32);
   t.at("Loop", 1, 11).down(carried_value_down);
   t.at("Loop", 13, 16).down(carry_in_float32);
+  t.at("Scan", 11, 16).down(carry_in_float32);
 }
 
 }  // namespace onnxcompat::adapters

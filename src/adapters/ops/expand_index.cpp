@@ -222,17 +222,18 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   if (a > 0) rest.push_back(dims_of(e, x, 0, a));
   if (a + 1 < *rank) rest.push_back(dims_of(e, x, a + 1, kEnd));
   const Value shape = rest.empty() ? e.ints({}, "shape") : concat(e, rest, 0);
-  const Value first = filled(e, shape, start, type);
+  const DataType carried = carried_type(e, type);
+  const Value first = filled(e, shape, start, carried);
   Subgraph body = e.subgraph("step");
-  const Value so_far = body.input("so_far", type, *rank - 1);
-  const Value item = body.input("item", type, *rank - 1);
+  const Value so_far = body.input("so_far", carried, *rank - 1);
+  const Value item = body.input("item", carried, *rank - 1);
   const Value next = binary(body, op, so_far, item);
   // How wide the result so far is kept between the steps is not said.
   if (type == DataType::float16 || type == DataType::bfloat16) e.rounds();
   body.output(next);
   body.output(exclusive ? so_far : unary(body, "Identity", next));
   const std::int64_t direction = reverse ? 1 : 0;
-  const auto results = e.emit_in({}, 9, "Scan", {first, x}, 2,
+  const auto results = e.emit_in({}, 9, "Scan", {first, cast(e, x, carried)}, 2,
                                  {{"body", body},
                                   {"num_scan_inputs", 1},
                                   {"scan_input_axes", Ints{a}},
@@ -240,8 +241,9 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
                                   {"scan_output_axes", Ints{a}},
                                   {"scan_output_directions", Ints{direction}}});
   // A Scan of no rounds does not tell the dims of its results.
-  e.set_type(results[1], type, rank);
-  e.replace({dims ? results[1] : reshape_to(e, results[1], shape_of(e, x))});
+  e.set_type(results[1], carried, rank);
+  const Value y = dims ? results[1] : reshape_to(e, results[1], shape_of(e, x));
+  e.replace({cast(e, y, type)});
 }
 
 /// [BitShift-11] products with powers of two; a shift by the whole width and more leaves nothing.

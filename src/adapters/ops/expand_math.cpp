@@ -275,8 +275,8 @@ void bitwise_not(NodeEdit& e) {
   e.replace({binary(e, "Sub", e.constant(ones, "ones"), e.input(0))});
 }
 
-/// [Sinh-9] and its like by exponentials and logarithms. Of their differences near zero little would
-/// be left in 32 bits.
+/// [Sinh-9] and its like by exponentials and logarithms. Of their differences near zero little
+/// would be left in 32 bits.
 void hyperbolic(NodeEdit& e) {
   const std::string op = e.op();
   const DataType type = e.need_dtype(0);

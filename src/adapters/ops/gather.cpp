@@ -212,8 +212,7 @@ void reduction_by_loop(NodeEdit& e, std::string_view combine) {
   const Updates updates = e.op() == "ScatterND" ? slice_updates(e) : element_updates(e);
   const bool as_it_is = updates.data == e.input(0);
   const auto rank = e.rank(updates.data);
-  // [Loop-16] brought bfloat16: before, what is rounded to it is carried in float32.
-  const DataType carried = type == DataType::bfloat16 && e.target() < 16 ? DataType::float32 : type;
+  const DataType carried = carried_type(e, type);
   Subgraph round = e.subgraph("update");
   const Value number = round.input("number", DataType::int64, 0);
   const Value go = round.input("go", DataType::boolean, 0);

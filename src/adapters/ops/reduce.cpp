@@ -51,9 +51,8 @@ std::optional<WorkType> work_type(NodeEdit& e, const Decomposed& parts) {
   const bool half = type == DataType::float16 || type == DataType::bfloat16;
   const bool real = half || type == DataType::float32 || type == DataType::float64;
   const bool picks = parts.reduction == "ReduceMax" || parts.reduction == "ReduceMin";
-  if (half && !picks) {
-    return WorkType{type, DataType::float32};
-  }
+  if (half && !picks) return WorkType{type, DataType::float32};
+  if (half) return WorkType{type, carried_type(e, type)};
   const bool rooted = !parts.after.empty() || parts.reduction == "ReduceLogSumExp";
   if (!real && rooted) return WorkType{type, DataType::float64};
   return WorkType{type, type};

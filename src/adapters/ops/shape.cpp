@@ -34,8 +34,9 @@ void allowzero_down(NodeEdit& e) {
     e.drop("allowzero");
     return;
   }
+  const DataType carried = shape ? type : carried_type(e, type);
   const auto empty = [&](Emitter& g) {
-    const Value nothing = g.constant(TensorLiteral::zeros(type, {}), "zero");
+    const Value nothing = g.constant(TensorLiteral::zeros(carried, {}), "zero");
     return g.emit_in({}, 8, "Expand", {nothing, e.input(1)}, 1, {}).front();
   };
   if (shape) {
@@ -50,10 +51,12 @@ void allowzero_down(NodeEdit& e) {
   Subgraph yes = e.subgraph("empty");
   yes.output(empty(yes));
   Subgraph no = e.subgraph("reshape");
-  no.output(reshape(no, e.input(0), e.input(1)));
-  e.replace({e.emit_in({}, 13, "If", {cast(e, any, DataType::boolean)}, 1,
-                       {{"else_branch", no}, {"then_branch", yes}})
-                 .front()});
+  no.output(reshape(no, cast(no, e.input(0), carried), e.input(1)));
+  const Value y = e.emit_in({}, 13, "If", {cast(e, any, DataType::boolean)}, 1,
+                            {{"else_branch", no}, {"then_branch", yes}})
+                      .front();
+  e.set_type(y, carried, e.rank(e.output(0)));
+  e.replace({cast(e, y, type)});
 }
 
 /// Axes that only the run tells, or which dims they name: reshapes to the dims that are left.
