@@ -17,6 +17,9 @@ constexpr DataType kReal = DataType::float64;
 
 /// More elements than this are not written into a model as one constant.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 23;
+/// More elements than that, of two gibibytes, no matrix has.
+constexpr std::int64_t kMostComputed = std::int64_t{1} << 28;
+constexpr const char* kTooLarge = "its matrix would take more than two gibibytes";
 constexpr std::int64_t kLongest = std::int64_t{1} << 28;
 
 /// The one integer of input i if that is a constant.
@@ -120,9 +123,10 @@ void mel_weight_matrix(NodeEdit& e) {
     return e.refuse("an input is out of range");
   }
   const std::vector<double> edges = mel_edges(*low, *high, *bands);
-  if (!length || !rate) return e.replace({cast(e, computed_mel_matrix(e, edges), type)});
-  const std::int64_t bins = *length / 2 + 1;
-  if (bins > kMostElements / *bands) return e.refuse("its matrix is too large for a constant");
+  const std::int64_t bins = length.value_or(0) / 2 + 1;
+  if (!length || !rate || bins > kMostElements / *bands) {
+    return e.replace({cast(e, computed_mel_matrix(e, edges), type)});
+  }
   auto weights = mel_matrix(edges, *length, *rate);
   if (!weights) return e.refuse("an edge lies above the spectrum");
   if (!is_float(type)) {
@@ -140,10 +144,12 @@ struct Transform {
   std::int64_t out_parts = 2;
   bool inverse = false;
 
-  bool fits() const {
+  /// Has the matrix so many elements at most?
+  bool within(std::int64_t most) const {
     return length >= 1 && length <= kLongest &&
-           in * parts <= kMostElements / std::max<std::int64_t>(out * out_parts, 1);
+           in * parts <= most / std::max<std::int64_t>(out * out_parts, 1);
   }
+  bool fits_constant() const { return within(kMostElements); }
 
   /// Row-major [in * parts, out * out_parts].
   std::vector<double> matrix() const {
@@ -354,7 +360,9 @@ void dft(NodeEdit& e) {
     t.out = onesided && !t.inverse ? t.length / 2 + 1 : t.length;
     const std::int64_t most = to_real ? t.length / 2 + 1 : t.length;
     t.in = own ? std::min(*own, most) : most;
-    if (!t.fits()) return e.refuse("its matrix is too large for a constant");
+    if (!t.within(kMostComputed)) return e.refuse(kTooLarge);
+    // What is too large for a constant is made when it runs.
+    if (!t.fits_constant()) told = e.scalar(t.length, "length");
     x = cut_or_padded(e, x, rank, axis, t.in);
   } else if (e.has_input(1)) {
     told = reshape(e, cast(e, e.input(1), DataType::int64), Ints{});
@@ -372,8 +380,9 @@ void dft(NodeEdit& e) {
   }
   const bool moved = axis != rank - 2;
   if (moved) x = transpose(e, x, forth);
+  const bool written = stated && told.empty();
   Value y =
-      stated ? transformed(e, x, rank, t) : transformed_at_run_time(e, x, rank, t, onesided, told);
+      written ? transformed(e, x, rank, t) : transformed_at_run_time(e, x, rank, t, onesided, told);
   if (moved) y = transpose(e, y, back);
   if (around) y = around->apart(y);
   e.rounds();
@@ -441,14 +450,17 @@ void stft(NodeEdit& e) {
   }
   t.in = t.length = *length;
   t.out = onesided ? *length / 2 + 1 : *length;
+  if (!t.within(kMostComputed)) return e.refuse(kTooLarge);
   const std::int64_t frames = samples && step ? (*samples - *length) / *step + 1 : 0;
-  if (!t.fits() || frames > kMostElements / *length) {
-    return e.refuse("its matrix is too large for a constant");
-  }
-  const Value places =
-      frames > 0 ? known_frames(e, frames, *step, *length) : computed_frames(e, e.scalar(*length));
+  const Value places = frames > 0 && frames <= kMostElements / *length
+                           ? known_frames(e, frames, *step, *length)
+                           : computed_frames(e, e.scalar(*length, "length"));
+  const Value x = windowed(places);
   e.rounds();
-  e.replace({cast(e, transformed(e, windowed(places), 4, t), type)});
+  if (t.fits_constant()) return e.replace({cast(e, transformed(e, x, 4, t), type)});
+  const Value told = e.scalar(t.length, "length");
+  e.set_type(x, kReal, 4);
+  e.replace({cast(e, transformed_at_run_time(e, x, 4, t, onesided, told), type)});
 }
 
 }  // namespace
