@@ -68,13 +68,6 @@ struct Call {
   const Call* outer = nullptr;
 };
 
-/// FNV-1a, so that the same model draws the same numbers on every machine.
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t h = 14695981039346656037U;
-  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  return h;
-}
-
 /// Copies what lies in the mapped file, which the value may outlive.
 void own_elements(Value& value) {
   if (auto* tensor = std::get_if<Tensor>(&value.content)) {
@@ -484,18 +477,19 @@ Result<Tensor> Executor::Impl::load(const SparseTensorView& sparse) const {
 }
 
 std::mt19937_64 Executor::Impl::random_engine(const KernelContext& context) {
+  const auto seed = context.attribute("seed");
+  // Without a seed of their own operators draw by turns, whatever the names: what one draws, so
+  // does one that takes its place.
   std::string place;
-  for (const std::string& name : context.node().outputs()) {
-    if (!name.empty()) {
-      place = name;
-      break;
+  std::uint64_t origin = options.seed * 0x9e3779b97f4a7c15U;
+  if (seed) {
+    const bool real = seed->type() == AttributeType::float_;
+    origin = std::bit_cast<std::uint32_t>(real ? seed->f() : static_cast<float>(seed->i()));
+    for (const std::string& name : context.node().outputs()) {
+      if (place.empty()) place = name;
     }
   }
   const std::uint64_t draw = draws[place]++;
-  const auto seed = context.attribute("seed");
-  const std::uint64_t origin = seed && seed->type() == AttributeType::float_
-                                   ? std::bit_cast<std::uint32_t>(seed->f())
-                                   : hash_of(place) ^ (options.seed * 0x9e3779b97f4a7c15U);
   return std::mt19937_64(origin + draw * 0xbf58476d1ce4e5b9U);
 }
 

@@ -279,13 +279,10 @@ void dropout(Draft& d) {
     d.maybe("seed", std::int64_t{3}, 30);
     const DataType t1 = d.type("T1");
     const bool ratio = r.chance(60);
-    // Without a ratio nothing is dropped at random.
-    const bool zero = ratio && r.chance(30);
-    if (ratio) d.parameter(zero ? d.chosen(t1, {}, {0}) : d.chosen(t1, {}, {0.25, 0.5}));
+    if (ratio) d.parameter(d.chosen(t1, {}, {0, 0.25, 0.5}));
     if (r.chance(40)) {
       if (!ratio) d.skip();
-      d.parameter(zero ? d.chosen(DataType::boolean, {}, {0, 1})
-                       : d.chosen(DataType::boolean, {}, {0}));
+      d.parameter(d.chosen(DataType::boolean, {}, {0, 1}));
     }
   }
 }

@@ -51,18 +51,22 @@ void draw_what_goes(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
   const std::int64_t seed = e.int_or("seed", 0);
   if (e.refused()) return;
-  constexpr DataType kReal = DataType::float32;
   const Value x = e.input(0);
-  const Value given = e.has_input(1) ? cast(e, e.input(1), kReal) : e.number(0.5, kReal, "ratio");
-  const Value ratio = binary(e, "Mul", given, cast(e, e.input(2), kReal));
-  Attrs how{{"dtype", kReal}};
+  const auto ratio_in = [&](DataType real) {
+    const Value given = e.has_input(1) ? cast(e, e.input(1), real) : e.number(0.5, real, "ratio");
+    return binary(e, "Mul", given, cast(e, e.input(2), real));
+  };
+  Attrs how{{"dtype", DataType::float32}};
   if (e.has("seed")) how.emplace_back("seed", static_cast<float>(seed));
   const Value draw = e.emit_in({}, 1, "RandomUniformLike", {x}, 1, how).front();
-  const Value kept = unary(e, "Not", binary(e, "Less", draw, ratio));
-  const Value one = e.number(1, kReal, "one");
-  const Value scale = cast(e, binary(e, "Div", one, binary(e, "Sub", one, ratio)), type);
-  e.note("draws differ from those of Dropout");
-  e.replace({where(e, kept, binary(e, "Mul", x, scale), e.number(0, type, "dropped")), kept});
+  const Value kept = unary(e, "Not", binary(e, "Less", draw, ratio_in(DataType::float32)));
+  const DataType work = at_least_float32(type);
+  const Value one = e.number(1, DataType::float64, "one");
+  const Value share = binary(e, "Sub", one, ratio_in(DataType::float64));
+  const Value scale = cast(e, binary(e, "Div", one, share), work);
+  const Value y = cast(e, binary(e, "Mul", cast(e, x, work), scale), type);
+  e.note("a runtime may draw other numbers");
+  e.replace({where(e, kept, y, e.number(0, type, "dropped")), kept});
 }
 
 void ratio_down(NodeEdit& e) {

@@ -56,7 +56,10 @@ Status dropout(KernelContext& ctx) {
     ctx.set(0, x);
   } else {
     std::mt19937_64 engine = ctx.runner().random_engine(ctx);
-    std::generate(kept.begin(), kept.end(), [&] { return uniform(engine) >= mode.ratio; });
+    // Drawn in float32, as [RandomUniformLike-1] draws.
+    const auto ratio = static_cast<float>(mode.ratio);
+    std::generate(kept.begin(), kept.end(),
+                  [&] { return static_cast<float>(uniform(engine)) >= ratio; });
     const auto run = [&]<class A>(std::type_identity<A>) -> Status {
       ONNXCOMPAT_TRY(auto y, compute<A>(ctx, x.type(), x.dims()));
       const Operand<A> input(x);
