@@ -187,18 +187,41 @@ void roi_pool(Draft& d) {
 void max_unpool(Draft& d) {
   Random& r = d.random();
   const DataType t = d.type("T1");
-  const Dims dims{1, r.integer(1, 2), 2, 2};
+  const std::int64_t spatial = r.integer(1, 2), stride = r.integer(1, 3);
+  const std::int64_t kernel = r.integer(stride, stride + 1);
+  Dims dims{r.integer(0, 8) == 0 ? 0 : r.integer(1, 2), r.integer(1, 2)};
+  Dims cells = dims;
+  Ints pads;
+  for (std::int64_t i = 0; i < spatial; ++i) {
+    dims.push_back(r.integer(2, 3));
+    pads.push_back(kernel > 1 && r.chance(30) ? 1 : 0);
+    cells.push_back((dims.back() - 1) * stride + kernel - pads.back());
+  }
   d.data(t, dims);
+  // Cells that differ: they are met in some order, with gaps.
+  std::int64_t all = 1, written = 1;
+  for (const auto n : cells) all *= n;
+  for (const auto n : dims) written *= n;
   Tensor index(DataType::int64, dims);
-  auto values = index.mutable_data<std::int64_t>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::size_t cell = i % 4;
-    values[i] = static_cast<std::int64_t>(i / 4 * 16 + cell / 2 * 8 + cell % 2 * 2) +
-                r.of<std::int64_t>({0, 1, 4, 5});
+  std::int64_t at = 0, left = written;
+  const bool backwards = r.chance(30);
+  for (auto& value : index.mutable_data<std::int64_t>()) {
+    at += r.integer(0, (all - at - left) / std::max<std::int64_t>(left, 1));
+    value = backwards ? all - 1 - at : at;
+    ++at, --left;
   }
   d.give(std::move(index));
-  d.set("kernel_shape", Ints{2, 2});
-  d.set("strides", Ints{2, 2});
+  d.set("kernel_shape", Ints(static_cast<std::size_t>(spatial), kernel));
+  if (stride != 1 || r.chance(50))
+    d.set("strides", Ints(static_cast<std::size_t>(spatial), stride));
+  if (std::ranges::any_of(pads, [](auto p) { return p != 0; })) {
+    pads.insert(pads.begin(), pads.size(), 0);
+    d.set("pads", pads);
+  }
+  if (r.chance(50)) {
+    for (std::size_t i = 2; i < cells.size(); ++i) cells[i] += r.integer(0, 2);
+    d.parameter(Ints(cells));
+  }
 }
 
 void grid_sample(Draft& d) {

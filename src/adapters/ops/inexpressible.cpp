@@ -17,8 +17,6 @@ void register_inexpressible(Registry& t) {
   constexpr std::string_view kPicks =
       "picking boxes by a loop of comparisons, a rounding may decide which";
   t.inexpressible("NonMaxSuppression", kPicks);
-  constexpr std::string_view kPlaces = "no older operator writes to computed places";
-  t.inexpressible("MaxUnpool", kPlaces);
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
   t.inexpressible("ImageDecoder", "no older operator decodes images");

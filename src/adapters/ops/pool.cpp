@@ -323,7 +323,6 @@ void register_pool(Registry& t) {
       .note(
           "a ceil_mode window without any element, whose average means nothing, is gone from 22 "
           "on, and was in the text of 19 for one release");
-  t.at("MaxUnpool", 9, 11).same();
   t.at("LpPool", 1, 2).up(norm_up).down(norm_down);
   t.at("GlobalLpPool", 1, 2).up(norm_up).down(norm_down);
   t.at("LpPool", 2, 11).same();
