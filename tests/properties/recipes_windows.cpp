@@ -227,18 +227,20 @@ void max_unpool(Draft& d) {
 void grid_sample(Draft& d) {
   Random& r = d.random();
   d.tame();
-  const bool volume = d.since() >= 20 && r.chance(30);
-  Dims x{1, r.integer(1, 2), r.integer(2, 4), r.integer(2, 4)};
-  Dims grid{1, r.integer(1, 3), r.integer(1, 3), 2};
-  if (volume) {
-    x.push_back(r.integer(2, 3));
-    grid = {1, 2, r.integer(1, 2), 2, 3};
+  const std::int64_t axes = d.since() >= 20 ? r.of<std::int64_t>({1, 2, 2, 2, 3, 4}) : 2;
+  const std::int64_t batch = r.chance(5) ? 0 : r.integer(1, 2);
+  Dims x{batch, r.integer(1, 2)};
+  Dims grid{batch};
+  for (std::int64_t i = 0; i < axes; ++i) {
+    x.push_back(r.integer(2, axes > 2 ? 3 : 4));
+    grid.push_back(r.integer(axes > 2 || r.chance(95) ? 1 : 0, axes > 2 ? 2 : 3));
   }
+  grid.push_back(axes);
   const DataType type = d.type("T1");
   d.data(type, x);
   d.give(d.ranged(d.type("T2"), grid, -1.2, 1.2));
   std::string mode = d.text("mode");
-  if (volume && mode == "cubic") mode = "linear";
+  if (axes > 2 && mode == "cubic") mode = "linear";
   const bool numbers = type != DataType::string && type != DataType::boolean &&
                        type != DataType::complex64 && type != DataType::complex128;
   if (!numbers) mode = "nearest";
