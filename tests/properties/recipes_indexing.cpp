@@ -207,11 +207,12 @@ void reverse_sequence(Draft& d) {
 void unique(Draft& d) {
   Random& r = d.random();
   const DataType t = d.type("T");
-  const bool line = r.chance(40);
-  const Dims dims = line ? Dims{r.integer(1, 6)} : d.dims(0, 3);
-  d.give(t == DataType::string || r.chance(40) ? d.values(t, dims)
-                                               : d.chosen(t, dims, {0, 1, 2, 3}));
-  if (line && r.chance(50)) d.set("axis", std::int64_t{0});
+  const Dims dims = r.chance(40) ? Dims{r.integer(1, 6)} : d.dims(0, 3);
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  d.give(t == DataType::string || r.chance(40)
+             ? d.values(t, dims)
+             : d.chosen(t, dims, {0, 1, r.chance(50) ? 1.0 : 2.0, r.chance(50) ? 0.0 : 3.0}));
+  if (rank > 0 && r.chance(50)) d.set("axis", r.integer(-rank, rank - 1));
   if (r.chance(60)) d.set("sorted", r.integer(0, 1));
   d.outputs({100, 60, 60, 60});
 }

@@ -124,36 +124,71 @@ void non_zero_by_loop(NodeEdit& e) {
   e.replace({concat(e, coordinates, 0)});
 }
 
-/// [Unique-11] of single elements, each compared with every other one; NaN is equal to NaN, and
+/// Which elements come before which, where dims of size 1 are stretched; NaN is equal to NaN, and
 /// greater than every number.
+Value ordered(Emitter& e, const Value& a, const Value& b, DataType type) {
+  Value before = binary(e, "Less", a, b);
+  if (!is_float(type)) return before;
+  const Value number = unary(e, "Not", unary(e, "IsNaN", a));
+  return binary(e, "Or", before, binary(e, "And", number, unary(e, "IsNaN", b)));
+}
+
+/// The slices of x along an axis as rows, with at least one element each.
+Value rows_along(Emitter& e, const Value& x, std::int64_t axis) {
+  const DataType type = e.dtype(x);
+  const Value three = view3(e, x, axis);
+  e.set_type(three, type, 3);
+  const Value turned = transpose(e, three, {1, 0, 2});
+  const Value count = dim_of(e, x, axis);
+  const Value width = product(e, concat(e, {dim_of(e, three, 0), dim_of(e, three, 2)}, 0));
+  Value rows = reshape_to(e, turned, concat(e, {count, width}, 0));
+  if (e.dim(rows, 1).value_or(0) > 0) return rows;
+  e.set_type(rows, type, 2);
+  const Value frame = filled(e, concat(e, {count, e.ints({1})}, 0), 0, type);
+  return concat(e, {frame, rows}, 1);
+}
+
+/// [rows, rows] Does the first one come before the second one? The first difference decides.
+Value rows_ordered(Emitter& e, const Value& rows, DataType type) {
+  const Value less_than = ordered(e, unsqueeze(e, rows, {1}), unsqueeze(e, rows, {0}), type);
+  const Value differ = binary(e, "Or", less_than, transpose(e, less_than, {1, 0, 2}));
+  const Value width = dim_scalar(e, rows, 1);
+  const Value weights = binary(e, "Sub", width, arange(e, width));
+  const auto weighed = [&](const Value& hits) {
+    const Value all = binary(e, "Mul", cast(e, hits, DataType::int64), weights);
+    return reduce(e, "ReduceMax", cast(e, all, DataType::int32), {2}, false);
+  };
+  const Value first = weighed(less_than);
+  const Value decided = binary(e, "Equal", first, weighed(differ));
+  return binary(e, "And", decided, binary(e, "Greater", first, e.number(0, DataType::int32)));
+}
+
+/// [Unique-11] each element or slice compared with every other one.
 void unique_by_comparing(NodeEdit& e) {
   const bool flat = !e.has("axis");
+  std::int64_t axis = e.int_or("axis", 0);
+  if (axis < 0) axis += e.rank(0).value_or(0);
   const bool sorted = e.int_or("sorted", 1) != 0;
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
-  if (!flat && e.rank(0) != 1)
-    return e.refuse("it compares slices, which no older operator orders");
   if (type == DataType::string || type == DataType::complex64 || type == DataType::complex128) {
     return e.refuse("no older operator orders elements of that type");
   }
   if (!can_compute(e)) return;
   const Value x = flat ? reshape(e, e.input(0), Ints{-1}) : e.input(0);
-  const Value ordered = type == DataType::boolean ? cast(e, x, DataType::int32) : x;
+  const Value numbers = type == DataType::boolean ? cast(e, x, DataType::int32) : x;
+  const DataType of = e.dtype(numbers);
   const auto row = [&](const Value& v) { return unsqueeze(e, v, {0}); };
   const auto column = [&](const Value& v) { return unsqueeze(e, v, {1}); };
   const auto number = [&](const Value& v) { return cast(e, v, DataType::int64); };
-  const auto sums = [&](const Value& v, std::int64_t axis) {
-    return reduce(e, "ReduceSum", v, {axis}, false);
+  const auto sums = [&](const Value& v, std::int64_t along) {
+    return reduce(e, "ReduceSum", v, {along}, false);
   };
   // [elements, elements] Does the first one come before the second one?
-  Value before = binary(e, "Less", column(ordered), row(ordered));
-  if (is_float(type)) {
-    const Value missing = unary(e, "IsNaN", ordered);
-    const Value last = binary(e, "And", column(unary(e, "Not", missing)), row(missing));
-    before = binary(e, "Or", before, last);
-  }
+  const Value before = flat || e.rank(0) == 1 ? ordered(e, column(numbers), row(numbers), of)
+                                              : rows_ordered(e, rows_along(e, numbers, axis), of);
   const Value equal = unary(e, "Not", binary(e, "Or", before, transpose(e, before, {1, 0})));
-  const Value line = arange(e, size_of(e, x));
+  const Value line = arange(e, flat ? size_of(e, x) : dim_scalar(e, x, axis));
   const Value behind = less(e, row(line), column(line));
   // Those that are equal to none before them.
   const Value repeats = sums(number(binary(e, "And", equal, behind)), 1);
@@ -175,7 +210,7 @@ void unique_by_comparing(NodeEdit& e) {
     const Value there = binary(e, "Equal", column(arange(e, size_of(e, places))), row(own));
     places = sums(binary(e, "Mul", number(there), row(places)), 1);
   }
-  std::vector<Value> results{e.has_output(0) ? gather(e, x, places, 0) : Value{}, places, rank};
+  std::vector<Value> results{e.has_output(0) ? gather(e, x, places, axis) : Value{}, places, rank};
   if (e.has_output(3)) results.push_back(gather(e, sums(number(equal), 1), places, 0));
   e.note("its memory grows with the square of the number of elements");
   e.replace(results);
@@ -337,7 +372,7 @@ void register_expand_places(Registry& t) {
   t.expand("NonZero", non_zero_by_loop, "Loop");
   t.expand("Compress", compress_by_gather, "Gather, and what stands for NonZero");
   t.expand("Scatter", scatter_by_loop, "Loop, and Gather from data and updates laid end to end");
-  t.expand("Unique", unique_by_comparing, "each element compared with every other one");
+  t.expand("Unique", unique_by_comparing, "each element or slice compared with every other one");
 }
 
 }  // namespace onnxcompat::adapters
