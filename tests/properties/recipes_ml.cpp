@@ -93,7 +93,7 @@ Forest forest(Draft& d, std::int64_t targets, bool several_votes) {
       f.missing.push_back(leaf ? 0 : r.integer(0, 1));
       if (!leaf) continue;
       const std::int64_t first = r.integer(0, targets - 1);
-      const std::int64_t votes = several_votes && r.chance(40) ? targets : 1;
+      const std::int64_t votes = several_votes && r.chance(40) ? targets : r.chance(95) ? 1 : 0;
       for (std::int64_t v = 0; v < votes; ++v) {
         f.vote_trees.push_back(tree);
         f.vote_nodes.push_back(id);

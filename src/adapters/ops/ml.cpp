@@ -237,17 +237,19 @@ std::optional<Value> transformed(NodeEdit& e, const Value& scores, const std::st
     const Value none = e.emit_in({}, 11, "Equal", {sum, number(0)}, 1, {}).front();
     return where(e, none, number(0.5), binary(e, "Div", parts, sum));
   }
-  e.refuse("post_transform " + transform + " after base values has no form in TreeEnsemble-5");
+  e.refuse("post_transform " + transform +
+           " where leaves do not vote has no form in TreeEnsemble-5");
   return std::nullopt;
 }
 
-/// The votes of a forest summed up by TreeEnsemble-5, as float32.
+/// The votes of a forest summed up by TreeEnsemble-5, as float32; `wide` where float32 does not
+/// hold the votes.
 std::optional<Value> summed(NodeEdit& e, const Forest& forest, std::int64_t targets,
-                            Aggregate aggregate, std::int64_t post_transform) {
+                            Aggregate aggregate, std::int64_t post_transform, bool wide = false) {
   const DataType input = e.need_dtype(0);
   if (e.refused()) return std::nullopt;
   // Integers go through double, which holds what float32 does not.
-  const DataType type = input == DataType::float32 ? DataType::float32 : DataType::float64;
+  const DataType type = input == DataType::float32 && !wide ? DataType::float32 : DataType::float64;
   std::string reason;
   auto attributes = tree_ensemble(forest, type, aggregate, reason);
   if (!attributes) {
@@ -276,7 +278,7 @@ void regressor_up(NodeEdit& e) {
   const std::string aggregate = e.string_or("aggregate_function", "SUM");
   const std::string transform = e.string_or("post_transform", "NONE");
   const std::int64_t targets = e.int_or("n_targets", 1);
-  const auto forest = read_forest(e, "target");
+  auto forest = read_forest(e, "target");
   if (!forest) return;
   const auto base = float_list(e, "base_values");
   const std::string_view names[] = {"AVERAGE", "SUM", "MIN", "MAX"};
@@ -287,30 +289,56 @@ void regressor_up(NodeEdit& e) {
     return e.refuse("unknown aggregate_function or post_transform");
   }
   const bool biased = base && std::ranges::any_of(*base, [](double v) { return v != 0; });
-  // The mean of trees that are taken apart is their sum over the number that there were.
-  const bool divides = function == 0 && votes_several_times(*forest);
-  const bool spelled_out = biased || divides;
-  if (spelled_out && number != 0 && targets == 1 && !e.options().strict_text) {
-    return e.refuse(
-        "post_transform after base values or a mean for one target: runtimes leave the "
-        "transform out where the text applies it");
+  const bool own_targets = std::ranges::all_of(
+      forest->votes, [&](const auto& v) { return v.target >= 0 && v.target < targets; });
+  if (!own_targets || (biased && std::ssize(*base) != targets)) {
+    return e.refuse("votes or base values are for targets that it does not have");
   }
-  const auto together = divides ? Aggregate::sum : static_cast<Aggregate>(function);
-  auto y = summed(e, *forest, targets, together, spelled_out ? 0 : number);
-  if (!y) return;
-  if (divides) {
+  auto together = static_cast<Aggregate>(function);
+  bool wide = false;
+  if (together == Aggregate::average && (biased || has_divided_leaves(*forest))) {
+    // The mean is a sum of parts, of however many trees.
     const auto trees = static_cast<double>(count_trees(*forest));
-    y = binary(e, "Div", *y, e.number(trees, DataType::float32, "trees"));
+    for (auto& vote : forest->votes) vote.weight /= trees;
+    together = Aggregate::sum;
+    wide = true;
   }
-  if (biased) y = binary(e, "Add", *y, floats(e, *base, "base_values"));
-  if (spelled_out) y = transformed(e, *y, transform);
-  if (!y) return;
-  e.replace({*y});
+  const double none = no_vote(together);
+  const bool gaps = leaves_gaps(*forest, together, biased);
+  if (gaps && std::ranges::any_of(forest->votes, [&](const auto& v) { return v.weight == none; })) {
+    return e.refuse("a vote is infinite");
+  }
+  if (biased && together != Aggregate::sum) {
+    for (auto& vote : forest->votes) vote.weight += (*base)[static_cast<std::size_t>(vote.target)];
+    wide = true;
+  }
+  if (biased) {
+    const std::vector<double> nothing(base->size(), none);
+    add_constants(*forest, gaps ? nothing : *base, gaps ? Aggregate::sum : together);
+  }
+  if (gaps && number != 0 && targets == 1 && !e.options().strict_text) {
+    return e.refuse(
+        "post_transform where leaves do not vote, for one target: runtimes leave the transform out "
+        "where the text applies it");
+  }
+  // Runtimes take the numbers of SOFTMAX and LOGISTIC in TreeEnsemble-5 for each other's; for one
+  // target they pass over both, in the older operator as well.
+  const bool mistaken = targets != 1 && (transform == "SOFTMAX" || transform == "LOGISTIC");
+  const bool spelled_out = gaps || mistaken;
+  auto y = summed(e, *forest, targets, together, spelled_out ? 0 : number, wide);
+  if (y && gaps) {
+    const Value limit = e.number(none, DataType::float32, "no_vote");
+    const Value missing = e.emit_in({}, 11, "Equal", {*y, limit}, 1, {}).front();
+    const Value otherwise = biased ? floats(e, *base, "base_values") : floats(e, {0}, "zero");
+    y = where(e, missing, otherwise, *y);
+  }
+  if (y && spelled_out) y = transformed(e, *y, transform);
+  if (y) e.replace({*y});
 }
 
 void classifier_up(NodeEdit& e) {
   const std::string transform = e.string_or("post_transform", "NONE");
-  const auto forest = read_forest(e, "class");
+  auto forest = read_forest(e, "class");
   if (!forest) return;
   const auto names = strings(e, "classlabels_strings");
   const Ints numbers = e.int_list_or("classlabels_int64s", {});
@@ -329,13 +357,12 @@ void classifier_up(NodeEdit& e) {
         "a binary classifier whose votes are for one class only: what its scores mean "
         "differs between runtimes");
   }
-  auto scores = summed(e, *forest, static_cast<std::int64_t>(classes), Aggregate::sum, 0);
-  if (!scores) return;
-  const bool biased = base && std::ranges::any_of(*base, [](double v) { return v != 0; });
-  if (biased) {
+  if (base && std::ranges::any_of(*base, [](double v) { return v != 0; })) {
     if (base->size() != classes) return e.refuse("base values are not one for each class");
-    scores = binary(e, "Add", *scores, floats(e, *base, "base_values"));
+    add_constants(*forest, *base, Aggregate::sum);
   }
+  const auto scores = summed(e, *forest, static_cast<std::int64_t>(classes), Aggregate::sum, 0);
+  if (!scores) return;
   const Value best =
       e.emit_in({}, 11, "ArgMax", {*scores}, 1, {{"axis", 1}, {"keepdims", 0}}).front();
   const auto count = static_cast<std::int64_t>(classes);
@@ -344,8 +371,8 @@ void classifier_up(NodeEdit& e) {
                            : e.constant(TensorLiteral::of_strings({count}, names), "labels");
   const Value label = gather(e, labels, best, 0);
   // Older operators have no inverse of the normal distribution; the node has.
-  const auto z = transform == "PROBIT" && !biased ? summed(e, *forest, count, Aggregate::sum, 4)
-                                                  : transformed(e, *scores, transform);
+  const auto z = transform == "PROBIT" ? summed(e, *forest, count, Aggregate::sum, 4)
+                                       : transformed(e, *scores, transform);
   if (!z) return;
   e.replace({label, *z});
 }
@@ -408,6 +435,11 @@ void ensemble_to_regressor(NodeEdit& e) {
                    {"target_weights", weights}};
   if (forest->hitrates) attributes.push_back({"nodes_hitrates", hitrates});
   e.rounds("order of sums");
+  if (targets != 1 && (transform == 1 || transform == 2)) {
+    e.remark(
+        "post_transform of TreeEnsemble-5: 1 is SOFTMAX and 2 LOGISTIC by the text, which is "
+        "followed; ONNX Runtime takes them for each other's");
+  }
   const Value x = type == DataType::float16 ? cast(e, e.input(0), DataType::float32) : e.input(0);
   const Value y = e.emit_in(kMl, 1, "TreeEnsembleRegressor", {x}, 1, attributes).front();
   e.set_type(y, DataType::float32, 2);

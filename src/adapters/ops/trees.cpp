@@ -58,7 +58,7 @@ std::optional<Forest> read_forest(NodeEdit& e, const std::string& votes) {
       if_true.size() != n || if_false.size() != n || missing.size() != n || values->size() != n ||
       static_cast<std::size_t>(modes->strings().size()) != n ||
       (hitrates && hitrates->size() != n) || vote_trees.size() != v || vote_nodes.size() != v ||
-      !weights || weights->size() != v) {
+      (weights ? weights->size() : 0) != v) {
     e.refuse("the lists that describe its trees differ in length");
     return std::nullopt;
   }
@@ -98,21 +98,15 @@ class EnsembleBuilder {
       std::set<std::size_t> children;
       std::set<std::int64_t> targets;
       bool several = false;
-      std::optional<std::set<std::int64_t>> voted;
-      bool alike = true;  // every leaf votes once for each of the same targets
       for (const auto& node : forest_.nodes) {
         if (node.tree != tree) continue;
         if (node.mode == "LEAF") {
           const auto it = votes_.find({tree, node.id});
-          std::set<std::int64_t> own;
-          if (it != votes_.end()) {
-            for (const auto& vote : it->second) alike = own.insert(vote.target).second && alike;
-          }
-          alike = alike && (!voted || *voted == own);
-          voted = std::move(own);
           if (it == votes_.end()) continue;
-          several = several || it->second.size() > 1;
-          for (const auto& vote : it->second) targets.insert(vote.target);
+          for (const auto& vote : it->second) {
+            several = several || vote.target != it->second.front().target;
+            targets.insert(vote.target);
+          }
           continue;
         }
         for (const std::int64_t child : {node.if_true, node.if_false}) {
@@ -130,10 +124,6 @@ class EnsembleBuilder {
       }
       if (!root) {
         reason = fmt::format("tree {} has no root", tree);
-        return false;
-      }
-      if (several && aggregate_ != Aggregate::sum && (aggregate_ == Aggregate::average || !alike)) {
-        reason = "a leaf votes for several targets, another one for others";
         return false;
       }
       if (!several) targets = {-1};
@@ -168,11 +158,12 @@ class EnsembleBuilder {
     const std::int64_t tree = forest_.nodes[root].tree;
     roots_.push_back(static_cast<std::int64_t>(features_.size()));
     if (forest_.nodes[root].mode == "LEAF") {
-      // A tree is at least one branch: both ways lead to the leaf.
-      const std::int64_t leaf = add_leaf(root, target);
+      // A tree is at least one branch. Both ways lead to such a leaf: some runtimes lose one that is
+      // met twice.
       add_node(0, 0, 0, 0, false);
       true_leafs_.back() = false_leafs_.back() = 1;
-      true_ids_.back() = false_ids_.back() = leaf;
+      true_ids_.back() = add_leaf(root, target);
+      false_ids_.back() = add_leaf(root, target);
       return true;
     }
     struct Pending {
@@ -212,12 +203,14 @@ class EnsembleBuilder {
 
   std::int64_t add_leaf(std::size_t source, std::optional<std::int64_t> target) {
     const Forest::Node& node = forest_.nodes[source];
-    double weight = 0;
+    double weight = no_vote(aggregate_);
     std::int64_t id = target.value_or(0);
     if (const auto it = votes_.find({node.tree, node.id}); it != votes_.end()) {
       for (const auto& vote : it->second) {
         if (target && vote.target != *target) continue;
-        weight += vote.weight;
+        weight = aggregate_ == Aggregate::min   ? std::min(weight, vote.weight)
+                 : aggregate_ == Aggregate::max ? std::max(weight, vote.weight)
+                                                : weight + vote.weight;
         id = vote.target;
       }
     }
@@ -247,11 +240,48 @@ class EnsembleBuilder {
 
 }  // namespace
 
-bool votes_several_times(const Forest& forest) {
-  std::set<std::pair<std::int64_t, std::int64_t>> seen;
+bool has_divided_leaves(const Forest& forest) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> targets;
   return std::ranges::any_of(forest.votes, [&](const Forest::Vote& vote) {
-    return !seen.emplace(vote.tree, vote.node).second;
+    return targets.emplace(std::pair{vote.tree, vote.node}, vote.target).first->second !=
+           vote.target;
   });
+}
+
+void add_constants(Forest& forest, const std::vector<double>& values, Aggregate aggregate) {
+  std::set<std::int64_t> used, voted;
+  if (no_vote(aggregate) != 0) {
+    for (const auto& vote : forest.votes) voted.insert(vote.target);
+  }
+  for (const auto& node : forest.nodes) used.insert(node.tree);
+  std::int64_t tree = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto target = static_cast<std::int64_t>(i);
+    if (voted.contains(target)) continue;
+    while (!used.insert(tree).second) ++tree;
+    forest.nodes.push_back({tree, 0, 0, "LEAF", 0, 0, 0, 0, false});
+    forest.votes.push_back({tree, 0, target, values[i]});
+  }
+}
+
+double no_vote(Aggregate aggregate) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  return aggregate == Aggregate::min ? kInfinity : aggregate == Aggregate::max ? -kInfinity : 0;
+}
+
+bool leaves_gaps(const Forest& forest, Aggregate aggregate, bool biased) {
+  if (no_vote(aggregate) == 0) return false;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::set<std::int64_t>> targets;
+  for (const auto& vote : forest.votes) targets[{vote.tree, vote.node}].insert(vote.target);
+  const bool each = biased || has_divided_leaves(forest);
+  std::map<std::int64_t, std::set<std::int64_t>> of_tree;
+  for (const auto& node : forest.nodes) {
+    if (node.mode != "LEAF") continue;
+    const auto& own = targets[{node.tree, node.id}];
+    const auto& others = of_tree.emplace(node.tree, own).first->second;
+    if (own.empty() || (each && own != others)) return true;
+  }
+  return false;
 }
 
 std::int64_t count_trees(const Forest& forest) {

@@ -41,15 +41,23 @@ std::optional<Forest> read_forest(NodeEdit& e, const std::string& votes);
 /// How trees are put together, as numbered by [TreeEnsemble-5].
 enum class Aggregate : std::uint8_t { average = 0, sum = 1, min = 2, max = 3 };
 
-/// Does any leaf have several votes?
-bool votes_several_times(const Forest& forest);
+/// Adds trees that say the same of everything: a value for each target; for the least and the
+/// greatest only where a target has no votes.
+void add_constants(Forest& forest, const std::vector<double>& values, Aggregate aggregate);
+/// Does any leaf vote for several targets?
+bool has_divided_leaves(const Forest& forest);
 /// How many trees there are.
 std::int64_t count_trees(const Forest& forest);
 
+/// The weight of a leaf that does not vote: it changes neither a sum, nor the least, nor the
+/// greatest of votes.
+double no_vote(Aggregate aggregate);
+/// May a target be without votes that TreeEnsemble-5 should make 0, or `biased` its base value, of?
+bool leaves_gaps(const Forest& forest, Aggregate aggregate, bool biased);
+
 /// The attributes of TreeEnsemble-5 [TreeEnsemble-5]. Elements of tensors are of `type`. A leaf
-/// that votes for several targets makes one tree for each of them, which adds up the same, and of
-/// which the least and the greatest are the same where all leaves vote for the same targets.
-/// nullopt with a reason where that is not so.
+/// that votes for several targets makes one tree for each of them, which adds up the same, and has
+/// the same least and greatest votes. nullopt with a reason where trees do not hang together.
 std::optional<Attrs> tree_ensemble(const Forest& forest, DataType type, Aggregate aggregate,
                                    std::string& reason);
 
