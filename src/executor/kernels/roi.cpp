@@ -229,7 +229,8 @@ Result<float> scalar_input(const KernelContext& ctx, int input, float otherwise)
   return Operand<float>(tensor)[0];
 }
 
-// [NonMaxSuppression-10] [NonMaxSuppression-11]
+// [NonMaxSuppression-10] [NonMaxSuppression-11]: a score of exactly the threshold is not enough, as
+// runtimes have it (docs/exactness.md).
 Status non_max_suppression(KernelContext& ctx) {
   ONNXCOMPAT_CHECK(require_inputs(ctx, 2));
   const Tensor& boxes = ctx.input(0);
@@ -246,8 +247,10 @@ Status non_max_suppression(KernelContext& ctx) {
   if (limits && limits->size() != 1) return ctx.fail("max_output_boxes_per_class is no scalar");
   const std::int64_t most = limits ? limits->front() : 0;
   ONNXCOMPAT_TRY(const float iou_threshold, scalar_input(ctx, 3, 0));
-  ONNXCOMPAT_TRY(const float score_threshold,
-                 scalar_input(ctx, 4, -std::numeric_limits<float>::infinity()));
+  ONNXCOMPAT_TRY(const float score_threshold, scalar_input(ctx, 4, 0));
+  const auto is_wanted = [&](float score) {
+    return ctx.has(4) ? score > score_threshold : !std::isnan(score);
+  };
   if (!(iou_threshold >= 0 && iou_threshold <= 1))
     return ctx.fail("iou_threshold is not in [0, 1]");
   const bool centers = ctx.int_attr("center_point_box", 0) != 0;
@@ -259,7 +262,7 @@ Status non_max_suppression(KernelContext& ctx) {
       const float* score = score_values.data() + (batch * classes + c) * count;
       std::vector<std::int64_t> order;
       for (std::int64_t i = 0; i < count && most > 0; ++i) {
-        if (score[i] >= score_threshold) order.push_back(i);
+        if (is_wanted(score[i])) order.push_back(i);
       }
       std::ranges::stable_sort(order, [&](auto a, auto b) { return score[a] > score[b]; });
       std::vector<Box> kept;
