@@ -178,16 +178,36 @@ void non_zero(Draft& d) {
 
 void non_max_suppression(Draft& d) {
   Random& r = d.random();
-  const std::int64_t batch = r.integer(1, 2);
-  const std::int64_t boxes = r.integer(1, 5);
-  const std::int64_t classes = r.integer(1, 2);
-  d.give(d.ranged(DataType::float32, {batch, boxes, 4}, 0, 2));
-  d.give(d.ranged(DataType::float32, {batch, classes, boxes}, 0, 1));
+  const std::int64_t batch = r.integer(1, 3);
+  const std::int64_t boxes = r.chance(5) ? 0 : r.integer(1, 7);
+  const std::int64_t classes = r.integer(1, 3);
+  const Dims box_dims{batch, boxes, 4}, score_dims{batch, classes, boxes};
+  constexpr auto kType = DataType::float32;
+  // Few values make equal boxes, boxes without an area, and overlaps of exactly a threshold.
+  const bool few = r.chance(60), odd = r.chance(15);
+  d.give(few   ? d.chosen(kType, box_dims, {0, 1, 2, 3, 4})
+         : odd ? d.values(kType, box_dims)
+               : d.ranged(kType, box_dims, -1, 2));
+  const bool ties = r.chance(60);
+  d.give(ties  ? d.chosen(kType, score_dims, {0, 0.25, 0.5, 0.75})
+         : odd ? d.values(kType, score_dims)
+               : d.ranged(kType, score_dims, 0, 1));
   d.maybe("center_point_box", r.integer(0, 1));
-  const std::int64_t given = r.integer(0, 3);
-  if (given > 0) d.parameter(Ints{r.integer(0, 3)});
-  if (given > 1) d.parameter(d.chosen(DataType::float32, {1}, {0.0, 0.3, 0.5}));
-  if (given > 2) d.parameter(d.chosen(DataType::float32, {1}, {0.1, 0.5}));
+  const auto given = r.integer(0, 9);
+  if (given == 0) return;
+  const auto dims = [&] { return r.chance(50) ? Dims{1} : Dims{}; };
+  if (given == 1) {
+    d.skip();
+  } else {
+    d.parameter(Ints{r.of({-1, 0, 1, 2, 2, 3, 3, 4, 5, 100})}, DataType::int64, r.chance(50));
+  }
+  if (given == 2) return;
+  if (r.chance(15)) {
+    d.skip();
+  } else {
+    d.parameter(d.chosen(kType, dims(), {0.0, 0.125, 0.25, 1.0 / 3, 0.5, 1.0}));
+  }
+  if (r.chance(60)) d.parameter(d.chosen(kType, dims(), {-1, 0.0, 0.25, 0.5}));
 }
 
 void reverse_sequence(Draft& d) {

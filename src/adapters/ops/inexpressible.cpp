@@ -14,9 +14,6 @@ void register_inexpressible(Registry& t) {
        {"StringNormalizer", "RegexFullMatch", "StringConcat", "StringSplit", "TfIdfVectorizer"}) {
     t.inexpressible(op, kStrings);
   }
-  constexpr std::string_view kPicks =
-      "picking boxes by a loop of comparisons, a rounding may decide which";
-  t.inexpressible("NonMaxSuppression", kPicks);
   t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
   t.inexpressible("ImageDecoder", "no older operator decodes images");
