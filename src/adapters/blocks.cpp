@@ -69,7 +69,7 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
   e.set_input(index, input);
 }
 
-bool can_compute(NodeEdit& e) {
+bool can_compute(NodeEdit& e, int places) {
   Root& root = e.scope().root();
   if (e.target() >= 6 || root.only_places) return true;
   // Doubles hold places and sizes, and not all of the data.
@@ -80,6 +80,7 @@ bool can_compute(NodeEdit& e) {
   bool wide = false;
   const NodeView node = *root.current;
   for (int i = 0; i < node.outputs().size(); ++i) {
+    if (i == places) continue;
     wide = wide || (!node.outputs()[i].empty() && may_be_wide(node.outputs()[i]));
   }
   if (wide || !node.has_input(0) || may_be_wide(node.inputs()[0])) {

@@ -14,8 +14,8 @@ namespace onnxcompat::adapters {
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 
 /// Can the model compute with places and sizes there? Below [Add-6] in double, if no data is of 64
-/// bits; else a refusal.
-bool can_compute(NodeEdit& e);
+/// bits; else a refusal. An output of places is no data.
+bool can_compute(NodeEdit& e, int places = -1);
 
 /// float32, float64, float16 or bfloat16.
 bool is_float(DataType type);

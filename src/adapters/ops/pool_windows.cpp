@@ -48,19 +48,18 @@ Value norm_over(Emitter& e, const Value& x, std::int64_t p, const Ints& axes, Da
 
 namespace {
 
-/// More numbers than that are not written into a model.
-constexpr std::int64_t kMostPlaces = std::int64_t{1} << 20;
-
 /// Elements of a window along one axis, written into the model.
 constexpr std::int64_t kMaxKernel = 1 << 12;
 
-/// The windows along one axis; places and counts are int64.
-struct ComputedWindows {
-  Value places;  ///< [windows, kernel] in the input, also outside of it
-  Value inside;  ///< bool, of that shape
-  Value dim;
-  Value begin, end;  ///< pads
-};
+/// How far each element of a window is from its first one.
+Value within_window(NodeEdit& e, const WindowForm& w, std::size_t i) {
+  if (w.kernel[i] > kMaxKernel) {
+    return binary(e, "Mul", arange(e, e.scalar(w.kernel[i])), e.scalar(w.dilations[i], "apart"));
+  }
+  Ints within;
+  for (std::int64_t k = 0; k < w.kernel[i]; ++k) within.push_back(k * w.dilations[i]);
+  return e.ints(within, "within");
+}
 
 ComputedWindows windows_along(NodeEdit& e, const WindowForm& w, std::size_t i, bool ceil_mode) {
   const auto axis = static_cast<std::int64_t>(i) + 2;
@@ -96,10 +95,8 @@ ComputedWindows windows_along(NodeEdit& e, const WindowForm& w, std::size_t i, b
       count = binary(e, "Sub", count, gone);
     }
   }
-  Ints within;
-  for (std::int64_t k = 0; k < w.kernel[i]; ++k) within.push_back(k * w.dilations[i]);
   const Value starts = binary(e, "Sub", binary(e, "Mul", arange(e, count), stride), a.begin);
-  a.places = binary(e, "Add", unsqueeze(e, starts, {1}), e.ints(within, "within"));
+  a.places = binary(e, "Add", unsqueeze(e, starts, {1}), within_window(e, w, i));
   const Value early = less(e, a.places, zero);
   a.inside = binary(e, "And", unary(e, "Not", early), less(e, a.places, a.dim));
   return a;
@@ -140,85 +137,6 @@ Value counted(NodeEdit& e, const std::vector<ComputedWindows>& axes, bool paddin
 
 }  // namespace
 
-void max_pool_with_indices(NodeEdit& e, const WindowForm& w, const Ints& dims,
-                           const Ints& outputs) {
-  const DataType type = e.need_dtype(0);
-  const bool columns = e.int_or("storage_order", 0) != 0;
-  if (e.refused() || !can_compute(e)) return;
-  const auto plane = elements_of(dims);
-  const auto windows = elements_of(outputs);
-  const auto size = elements_of(w.kernel);
-  const std::int64_t all = windows && size ? elements_of({*windows, *size}).value_or(kEnd) : kEnd;
-  if (!plane || *plane < 1 || *plane > kMostPlaces || all < 1 || all > kMostPlaces) {
-    return e.refuse("its windows are too many for a constant, or there are none");
-  }
-  const std::size_t rank = w.rank();
-  Ints places, positions;  // [windows, size] in a plane, and as Indices number them
-  Ints out(rank, 0);
-  for (std::int64_t o = 0; o < *windows; ++o) {
-    const std::size_t begin = places.size();
-    Ints k(rank, 0);
-    for (std::int64_t i = 0; i < *size; ++i) {
-      std::int64_t place = 0;
-      std::int64_t position = 0;
-      std::int64_t apart = 1;
-      bool inside = true;
-      for (std::size_t d = 0; d < rank; ++d) {
-        const std::int64_t at = out[d] * w.strides[d] + k[d] * w.dilations[d] - w.begins[d];
-        inside = at >= 0 && at < dims[d];
-        if (!inside) break;
-        place = place * dims[d] + at;
-        position += at * apart;
-        apart *= dims[d];
-      }
-      places.push_back(inside ? place : -1);
-      positions.push_back(columns ? position : place);
-      for (std::size_t d = rank; d-- > 0 && ++k[d] == w.kernel[d];) k[d] = 0;
-    }
-    // What is padding counts for nothing: the first element of the input once more.
-    const auto own = std::find_if(places.begin() + static_cast<std::ptrdiff_t>(begin), places.end(),
-                                  [](std::int64_t p) { return p >= 0; });
-    if (own == places.end()) return e.refuse("a window is over padding only");
-    const auto first = static_cast<std::size_t>(own - places.begin());
-    for (std::size_t i = begin; i < places.size(); ++i) {
-      if (places[i] >= 0) continue;
-      places[i] = places[first];
-      positions[i] = positions[first];
-    }
-    for (std::size_t d = rank; d-- > 0 && ++out[d] == outputs[d];) out[d] = 0;
-  }
-  const Value planes = reshape(e, e.input(0), Ints{-1, *plane});
-  e.set_type(planes, type, 2);
-  const std::vector<double> wide(places.begin(), places.end());
-  const auto table = TensorLiteral::of(DataType::int64, {*windows, *size}, wide);
-  const Value gathered = gather(e, planes, e.constant(table, "windows"), 1);
-  e.set_type(gathered, type, 3);
-  const Value greatest = reduce(e, "ReduceMax", gathered, {2}, true);
-  // Those that are not less; where there is NaN, it is the greatest.
-  Value less_than = binary(e, "Less", gathered, greatest);
-  if (is_float(type)) {
-    const Value missing = unary(e, "IsNaN", greatest);
-    const Value number = unary(e, "Not", unary(e, "IsNaN", gathered));
-    less_than = binary(e, "Or", less_than, binary(e, "And", missing, number));
-  }
-  const Value hits = cast(e, unary(e, "Not", less_than), DataType::int32);
-  // The first one weighs most.
-  std::vector<double> weights;
-  for (std::int64_t i = 0; i < *size; ++i) weights.push_back(static_cast<double>(*size - i));
-  const Value weight = e.constant(TensorLiteral::of(DataType::int32, {*size}, weights), "weights");
-  const Value heaviest = reduce(e, "ReduceMax", binary(e, "Mul", hits, weight), {2}, false);
-  const Value before =
-      binary(e, "Sub", e.number(static_cast<double>(*size), DataType::int32, "size"), heaviest);
-  Ints starts;
-  for (std::int64_t o = 0; o < *windows; ++o) starts.push_back(o * *size);
-  const Value at = binary(e, "Add", cast(e, before, DataType::int64), e.ints(starts, "starts"));
-  const Value within = gather(e, e.ints(positions, "positions"), at, 0);
-  const Value counts = unsqueeze(e, arange(e, dim_scalar(e, planes, 0)), {1});
-  const Value index = binary(e, "Add", within, binary(e, "Mul", counts, e.scalar(*plane, "plane")));
-  const Value shape = concat(e, {dims_of(e, e.input(0), 0, 2), e.ints(outputs, "windows")}, 0);
-  e.replace({reshape_to(e, squeeze(e, greatest, {2}), shape), reshape_to(e, index, shape)});
-}
-
 void pool_by_computed_windows(NodeEdit& e) {
   const auto w = window_form(e);
   const DataType type = e.need_dtype(0);
@@ -226,14 +144,7 @@ void pool_by_computed_windows(NodeEdit& e) {
   const bool padding = e.int_or("count_include_pad", 0) != 0;
   const std::int64_t p = e.op() == "LpPool" ? e.int_or("p", 2) : 0;
   if (!w || e.refused()) return;
-  if (std::ranges::any_of(w->kernel, [](auto k) { return k > kMaxKernel; })) {
-    return e.refuse("its windows are too large to be computed",
-                    "declare the shapes of the graph's inputs");
-  }
-  if (e.has_output(1) && e.output_used(1)) {
-    return e.refuse("the spatial dimensions of its input, and so the Indices, are not known");
-  }
-  if (!can_compute(e)) return;
+  if (!can_compute(e, 1)) return;
   const bool max = e.op() == "MaxPool";
   const DataType work = max ? type : at_least_float32(type);
   Value x = cast(e, e.input(0), work);
@@ -252,6 +163,9 @@ void pool_by_computed_windows(NodeEdit& e) {
     axes.push_back(a);
   }
   e.set_type(x, work, static_cast<int>(2 + 2 * w->rank()));
+  if (max && e.has_output(1) && e.output_used(1)) {
+    return places_of_largest(e, x, axes, window_axes);
+  }
   if (!max) e.rounds();
   Value y;
   if (max) {

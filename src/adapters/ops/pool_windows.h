@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "adapters/node_edit.h"
 
@@ -27,12 +28,26 @@ std::optional<WindowForm> window_form(NodeEdit& e);
 /// (Σ|x|^p)^(1/p) over axes [LpPool-18]; type is that of x.
 Value norm_over(Emitter& e, const Value& x, std::int64_t p, const Ints& axes, DataType type);
 
+/// The windows along one axis, as the model computes them; places and counts are int64.
+struct ComputedWindows {
+  Value places;  ///< [windows, kernel] in the input, also outside of it
+  Value inside;  ///< bool, of that shape
+  Value dim;
+  Value begin, end;  ///< pads
+};
+
 /// Pooling where the spatial dims are not known: the elements of all windows gathered by indices
 /// that the model computes, into axes of their own, and reduced over those.
 void pool_by_computed_windows(NodeEdit& e);
 
 /// MaxPool with Indices [MaxPool-12] over known dims: windows gathered, and the first of their
-/// largest elements looked up. `w` has its pads, `outputs` says how many windows there are.
+/// largest elements looked up. `w` has its pads, `outputs` says how many windows there are. Where a
+/// constant would not do, by computed windows.
 void max_pool_with_indices(NodeEdit& e, const WindowForm& w, const Ints& dims, const Ints& outputs);
+
+/// Likewise, of computed windows: `x` has an axis for the windows of each of `axes` and, in
+/// `window_axes`, one for their elements.
+void places_of_largest(NodeEdit& e, const Value& x, const std::vector<ComputedWindows>& axes,
+                       const Ints& window_axes);
 
 }  // namespace onnxcompat::adapters
