@@ -48,8 +48,13 @@ Dims image(Draft& d, std::int64_t channels, const Dims& spatial) {
 
 void pool(Draft& d) {
   Random& r = d.random();
-  d.tame();
-  const Space s = space(d, d.has("dilations"));
+  const bool largest = d.op() == "MaxPool";
+  if (!largest) d.tame();
+  Space s = space(d, d.has("dilations"));
+  if (largest && r.chance(10)) {
+    // Windows over nothing but padding.
+    for (auto& x : s.pads) x += 2;
+  }
   d.data(d.type("T"), image(d, r.integer(1, 2), s.dims));
   d.set("kernel_shape", s.kernel);
   d.maybe("strides", s.strides, 70);
@@ -67,7 +72,7 @@ void pool(Draft& d) {
       d.maybe("p", r.integer(1, 3));
     }
   }
-  if (d.op() == "MaxPool") d.outputs({100, 30});
+  if (largest) d.outputs({100, 30});
 }
 
 void global_pool(Draft& d) {

@@ -14,22 +14,22 @@ namespace {
 /// The window of a pooling operator along every spatial axis, all of it known.
 struct Window : WindowForm {
   Ints dims;
-  /// Where the last window ends past the padded input under ceil_mode, by how much; 0 if it fits or
-  /// is dropped because it would start in the padding at the end.
-  std::int64_t missing(std::size_t i) const {
-    const std::int64_t over = (dims[i] + begins[i] + ends[i] - extent(i)) % strides[i];
-    if (over <= 0 || degenerate(i)) return 0;
-    return strides[i] - over;
+  std::int64_t room(std::size_t i) const { return dims[i] + begins[i] + ends[i] - extent(i); }
+  /// The number of the last window under ceil_mode.
+  std::int64_t last(std::size_t i) const {
+    return (room(i) > 0 ? room(i) + strides[i] - 1 : room(i)) / strides[i];
   }
-  /// Would ceil_mode add a window that starts in the padding at the end?
-  bool degenerate(std::size_t i) const {
-    const std::int64_t room = dims[i] + begins[i] + ends[i] - extent(i);
-    if (room < 0 || room % strides[i] == 0) return false;
-    const std::int64_t last = room / strides[i] + 1;
-    return last * strides[i] >= dims[i] + begins[i];
+  /// How far the last window under ceil_mode ends past the padded input.
+  std::int64_t over(std::size_t i) const { return last(i) * strides[i] - room(i); }
+  /// Would it start in the padding at the end?
+  bool degenerate(std::size_t i) const { return last(i) * strides[i] >= dims[i] + begins[i]; }
+  /// What the padding at the end grows by where there is no ceil_mode.
+  std::int64_t missing(std::size_t i) const {
+    if (keeps_degenerate || !degenerate(i)) return over(i);
+    return over(i) > 0 ? 0 : -1;
   }
   std::int64_t outputs(std::size_t i) const {
-    return (dims[i] + begins[i] + ends[i] - extent(i)) / strides[i] + 1;
+    return (room(i) < 0 ? room(i) - strides[i] + 1 : room(i)) / strides[i] + 1;
   }
 };
 
@@ -114,7 +114,7 @@ void ceil_mode_down(NodeEdit& e) {
   Ints grown = w->ends;
   bool fits = true;
   for (std::size_t i = 0; i < w->rank(); ++i) {
-    if (w->degenerate(i) && e.options().strict_text) {
+    if (w->degenerate(i) && w->keeps_degenerate) {
       return e.refuse(
           "a window of its own would start in the padding at the end, which the texts "
           "before 22 keep and every runtime drops");
@@ -126,6 +126,7 @@ void ceil_mode_down(NodeEdit& e) {
   e.drop("auto_pad");
   if (counts_padding(e)) {
     // What is padded for real counts; what only completes the last window does not.
+    for (std::size_t i = 0; i < w->rank(); ++i) w->ends[i] = std::min(w->ends[i], grown[i]);
     e.set_input(0, padded(e, *w, 0));
     for (std::size_t i = 0; i < w->rank(); ++i) grown[i] -= w->ends[i];
     e.set({"pads", joined(Ints(w->rank(), 0), grown)});
@@ -236,10 +237,7 @@ void degenerate_window(NodeEdit& e, bool up) {
   const auto form = window_form(e);
   if (!form) return;
   if (!spatial_dims_known(e, form->rank())) {
-    if (strict) {
-      e.refuse("the spatial dimensions of its input are not all known",
-               "declare the shapes of the graph's inputs");
-    }
+    if (strict) pool_by_computed_windows(e);
     return;
   }
   const auto w = window_of(e);
@@ -247,14 +245,8 @@ void degenerate_window(NodeEdit& e, bool up) {
   Ints grown = w->ends;
   bool any = false;
   for (std::size_t i = 0; i < w->rank(); ++i) {
-    if (!w->degenerate(i)) {
-      grown[i] += w->missing(i);
-      continue;
-    }
-    any = true;
-    const std::int64_t over =
-        (w->dims[i] + w->begins[i] + w->ends[i] - w->extent(i)) % w->strides[i];
-    grown[i] += w->strides[i] - over;
+    any = any || w->degenerate(i);
+    grown[i] += w->over(i);
   }
   if (!any) return;
   if (!strict) {
@@ -267,12 +259,15 @@ void degenerate_window(NodeEdit& e, bool up) {
     e.set({"pads", joined(w->begins, grown)});
     return;
   }
-  Value y = e.detach_output(0);
-  for (std::size_t i = 0; i < w->rank(); ++i) {
-    if (w->degenerate(i))
-      y = slice(e, y, Ints{0}, Ints{-1}, Ints{static_cast<std::int64_t>(i) + 2});
+  for (int k = 0; k < e.output_count(); ++k) {
+    if (!e.has_output(k)) continue;
+    Value y = e.detach_output(k);
+    for (std::size_t i = 0; i < w->rank(); ++i) {
+      if (w->degenerate(i))
+        y = slice(e, y, Ints{0}, Ints{-1}, Ints{static_cast<std::int64_t>(i) + 2});
+    }
+    e.produce(k, y);
   }
-  e.produce(0, y);
 }
 
 /// [MaxPool-8] Indices.

@@ -20,6 +20,7 @@ std::optional<WindowForm> window_form(NodeEdit& e) {
   w.dilations = e.int_list_or("dilations", Ints(n, 1));
   const Ints pads = e.int_list_or("pads", Ints(2 * n, 0));
   w.auto_pad = e.string_or("auto_pad", "NOTSET");
+  w.keeps_degenerate = e.options().strict_text && e.from() < 22;
   if (e.refused()) return std::nullopt;
   if (w.strides.size() != n || w.dilations.size() != n || pads.size() != 2 * n) {
     e.refuse("kernel_shape, strides, dilations and pads differ in length");
@@ -84,10 +85,10 @@ ComputedWindows windows_along(NodeEdit& e, const WindowForm& w, std::size_t i, b
     a.end = w.auto_pad == "SAME_UPPER" ? rest : half;
   } else {
     const Value wide = binary(e, "Add", binary(e, "Add", a.dim, a.begin), a.end);
-    Value room = binary(e, "Sub", wide, e.scalar(w.extent(i)));
-    if (ceil_mode) room = binary(e, "Add", room, e.scalar(w.strides[i] - 1));
-    count = binary(e, "Add", binary(e, "Div", room, stride), one);
-    if (ceil_mode) {
+    // One stride more, so that nothing negative is divided.
+    const std::int64_t further = ceil_mode ? 2 * w.strides[i] - 1 : w.strides[i];
+    count = binary(e, "Div", binary(e, "Sub", wide, e.scalar(w.extent(i) - further)), stride);
+    if (ceil_mode && !w.keeps_degenerate) {
       // A last window that would start in the padding at the end is none.
       const Value last = binary(e, "Mul", binary(e, "Sub", count, one), stride);
       const Value stays = less(e, last, binary(e, "Add", a.dim, a.begin));

@@ -13,6 +13,9 @@ struct WindowForm {
   Ints kernel, strides, dilations;
   Ints begins, ends;     ///< pads
   std::string auto_pad;  ///< NOTSET, SAME_UPPER, SAME_LOWER, VALID
+  /// Does a last window of ceil_mode stay that starts in the padding at the end? By the texts
+  /// before 22 it does, in practice it does not.
+  bool keeps_degenerate = false;
   std::size_t rank() const { return kernel.size(); }
   std::int64_t extent(std::size_t i) const { return (kernel[i] - 1) * dilations[i] + 1; }
   /// Do pads and ceil_mode decide how many windows there are?
