@@ -55,7 +55,13 @@ void pool(Draft& d) {
     // Windows over nothing but padding.
     for (auto& x : s.pads) x += 2;
   }
-  d.data(d.type("T"), image(d, r.integer(1, 2), s.dims));
+  // Nor does a window always fit.
+  for (auto& x : s.dims) {
+    if (r.chance(10)) x = r.integer(0, 4);
+  }
+  Dims full = image(d, r.integer(1, 2), s.dims);
+  if (r.chance(5)) full.front() = 0;
+  d.data(d.type("T"), full);
   d.set("kernel_shape", s.kernel);
   d.maybe("strides", s.strides, 70);
   if (std::ranges::any_of(s.dilations, [](auto x) { return x != 1; }) || r.chance(30)) {

@@ -223,6 +223,10 @@ void dilations_down(NodeEdit& e) {
 void count_padding_down(NodeEdit& e) {
   const auto w = window_of(e);
   if (!w) return;
+  for (std::size_t i = 0; i < w->rank(); ++i) {
+    // SAME of an empty axis, which has no window, is larger than what it pads.
+    if (w->outputs(i) < 1) return pool_by_computed_windows(e);
+  }
   e.set_input(0, padded(e, *w, 0));
   for (const char* gone : {"count_include_pad", "auto_pad", "pads"}) e.drop(gone);
 }
