@@ -73,7 +73,7 @@ void pool(Draft& d) {
   d.maybe("storage_order", r.integer(0, 1), 30);
   if (d.op() == "LpPool") {
     if (d.since() == 1) {
-      d.maybe("p", r.of({1.0F, 2.0F, 3.0F}));
+      d.maybe("p", r.of({1.0F, 2.0F, 3.0F, 1.5F}));
     } else {
       d.maybe("p", r.integer(1, 3));
     }
@@ -88,7 +88,7 @@ void global_pool(Draft& d) {
   for (auto& x : spatial) x = r.integer(1, 4);
   d.data(d.type("T"), image(d, r.integer(1, 3), spatial));
   if (d.since() == 1) {
-    d.maybe("p", r.of({1.0F, 2.0F, 3.0F}));
+    d.maybe("p", r.of({1.0F, 2.0F, 3.0F, 1.5F}));
   } else {
     d.maybe("p", r.integer(1, 3));
   }

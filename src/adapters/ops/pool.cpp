@@ -114,11 +114,6 @@ void ceil_mode_down(NodeEdit& e) {
   Ints grown = w->ends;
   bool fits = true;
   for (std::size_t i = 0; i < w->rank(); ++i) {
-    if (w->degenerate(i) && w->keeps_degenerate) {
-      return e.refuse(
-          "a window of its own would start in the padding at the end, which the texts "
-          "before 22 keep and every runtime drops");
-    }
     grown[i] += w->missing(i);
     fits = fits && w->missing(i) == 0;
   }
@@ -284,13 +279,29 @@ void indices_down(NodeEdit& e) {
   e.drop("storage_order");  // about the indices only
 }
 
-/// [LpPool-2] p is an integer.
+/// [LpPool-2] p is an integer. The sum of any other powers is their norm of order 1.
 void norm_up(NodeEdit& e) {
   if (!e.has("p")) return;
   const float p = e.float_or("p", 2);
   if (e.refused()) return;
-  if (p != std::floor(p)) return e.refuse("p is not a whole number");
-  e.set({"p", static_cast<std::int64_t>(p)});
+  constexpr float kMost = 1 << 20;
+  if (p == std::floor(p) && std::abs(p) < kMost) return e.set({"p", static_cast<std::int64_t>(p)});
+  if (!(p > 0) || !std::isfinite(p)) return e.refuse("p is the order of no norm");
+  const DataType type = e.need_dtype(0);
+  if (e.refused()) return;
+  const DataType work = at_least_float32(type);
+  // [Pow-1] takes one exponent beside any dims.
+  const auto power = [&](const Value& x, double exponent, std::string_view name) {
+    const Value y = e.number(exponent, work, name);
+    return e.emit_in({}, 1, "Pow", {x, y}, 1, {{"broadcast", 1}}).front();
+  };
+  const Value sizes = unary(e, "Abs", cast(e, e.input(0), work));
+  Attrs attributes = e.attributes({"auto_pad", "kernel_shape", "pads", "strides"});
+  attributes.insert(attributes.begin(), {"p", 1});
+  const Value powers = power(sizes, static_cast<double>(p), "p");
+  const Value sum = e.emit_in({}, 2, e.op(), {powers}, 1, attributes).front();
+  e.rounds();
+  e.replace({cast(e, power(sum, 1.0 / static_cast<double>(p), "root"), type)});
 }
 
 void norm_down(NodeEdit& e) {

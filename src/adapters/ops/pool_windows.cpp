@@ -50,7 +50,7 @@ Value norm_over(Emitter& e, const Value& x, std::int64_t p, const Ints& axes, Da
 namespace {
 
 /// Elements of a window along one axis, written into the model.
-constexpr std::int64_t kMaxKernel = 1 << 12;
+constexpr std::int64_t kMaxKernel = 1 << 16;
 
 /// How far each element of a window is from its first one.
 Value within_window(NodeEdit& e, const WindowForm& w, std::size_t i) {
