@@ -169,28 +169,6 @@ void shrink(NodeEdit& e) {
   e.replace({cast(e, y, type)});
 }
 
-/// [Mod-10] of integers: the remainder has the sign of the divisor, or of the dividend under fmod.
-void integer_mod(NodeEdit& e) {
-  const DataType type = e.need_dtype(0);
-  const bool fmod = e.int_or("fmod", 0) != 0;
-  if (e.refused()) return;
-  if (is_float(type)) return e.refuse("the remainder of floating-point numbers has no older form");
-  // The older operators take 32 and 64 bits only.
-  const DataType work = bits_of(type) < 32 ? DataType::int32 : type;
-  const Value a = cast(e, e.input(0), work);
-  const Value b = cast(e, e.input(1), work);
-  const Value rest = binary(e, "Sub", a, binary(e, "Mul", b, binary(e, "Div", a, b)));
-  const bool positive = type == DataType::uint32 || type == DataType::uint64;
-  if (fmod || positive) return e.replace({cast(e, rest, type)});
-  const Value zero = e.number(0, DataType::float64, "zero");
-  const auto negative = [&](const Value& x) {
-    return binary(e, "Less", cast(e, x, DataType::float64), zero);
-  };
-  const Value nonzero = unary(e, "Not", binary(e, "Equal", rest, e.number(0, work, "none")));
-  const Value apart = binary(e, "And", nonzero, binary(e, "Xor", negative(rest), negative(b)));
-  e.replace({cast(e, binary(e, "Add", rest, binary(e, "Mul", cast(e, apart, work), b)), type)});
-}
-
 /// [IsNaN-9] neither below 0 nor above -1.
 void is_nan(NodeEdit& e) {
   const Value zero = like_input(e, 0, "zero");
@@ -351,7 +329,6 @@ void register_expand_math(Registry& t) {
   t.at("Celu", 12, 28).down(celu_of_double).note("double: by Elu");
   t.expand("ThresholdedRelu", thresholded_relu, "Where");
   t.expand("Shrink", shrink, "Where");
-  t.expand("Mod", integer_mod, "integers: a - b * (a / b)");
   t.expand("IsNaN", is_nan, "comparisons");
   t.expand("IsInf", is_inf, "comparisons with the largest number");
   t.expand("Round", round_half_even, "Floor and comparisons");

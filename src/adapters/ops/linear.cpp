@@ -1,7 +1,6 @@
-// Gemm, Conv, ConvTranspose, Det.
+// Gemm, Conv, ConvTranspose.
 
 #include <algorithm>
-#include <vector>
 
 #include "adapters/blocks.h"
 #include "adapters/registry.h"
@@ -109,47 +108,6 @@ void odd_padding(NodeEdit& e, bool up) {
   e.set({"pads", begins});
 }
 
-/// [Det-11] of up to three rows, by cofactors; in double, as the kernels have it.
-void det(NodeEdit& e) {
-  const DataType type = e.need_dtype(0);
-  const auto rank = e.rank(0);
-  if (e.refused()) return;
-  if (!rank) return e.refuse("how many rows its matrices have is not known");
-  if (*rank < 2) return e.refuse("its input holds no matrices");
-  auto known = e.dim(e.input(0), *rank - 1);
-  if (!known) known = e.dim(e.input(0), *rank - 2);
-  if (!known) return e.refuse("how many rows its matrices have is not known");
-  if (*known < 1 || *known > 3) {
-    return e.refuse("determinants of more than three rows have no short formula");
-  }
-  const Value x = cast(e, e.input(0), DataType::float64);
-  std::vector<std::vector<Value>> at;  // by row and column
-  for (std::int64_t i = 0; i < *known; ++i) {
-    const Value row = gather(e, x, e.scalar(i, "row"), *rank - 2);
-    at.emplace_back();
-    for (std::int64_t j = 0; j < *known; ++j) {
-      at.back().push_back(gather(e, row, e.scalar(j, "column"), *rank - 2));
-    }
-  }
-  const std::size_t last = at.size() - 1;
-  /// Of the last two rows and two columns.
-  const auto minor = [&](std::size_t left, std::size_t right) {
-    return binary(e, "Sub", binary(e, "Mul", at[last - 1][left], at[last][right]),
-                  binary(e, "Mul", at[last - 1][right], at[last][left]));
-  };
-  Value y = at[0][0];
-  if (last == 1) y = minor(0, 1);
-  if (last == 2) {
-    const auto term = [&](std::size_t column, const Value& cofactor) {
-      return binary(e, "Mul", at[0][column], cofactor);
-    };
-    const Value outer = binary(e, "Sub", term(0, minor(1, 2)), term(1, minor(0, 2)));
-    y = binary(e, "Add", outer, term(2, minor(0, 1)));
-  }
-  e.rounds();
-  e.replace({cast(e, y, type)});
-}
-
 }  // namespace
 
 void register_linear(Registry& t) {
@@ -158,7 +116,6 @@ void register_linear(Registry& t) {
       .up([](NodeEdit& e) { odd_padding(e, true); })
       .down([](NodeEdit& e) { odd_padding(e, false); })
       .note("the side of odd padding: swapped between 1 and 11 by the texts, the same in practice");
-  t.expand("Det", det, "cofactors");
   t.at("Gemm", 1, 6).same();
   t.at("Gemm", 6, 7).dropped("broadcast").down(gemm_broadcast_down);
   t.at("Gemm", 9, 11).down(gemm_without_c_down);
