@@ -137,6 +137,49 @@ Value stretched(Emitter& e, const Value& x, const Value& full) {
   return reshape_to(e, gather(e, reshape(e, x, Ints{-1}), places, 0), full);
 }
 
+bool same_dim(const Dim& a, const Dim& b) {
+  if (a.known() || b.known()) return a.value == b.value;
+  return !a.symbol.empty() && a.symbol == b.symbol;
+}
+
+bool same_shape(const Shape& a, const Shape& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_dim);
+}
+
+std::optional<std::vector<Value>> stretched_alike(NodeEdit& e, std::vector<Value> inputs) {
+  std::optional<Ints> full = Ints{};
+  std::optional<int> all = 0;
+  bool alike = true;
+  const ValueType* first = e.type(inputs.front());
+  for (const Value& x : inputs) {
+    const auto rank = e.rank(x);
+    all = all && rank ? std::optional(std::max(*all, *rank)) : std::nullopt;
+    const auto shape = e.shape(x);
+    full = full && shape ? std::optional(broadcast_of(*full, *shape)) : std::nullopt;
+    alike = alike && rank && same_shape(*first->shape, *e.type(x)->shape);
+  }
+  if (alike) return inputs;
+  if (full) {
+    for (Value& x : inputs) x = tile_to(e, x, *e.shape(x), *full);
+    return inputs;
+  }
+  const bool aligned = all && *all <= kMostDims;
+  if (!can_compute(e)) return std::nullopt;
+  Value dims;
+  for (const Value& x : inputs) {
+    Value own = shape_of(e, x);
+    if (aligned) own = with_leading_ones(e, own, e.rank(x).value_or(0), *all);
+    if (dims.empty()) {
+      dims = own;
+    } else {
+      dims = aligned ? broadcast_of(e, dims, own) : broadcast_shape(e, dims, own);
+    }
+  }
+  const bool by_expand = aligned || e.target() >= 8;
+  for (Value& x : inputs) x = by_expand ? expand(e, x, dims) : stretched(e, x, dims);
+  return inputs;
+}
+
 Value element_places(Emitter& e, const Value& data, const Value& indices, std::int64_t axis) {
   const Value index = cast(e, indices, DataType::int64);
   const auto rank = e.rank(data);

@@ -68,6 +68,14 @@ void binary(Draft& d) {
   const Dims full = d.dims(0, 4);
   if (d.op() == "Mod" && !whole) d.set("fmod", std::int64_t{1});
   if (d.op() == "Mod" && whole) d.maybe("fmod", r.integer(0, 1));
+  // Quotients from the smallest to the largest that there are.
+  const bool extremes = d.op() == "Mod" && !whole && d.edge_values() && r.chance(30);
+  const auto give = [&](DataType type, const Dims& dims) {
+    if (!extremes) return d.data(type, dims);
+    return d.give(d.chosen(type, dims,
+                           {5e-324, -1.5e-310, 1e-45, 6e-8, 0.1, -3, 65504, 3.4e38,
+                            -1.7976931348623157e308, 1.1e308}));
+  };
   if (d.has("broadcast")) {
     d.data(a, full);
     legacy_broadcast(d, full, b);
@@ -78,7 +86,7 @@ void binary(Draft& d) {
   const bool first = r.chance(25);
   const bool divides = d.op() == "Div" || d.op() == "Mod";
   if (d.op() == "Pow") d.tame();
-  d.data(a, first ? part : full);
+  give(a, first ? part : full);
   const Dims& other = first ? full : part;
   if (divides && whole) {
     d.give(d.chosen(b, other, {1, 2, 3, 5}));
@@ -88,7 +96,7 @@ void binary(Draft& d) {
       d.result().inputs.back().supply = Supply::initializer;
     }
   } else {
-    d.data(b, other);
+    give(b, other);
   }
 }
 

@@ -1,6 +1,8 @@
 // Normalization, matrix products, losses and random numbers.
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include "properties/generator.h"
 
@@ -176,20 +178,44 @@ void gemm(Draft& d) {
   d.data(t, r.of<Dims>({{}, {1}, {n}, {m, n}, {m, 1}, {1, n}, {1, 1}}));
 }
 
+/// A matrix of n rows with a heavy diagonal, which its rows are put out of: what is left of a
+/// determinant near 0 is the rounding of its terms. Or one of a determinant of exactly 0.
+template <class T>
+void make_matrix(Random& r, std::span<T> values, std::int64_t n) {
+  const auto at = [&](std::int64_t i, std::int64_t j) -> T& {
+    return values[static_cast<std::size_t>(i * n + j)];
+  };
+  // Those of many rows have no determinant that 16 bits hold.
+  const float scale = n > 3 ? 0.25F : 1;
+  for (T& x : values) x = static_cast<T>(static_cast<float>(x) * scale);
+  for (std::int64_t i = 0; i < n; ++i) {
+    at(i, i) = static_cast<T>(static_cast<float>(at(i, i)) + 16 * scale);
+  }
+  for (std::int64_t i = 0; r.chance(60) && i + 1 < n; ++i) {
+    const std::int64_t other = r.integer(i, n - 1);
+    for (std::int64_t j = 0; j < n; ++j) std::swap(at(i, j), at(other, j));
+  }
+  const std::int64_t line = r.integer(0, n - 1);
+  const std::int64_t way = r.integer(0, 11);
+  for (std::int64_t j = 0; j < n; ++j) {
+    if (way == 0) at(line, j) = T{0};
+    if (way == 1) at(j, line) = T{0};
+    if (way == 2 && n > 1) at(n - 1, j) = at(n - 2, j);
+  }
+}
+
 void det(Draft& d) {
+  Random& r = d.random();
   d.tame();
   Dims dims = d.dims(0, 2);
-  const std::int64_t n = d.random().integer(1, 3);
+  const std::int64_t n = r.chance(4) ? 0 : r.integer(1, r.chance(50) ? 3 : 6);
   dims.push_back(n);
   dims.push_back(n);
   Tensor matrices = d.values(d.type("T"), dims);
-  // A heavy diagonal: what is left of a determinant near 0 is the rounding of its terms.
   executor::dispatch(executor::Floats{}, matrices.type(), [&]<class T>(std::type_identity<T>) {
-    auto values = matrices.mutable_data<T>();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto place = static_cast<std::int64_t>(i) % (n * n);
-      if (place % (n + 1) == 0) values[i] = static_cast<T>(static_cast<float>(values[i]) + 16);
-    }
+    const auto size = static_cast<std::size_t>(n * n);
+    std::span<T> rest = matrices.mutable_data<T>();
+    for (; !rest.empty(); rest = rest.subspan(size)) make_matrix(r, rest.first(size), n);
   });
   d.give(std::move(matrices));
 }

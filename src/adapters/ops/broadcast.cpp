@@ -10,57 +10,13 @@
 namespace onnxcompat::adapters {
 namespace {
 
-/// Known to be equal: the same size, or the same symbol.
-bool same_dim(const Dim& a, const Dim& b) {
-  if (a.known() || b.known()) return a.value == b.value;
-  return !a.symbol.empty() && a.symbol == b.symbol;
-}
-
 const Shape* shape_known(const NodeEdit& e, int i) {
   const ValueType* type = e.type(e.input(i));
   return type != nullptr && type->shape ? &*type->shape : nullptr;
 }
 
-bool same_shape(const Shape& a, const Shape& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_dim);
-}
-
 bool single_element(const Shape& shape) {
   return std::all_of(shape.begin(), shape.end(), [](const Dim& d) { return d.value == 1; });
-}
-
-/// The inputs, each stretched to what they broadcast to; none, and a refusal, where that would have
-/// to be computed and cannot be.
-std::optional<std::vector<Value>> stretched_inputs(NodeEdit& e) {
-  std::vector<Value> inputs = e.inputs();
-  std::optional<Ints> full = Ints{};
-  std::optional<std::int64_t> all = 0;
-  for (int i = 0; i < e.input_count(); ++i) {
-    const auto rank = e.rank(i);
-    all = all && rank ? std::optional(std::max<std::int64_t>(*all, *rank)) : std::nullopt;
-    const auto shape = e.shape(i);
-    full = full && shape ? std::optional(broadcast_of(*full, *shape)) : std::nullopt;
-  }
-  if (full) {
-    for (int i = 0; i < e.input_count(); ++i) {
-      inputs[static_cast<std::size_t>(i)] = tile_to(e, e.input(i), *e.shape(i), *full);
-    }
-    return inputs;
-  }
-  const bool aligned = all && *all <= kMostDims;
-  if (!can_compute(e)) return std::nullopt;
-  Value dims;
-  for (int i = 0; i < e.input_count(); ++i) {
-    const Value own = shape_of(e, e.input(i));
-    if (!aligned) {
-      dims = i == 0 ? own : broadcast_shape(e, dims, own);
-      continue;
-    }
-    const Value leading = with_leading_ones(e, own, e.rank(i).value_or(0), *all);
-    dims = i == 0 ? leading : broadcast_of(e, dims, leading);
-  }
-  for (Value& x : inputs) x = aligned ? expand(e, x, dims) : stretched(e, x, dims);
-  return inputs;
 }
 
 /// broadcast=1 lets B be one element, or a block of A's shape that starts at `axis` (absent: its
@@ -127,7 +83,7 @@ void legacy_down(NodeEdit& e) {
   const Shape* a = shape_known(e, 0);
   const Shape* b = shape_known(e, 1);
   if (a == nullptr || b == nullptr) {
-    if (const auto inputs = stretched_inputs(e)) e.set_inputs(*inputs);
+    if (const auto inputs = stretched_alike(e, e.inputs())) e.set_inputs(*inputs);
     return;
   }
   if (same_shape(*a, *b)) return;
@@ -152,7 +108,7 @@ void legacy_down(NodeEdit& e) {
     if (other != e.op()) e.become(other, e.to());
     return;
   }
-  if (const auto inputs = stretched_inputs(e)) e.set_inputs(*inputs);
+  if (const auto inputs = stretched_alike(e, e.inputs())) e.set_inputs(*inputs);
 }
 
 /// [Sum-8] and its like broadcast; before, all inputs have one shape.
@@ -179,7 +135,7 @@ void variadic_down(NodeEdit& e) {
     }
     return e.replace({cast(e, sum, type)});
   }
-  if (const auto inputs = stretched_inputs(e)) e.set_inputs(*inputs);
+  if (const auto inputs = stretched_alike(e, e.inputs())) e.set_inputs(*inputs);
 }
 
 /// [PRelu-6] the slope is one element or runs along axis 1; [PRelu-7] it broadcasts to X.

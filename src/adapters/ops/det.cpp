@@ -39,24 +39,21 @@ Value by_cofactors(NodeEdit& e, const Value& x, int rank, std::int64_t rows) {
 /// greatest number of what is left of the column.
 class Elimination {
  public:
-  Elimination(NodeEdit& e, const Value& x, const std::optional<int>& rank) : e_(e), x_(x) {
+  Elimination(NodeEdit& e, const Value& x, const std::optional<int>& rank)
+      : e_(e), x_(x), one_(e.number(1, kReal, "one")) {
     const Value rows = dim_of(e_, x_, -1);
-    const Value batch = product(e_, dims_of(e_, x_, 0, -2));
-    if (rank != 3) x_ = reshape_to(e_, x_, concat(e_, {batch, rows, rows}, 0));
+    batch_dim_ = product(e_, dims_of(e_, x_, 0, -2));
+    if (rank != 3) x_ = reshape_to(e_, x_, concat(e_, {batch_dim_, rows, rows}, 0));
     rows_ = length(rows);
-    batch_ = length(batch);
-    state(e_, x_, {batch_, rows_, rows_});
-    const Value count = element(e_, rows, 0);
-    place_ = arange(e_, count);
-    e_.set_type(place_, ValueType::tensor(DataType::int64, Shape{rows_}));
-    const Value starts = unsqueeze(e_, arange(e_, element(e_, batch, 0)), {1});
-    own_ = binary(e_, "Add", binary(e_, "Mul", starts, count), place_);
-    e_.set_type(own_, ValueType::tensor(DataType::int64, Shape{batch_, rows_}));
+    batch_ = length(batch_dim_);
+    state(e_, x_, kReal, {batch_, rows_, rows_});
+    count_ = element(e_, rows, 0);
+    place_ = arange(e_, count_);
+    state(e_, place_, DataType::int64, {rows_});
+    const Value starts = binary(e_, "Mul", arange(e_, element(e_, batch_dim_, 0)), count_);
+    own_ = binary(e_, "Add", unsqueeze(e_, starts, {1}), place_);
+    state(e_, own_, DataType::int64, {batch_, rows_});
     line_ = concat(e_, {e_.ints({-1}, "all"), rows}, 0);
-    count_ = count;
-    ones_ = filled(e_, concat(e_, {batch, e_.ints({1, 1}, "ones")}, 0), 1, kReal);
-    zero_ = e_.number(0, kReal, "zero");
-    one_ = e_.number(1, kReal, "one");
   }
 
   /// [batch, 1, 1]
@@ -66,45 +63,50 @@ class Elimination {
     const Value go = round.input("go", DataType::boolean, 0);
     const Value left = round.input("left", kReal, 3);
     const Value so_far = round.input("so_far", kReal, 3);
-    state(round, left, {batch_, rows_, rows_});
-    state(round, so_far, {batch_, Dim{1, {}}, Dim{1, {}}});
-    const Value chosen = pivot_place(round, column, gather(round, left, column, 2));
+    const Value regular = round.input("regular", DataType::boolean, 3);
+    state(round, left, kReal, {batch_, rows_, rows_});
+    state(round, so_far, kReal, one_each());
+    state(round, regular, DataType::boolean, one_each());
+    const Value chosen = pivot_place(round, column, left);
     const Value moved = binary(round, "Sub", chosen, column);
     const Value rows = swapped(round, left, column, chosen, moved);
     const Value axis = unsqueeze(round, column, {0});
     const Value pivot_row = gather(round, rows, axis, 1);
     const Value pivot = gather(round, pivot_row, axis, 2);
     const Value nonzero = cast(round, pivot, DataType::boolean);
-    const Value swap = real(round, cast(round, moved, DataType::boolean));
+    const Value divisor =
+        binary(round, "Add", pivot, cast(round, unary(round, "Not", nonzero), kReal));
+    const Value swap = cast(round, cast(round, moved, DataType::boolean), kReal);
     const Value sign = binary(round, "Sub", one_, binary(round, "Add", swap, swap));
-    const Value factor = binary(round, "Mul", pivot, unsqueeze(round, sign, {2}));
-    // Once 0, it stays that, whatever is left.
-    const Value counts = binary(round, "And", nonzero, cast(round, so_far, DataType::boolean));
-    const Value next = where(round, counts, binary(round, "Mul", so_far, factor), zero_);
-    const Value divisor = binary(round, "Add", pivot, real(round, unary(round, "Not", nonzero)));
+    const Value factor = binary(round, "Mul", divisor, unsqueeze(round, sign, {2}));
     const Value shares = binary(round, "Div", gather(round, rows, axis, 2), divisor);
     round.output(go);
     round.output(binary(round, "Sub", rows, binary(round, "Mul", shares, pivot_row)));
-    round.output(next);
-    const Value result = counted_loop(e_, count_, {x_, ones_}, 2, {"body", round})[1];
-    e_.set_type(result, kReal, 3);
-    return result;
+    round.output(binary(round, "Mul", so_far, factor));
+    round.output(binary(round, "And", regular, nonzero));
+    const Value ones = filled(e_, concat(e_, {batch_dim_, e_.ints({1, 1}, "ones")}, 0), 1, kReal);
+    const std::vector<Value> start{x_, ones, cast(e_, ones, DataType::boolean)};
+    const auto results = counted_loop(e_, count_, start, 3, {"body", round});
+    state(e_, results[1], kReal, one_each());
+    state(e_, results[2], DataType::boolean, one_each());
+    // Without a pivot it is 0, whatever the others are.
+    return where(e_, results[2], results[1], e_.number(0, kReal, "zero"));
   }
 
  private:
-  /// [batch, 1] the row of the greatest number of a column [batch, rows], from its own row on. NaN
-  /// is taken where all others are 0.
-  Value pivot_place(Subgraph& round, const Value& column, const Value& numbers) {
-    const Value sizes = unary(round, "Abs", numbers);
+  /// [batch, 1] the row of the greatest number of the column, from its own row on; or a row of NaN.
+  Value pivot_place(Subgraph& round, const Value& column, const Value& left) {
+    const Value sizes = unary(round, "Abs", gather(round, left, column, 2));
     const Value open = unary(round, "Not", less(round, place_, column));
-    const Value least = binary(round, "Sub", real(round, open), one_);
-    const Value is_number = binary(round, "Greater", sizes, round.number(-1, kReal, "below"));
-    const Value ranks = where(round, binary(round, "And", is_number, open), sizes, least);
-    const Value greatest = reduce(round, "ReduceMax", ranks, {1}, true);
-    const Value hits = unary(round, "Not", binary(round, "Less", ranks, greatest));
-    // Runtimes have no ArgMax of double.
-    return round.emit_in({}, 11, "ArgMax", {cast(round, hits, DataType::float32)}, 1, {{"axis", 1}})
-        .front();
+    // [batch, rows, rows] Is the second one open and greater than the first one?
+    const Value greater = binary(
+        round, "And",
+        binary(round, "Less", unsqueeze(round, sizes, {2}), unsqueeze(round, sizes, {1})), open);
+    const DataType type = DataType::float32;
+    const Value beaten = reduce(round, "ReduceMax", cast(round, greater, type), {2}, false);
+    const Value stands = unary(round, "Not", cast(round, beaten, DataType::boolean));
+    const Value best = cast(round, binary(round, "And", stands, open), type);
+    return round.emit_in({}, 11, "ArgMax", {best}, 1, {{"axis", 1}}).front();
   }
 
   /// The matrices with the rows of that place and the chosen one in each other's.
@@ -116,29 +118,29 @@ class Elimination {
     const Value ways = binary(round, "Sub", is(column), is(chosen));
     const Value from = binary(round, "Add", own_, binary(round, "Mul", ways, moved));
     const Value rows = gather(round, reshape(round, left, line_), from, 0);
-    state(round, rows, {batch_, rows_, rows_});
+    state(round, rows, kReal, {batch_, rows_, rows_});
     return rows;
   }
-
-  static Value real(Subgraph& round, const Value& flags) { return cast(round, flags, kReal); }
 
   /// That a vector of one holds.
   Dim length(const Value& vector) const {
     const auto known = e_.ints_of(vector);
     return known ? Dim{known->front(), {}} : Dim{{}, "?" + vector};
   }
-  static void state(Emitter& e, const Value& value, Shape shape) {
-    e.set_type(value, ValueType::tensor(kReal, std::move(shape)));
+  static void state(Emitter& e, const Value& value, DataType type, Shape shape) {
+    e.set_type(value, ValueType::tensor(type, std::move(shape)));
   }
+  Shape one_each() const { return {batch_, Dim{1, {}}, Dim{1, {}}}; }
 
   NodeEdit& e_;
   Value x_;
+  Value one_;
   Dim rows_, batch_;
-  Value count_;  ///< of rows
-  Value place_;  ///< [rows]
-  Value own_;    ///< [batch, rows] the place of each row among those of all matrices
-  Value line_;   ///< the shape of all rows below each other
-  Value ones_, zero_, one_;
+  Value batch_dim_;  ///< a vector of one
+  Value count_;      ///< of rows, a scalar
+  Value place_;      ///< [rows]
+  Value own_;        ///< [batch, rows] the place of each row among those of all matrices
+  Value line_;       ///< the shape of all rows below each other
 };
 
 /// [Det-11]
