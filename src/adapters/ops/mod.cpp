@@ -38,7 +38,7 @@ class LongDivision {
   LongDivision(NodeEdit& e, Value a, Value b)
       : e_(e), a_(std::move(a)), b_(std::move(b)), half_(e.number(0.5, kReal, "half")) {}
 
-  /// Of a by b; a itself where it is less; NaN unless a is finite and b not 0.
+  /// Of a by b, which is not above a; NaN unless a is finite and b not 0.
   Value remainder() {
     const Value zero = e_.number(0, kReal, "zero");
     const Value infinity = e_.number(std::numeric_limits<double>::infinity(), kReal, "infinity");
@@ -132,11 +132,13 @@ void float_mod(NodeEdit& e, DataType type, bool fmod) {
   const Value a = unary(e, "Abs", x);
   const Value b = unary(e, "Abs", flat(inputs->back()));
   const Value rest = LongDivision(e, a, b).remainder();
-  // The sign is the dividend's, also that of a zero.
-  const Value negative = cast(e, binary(e, "Less", x, e.number(0, kReal, "zero")), kReal);
-  const Value sign =
-      binary(e, "Sub", e.number(1, kReal, "one"), binary(e, "Add", negative, negative));
-  const Value y = where(e, binary(e, "Less", a, b), x, binary(e, "Mul", rest, sign));
+  const Value size = where(e, binary(e, "Less", a, b), a, rest);
+  // The sign is the dividend's, also that of a zero, which Where of runtimes may lose.
+  const Value one = e.number(1, kReal, "one");
+  const Value below = binary(e, "Less", binary(e, "Div", one, x), e.number(0, kReal, "zero"));
+  const Value negative = cast(e, below, kReal);
+  const Value sign = binary(e, "Sub", one, binary(e, "Add", negative, negative));
+  const Value y = binary(e, "Mul", size, sign);
   e.note("its time grows with the number of bits of the greatest quotient");
   e.replace({reshape_to(e, cast(e, y, type), shape_of(e, inputs->front()))});
 }
