@@ -43,10 +43,12 @@ class Elimination {
       : e_(e), x_(x), one_(e.number(1, kReal, "one")) {
     const Value rows = dim_of(e_, x_, -1);
     batch_dim_ = product(e_, dims_of(e_, x_, 0, -2));
-    if (rank != 3) x_ = reshape_to(e_, x_, concat(e_, {batch_dim_, rows, rows}, 0));
     rows_ = length(rows);
     batch_ = length(batch_dim_);
-    state(e_, x_, kReal, {batch_, rows_, rows_});
+    if (rank != 3) {
+      x_ = reshape_to(e_, x_, concat(e_, {batch_dim_, rows, rows}, 0));
+      state(e_, x_, kReal, {batch_, rows_, rows_});
+    }
     count_ = element(e_, rows, 0);
     place_ = arange(e_, count_);
     state(e_, place_, DataType::int64, {rows_});
