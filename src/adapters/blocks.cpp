@@ -377,7 +377,10 @@ Value arange(Emitter& e, const Value& n) {
 Value view3(Emitter& e, const Value& x, std::int64_t axis) {
   const Value before = axis == 0 ? e.ints({1}, "dim") : product(e, dims_of(e, x, 0, axis));
   const Value after = axis == -1 ? e.ints({1}, "dim") : product(e, dims_of(e, x, axis + 1, kEnd));
-  return reshape_to(e, x, concat(e, {before, dim_of(e, x, axis), after}, 0));
+  const Value three = reshape_to(e, x, concat(e, {before, dim_of(e, x, axis), after}, 0));
+  const DataType type = e.dtype(x);
+  if (type != DataType::undefined && !e.rank(three)) e.set_type(three, type, 3);
+  return three;
 }
 
 Value from_view3(Emitter& e, const Value& y, const Value& x, std::int64_t axis) {

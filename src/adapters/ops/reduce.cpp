@@ -1,4 +1,4 @@
-// Reductions, ArgMax and ArgMin, TopK: axes as an input, indices counted from the end.
+// Reductions, ArgMax and ArgMin: axes as an input, indices counted from the end.
 
 #include <algorithm>
 
@@ -305,52 +305,6 @@ void last_index_down(NodeEdit& e) {
   e.produce(0, binary(e, "Sub", last, index));
 }
 
-/// K known at run time only: the whole axis sorted, then its first K.
-void dynamic_k_down(NodeEdit& e) {
-  const std::int64_t axis = e.int_or("axis", -1);
-  const auto dim = e.dim(e.input(0), static_cast<int>(axis));
-  if (!dim) return static_cast<void>(e.need_ints(1));
-  if (!can_compute(e)) return;
-  const Value k = squeeze(e, e.input(1), {0});
-  e.set_input(1, {});
-  e.set({"k", *dim});
-  for (int i = 0; i < 2; ++i) {
-    if (!e.has_output(i)) continue;
-    const Value all = e.detach_output(i);
-    e.produce(i, gather(e, all, arange(e, k), axis));
-  }
-}
-
-/// [TopK-11] largest=0: the largest of the negated values.
-void smallest_down(NodeEdit& e) {
-  const DataType type = e.need_dtype(0);
-  if (e.refused()) return;
-  DataType work = type;
-  switch (type) {
-    case DataType::float16:
-    case DataType::float32:
-    case DataType::float64:
-    case DataType::bfloat16:
-      break;
-    case DataType::int8:
-    case DataType::uint8:
-    case DataType::int16:
-    case DataType::uint16:
-    case DataType::int32:
-    case DataType::uint32:
-      work = DataType::float64;
-      break;
-    default:
-      return e.refuse("largest=0 on 64-bit integers: their negation has no exact older form");
-  }
-  e.drop("largest");
-  e.set_input(0, unary(e, "Neg", cast(e, e.input(0), work)));
-  if (!e.has_output(0)) return;
-  const Value values = e.detach_output(0);
-  e.set_type(values, work, e.rank(0));
-  e.produce(0, cast(e, unary(e, "Neg", values), type));
-}
-
 }  // namespace
 
 void register_reduce(Registry& t) {
@@ -365,12 +319,6 @@ void register_reduce(Registry& t) {
     t.at(op, 1, 11).negative_axis("axis", 0, 0, arg_any_rank);
     t.at(op, 11, 12).added("select_last_index", was(0), last_index_down);
   }
-  t.at("TopK", 1, 10).attr_to_input("k", 1, dynamic_k_down);
-  t.at("TopK", 10, 11)
-      .negative_axis("axis", 0, 0, on_middle_axis)
-      .added("largest", was(1), smallest_down)
-      // Sorted results are a legal outcome of sorted=0.
-      .added("sorted", was(1), [](NodeEdit& e) { e.drop("sorted"); });
 }
 
 }  // namespace onnxcompat::adapters
