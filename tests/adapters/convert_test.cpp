@@ -90,7 +90,7 @@ TEST_CASE("domains that the model does not import are left alone") {
 TEST_CASE("with one refusal there is no model, and every refusal is told") {
   const Model model = model_of(R"(<ir_version: 8, opset_import: ["" : 17]>
     g (float[N, N] x, string[N] s) => (string[M] y, float[N, N] z) {
-      y = StringNormalizer (s)
+      y = StringNormalizer <case_change_action = "UPPER"> (s)
       z = Erf (x)
     })");
   const Conversion c = converted(model, to_opset(8));

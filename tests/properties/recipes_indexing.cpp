@@ -237,6 +237,55 @@ void unique(Draft& d) {
   d.outputs({100, 60, 60, 60});
 }
 
+/// A pool of grams of one to three tokens, and rows of tokens that are often of it.
+void tf_idf(Draft& d) {
+  Random& r = d.random();
+  const DataType t = r.chance(90) ? r.of({DataType::int32, DataType::int64}) : DataType::string;
+  Ints counts, pool, columns;
+  Floats weights;
+  const std::int64_t most = r.integer(1, 3);
+  for (std::int64_t tokens = 1; tokens <= most; ++tokens) {
+    counts.push_back(std::ssize(pool));
+    for (std::int64_t grams = r.integer(0, 3); grams > 0; --grams) {
+      for (std::int64_t k = 0; k < tokens; ++k) pool.push_back(r.integer(-1, 2));
+      columns.push_back(r.chance(80) ? std::ssize(columns) : r.integer(0, 5));
+      weights.push_back(r.of({0.5F, 1.0F, -2.0F, 3.25F}));
+    }
+  }
+  if (columns.empty()) {
+    pool = {1};
+    columns = {0};
+    weights = {2};
+    for (auto& begin : counts) begin = &begin == counts.data() ? 0 : 1;
+  }
+  d.set("ngram_counts", counts);
+  d.set("ngram_indexes", columns);
+  d.set("max_gram_length", most);
+  d.set("min_gram_length", r.integer(1, most));
+  d.set("max_skip_count", r.integer(0, 3));
+  d.set("mode", r.of<std::string>({"TF", "IDF", "TFIDF"}));
+  if (r.chance(60)) d.set("weights", weights);
+  const std::int64_t tokens = r.chance(10) ? 0 : r.integer(1, 8);
+  const Dims dims = r.chance(50) ? Dims{tokens} : Dims{r.integer(1, 3), tokens};
+  if (t == DataType::string) {
+    std::vector<std::string> texts;
+    for (const auto token : pool) texts.push_back(std::to_string(token));
+    d.set("pool_strings", texts);
+    d.give(d.values(t, dims));
+    return;
+  }
+  d.set("pool_int64s", pool);
+  d.give(d.chosen(t, dims, {-1, 0, 1, 2, 2, 7}));
+}
+
+void string_normalizer(Draft& d) {
+  Random& r = d.random();
+  const Dims dims = r.chance(50) ? Dims{r.integer(0, 4)} : Dims{1, r.integer(0, 4)};
+  d.give(d.values(DataType::string, dims));
+  if (r.chance(20)) d.set("case_change_action", std::string("UPPER"));
+  if (r.chance(20)) d.set("stopwords", std::vector<std::string>{"a"});
+}
+
 }  // namespace
 
 void add_indexing(Recipes& r) {
@@ -251,6 +300,8 @@ void add_indexing(Recipes& r) {
   r["Compress"] = compress;
   r["NonZero"] = non_zero;
   r["Unique"] = unique;
+  r["TfIdfVectorizer"] = tf_idf;
+  r["StringNormalizer"] = string_normalizer;
   r["NonMaxSuppression"] = non_max_suppression;
 }
 

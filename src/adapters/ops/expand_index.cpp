@@ -298,6 +298,40 @@ void bernoulli(NodeEdit& e) {
   e.replace({cast(e, binary(e, "Less", draw, e.input(0)), result)});
 }
 
+/// [Multinomial-7] a draw each; the class is the first one up to which the probabilities exceed it.
+void multinomial(NodeEdit& e) {
+  const std::int64_t samples = e.int_or("sample_size", 1);
+  const auto result =
+      static_cast<DataType>(e.int_or("dtype", static_cast<std::int64_t>(DataType::int32)));
+  if (e.refused()) return;
+  constexpr DataType kReal = DataType::float64;
+  const Value logs = cast(e, e.input(0), kReal);
+  if (!e.rank(logs)) e.set_type(logs, kReal, 2);
+  const auto alike = [&](const Value& x, const Value& other) {
+    if (const ValueType* type = e.type(other)) e.set_type(x, ValueType(*type));
+  };
+  const Value peak = reduce(e, "ReduceMax", logs, {1}, true);
+  const Value shares = unary(e, "Exp", binary(e, "Sub", logs, peak));
+  const Value sums = e.emit_in({}, 11, "CumSum", {shares, e.scalar(1, "axis")}, 1, {}).front();
+  alike(sums, shares);
+  const Value total = slice(e, sums, Ints{-1}, Ints{kEnd}, Ints{1});
+  const Value dims = concat(e, {dims_of(e, logs, 0, 1), e.ints({samples}, "samples")}, 0);
+  Attrs seed = e.attributes({"seed"});
+  const Value places = filled(e, dims, 0, kReal);
+  const Value draws = e.emit_in({}, 1, "RandomUniformLike", {places}, 1, seed).front();
+  alike(draws, places);
+  const Value drawn = binary(e, "Mul", draws, total);
+  const auto reached = [&](const Value& a, const Value& b) {
+    return cast(e, unary(e, "Not", binary(e, "Less", a, b)), kReal);
+  };
+  const Value passed = reduce(
+      e, "ReduceSum", reached(unsqueeze(e, drawn, {2}), unsqueeze(e, sums, {1})), {2}, false);
+  // A product may be rounded up to the sum of all.
+  const Value chosen = binary(e, "Sub", passed, reached(drawn, total));
+  e.note("a runtime draws others than for Multinomial");
+  e.replace({cast(e, chosen, result)});
+}
+
 /// [NegativeLogLikelihoodLoss-12] the picked elements, weighted; summed in 32 bits at least.
 Value negative_log_likelihood(NodeEdit& e, const Value& log_probabilities) {
   const std::string reduction = e.string_or("reduction", "mean");
@@ -408,6 +442,7 @@ void register_expand_index(Registry& t) {
       "CumProd", [](NodeEdit& e) { cumulative(e, "Mul", 1); }, "Scan");
   t.expand("BitShift", bit_shift, "products with powers of two");
   t.expand("Bernoulli", bernoulli, "a uniform draw compared");
+  t.expand("Multinomial", multinomial, "uniform draws compared with sums of probabilities");
   t.expand(
       "NegativeLogLikelihoodLoss",
       [](NodeEdit& e) {

@@ -10,11 +10,9 @@ void register_inexpressible(Registry& t) {
     t.inexpressible(op, kTrigonometry);
   }
   constexpr std::string_view kStrings = "no older operator looks into strings";
-  for (const std::string_view op :
-       {"StringNormalizer", "RegexFullMatch", "StringConcat", "StringSplit", "TfIdfVectorizer"}) {
+  for (const std::string_view op : {"RegexFullMatch", "StringConcat", "StringSplit"}) {
     t.inexpressible(op, kStrings);
   }
-  t.inexpressible("Multinomial", "no older operator draws from a distribution that is given");
   t.inexpressible("Erf", "no finite formula of older operators is exact");
   t.inexpressible("ImageDecoder", "no older operator decodes images");
 }

@@ -13,7 +13,7 @@ const Rule not_convertible{
     .why =
         "A target that the model does not meet may still be reached by convert, unless a node has "
         "no exact form there. All such nodes are told at once, with the reason.",
-    .bad = "y = StringNormalizer (x) for opset 9, where nothing handles strings like this",
+    .bad = "y = RegexFullMatch (x) for opset 19, where nothing looks into strings",
     .good = "y = Gelu (x) for opset 13: convert writes it with Erf, Mul and Add",
     .fix = "Target the release that the note names, or write the node with older operators"};
 

@@ -6,16 +6,20 @@
 
 namespace onnxcompat::infer {
 
-/// [C] or [1, C] in; stop words leave, so the length is open [StringNormalizer-10].
+/// [C] or [1, C] in; stop words leave, so the length is open, and nothing becomes one empty text
+/// [StringNormalizer-10].
 void string_normalizer(Context& c) {
   const Shape* in = c.shape(0);
   if (in == nullptr) return;
   const bool removes = c.length("stopwords") > 0;
+  const auto kept = [&](const Dim& texts) {
+    return removes ? Dim{} : texts.value == 0 ? dim(1) : texts;
+  };
   if (in->size() == 1) {
-    c.set_shape(0, {removes ? Dim{} : in->front()});
+    c.set_shape(0, {kept(in->front())});
   } else if (in->size() == 2) {
     c.same(in->front(), dim(1), "rows");
-    c.set_shape(0, {dim(1), removes ? Dim{} : in->back()});
+    c.set_shape(0, {dim(1), kept(in->back())});
   } else {
     c.conflict(fmt::format("input 0 has rank {}, StringNormalizer needs 1 or 2", in->size()));
   }
