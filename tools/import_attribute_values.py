@@ -35,6 +35,20 @@ OWN = {
     "dim(in.Q,0) == dim(in.K,0) and dim(in.Q,0) == dim(in.V,0)": ["Attention-23", "Attention-24"],
     "rank(in.K) == 4 => dim(in.K,1) == dim(in.V,1)": ["Attention-23", "Attention-24"],
     "rank(in.Q) == 4 => dim(in.Q,3) == dim(in.K,3)": ["Attention-23", "Attention-24"],
+    "rank(in.Q) == 3 and has(attr.q_num_heads) and has(attr.kv_num_heads) => "
+    "dim(in.Q,2) * attr.kv_num_heads == dim(in.K,2) * attr.q_num_heads":
+        ["Attention-23", "Attention-24"],
+    "rank(in.attn_mask) == 4 => dim(in.attn_mask,0) == 1 or dim(in.attn_mask,0) == dim(in.Q,0)":
+        ["Attention-23", "Attention-24"],
+    "bcast_to(in.B, in.X)": ["LayerNormalization-17"],
+    "bcast_to(in.Scale, in.X)": ["LayerNormalization-17"],
+    "bcast_to(in.scale, in.X)": ["RMSNormalization-23"],
+}
+
+# What the collection has otherwise than the operator's definition.
+MENDED = {
+    ("ai.onnx.ml:TreeEnsemble-5", "nodes_hitrates"):
+        {"tensor": {"size": "len(attr.nodes_featureids)"}, "tensor_dtype": [TYPES["FLOAT"]]},
 }
 
 # Versions in preparation, of which the collection says nothing: what holds of the version before.
@@ -177,7 +191,7 @@ def main():
         op = f"{domain}:{entry['op']}-{entry['since_version']}" if domain \
             else f"{entry['op']}-{entry['since_version']}"
         for name, facts in entry.get("attributes", {}).items():
-            facts_of(op, name, facts, "attr")
+            facts_of(op, name, {**facts, **MENDED.get((op, name), {})}, "attr")
         for name, facts in entry.get("inputs", {}).items():
             facts_of(op, name, facts, "in")
         for rule in entry.get("n_outputs", []) + entry.get("rules", []):

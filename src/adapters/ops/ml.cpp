@@ -256,6 +256,12 @@ std::optional<Value> summed(NodeEdit& e, const Forest& forest, std::int64_t targ
     e.refuse(reason);
     return std::nullopt;
   }
+  const auto is_hint = [](const Attr& a) { return a.name == "nodes_hitrates"; };
+  if (type == DataType::float64 && std::erase_if(*attributes, is_hint) > 0) {
+    e.remark(
+        "nodes_hitrates, which change no result, are left out: they are float32 by the definition "
+        "of TreeEnsemble-5, and double like the input for ONNX Runtime");
+  }
   attributes->push_back({"aggregate_function", static_cast<std::int64_t>(aggregate)});
   attributes->push_back({"n_targets", targets});
   attributes->push_back({"post_transform", post_transform});

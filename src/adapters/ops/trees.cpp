@@ -188,6 +188,9 @@ class EnsembleBuilder {
       return true;
     };
     if (!visit(root)) return false;
+    // Some runtimes take a root for a leaf whose two branches have one number, be one a leaf and one
+    // a node: the leaf gets its number later then.
+    if (leaf_targets_.size() == features_.size()) std::swap(stack.front(), stack.back());
     while (!stack.empty()) {
       const Pending next = stack.back();
       stack.pop_back();
