@@ -1,5 +1,7 @@
 // MaxUnpool, written out where no operator is made for it.
 
+#include <algorithm>
+
 #include "adapters/blocks.h"
 #include "adapters/ops/pool_windows.h"
 #include "adapters/registry.h"
@@ -19,7 +21,9 @@ Inner inner_dims(NodeEdit& e, const WindowForm& w) {
   for (std::size_t i = 0; i < w.rank(); ++i) {
     behind.push_back(w.kernel[i] - w.strides[i] - w.begins[i] - w.ends[i]);
   }
-  if (auto dims = e.shape(x); dims && dims->size() == w.rank() + 2) {
+  const auto is_size = [](std::int64_t d) { return d >= 0 && d <= kMaxWindow * kMaxWindow; };
+  auto dims = e.shape(x);
+  if (dims && dims->size() == w.rank() + 2 && std::ranges::all_of(*dims, is_size)) {
     for (std::size_t i = 0; i < w.rank(); ++i) {
       (*dims)[i + 2] = (*dims)[i + 2] * w.strides[i] + behind[i];
     }

@@ -120,6 +120,15 @@ class GramCounting {
     if (gram != std::ssize(columns_)) return refuse("ngram_indexes does not fit its pool");
     if (steps > kMostSteps) return refuse("its grams and skips are too many to be written out");
     width_ = columns_.empty() ? 0 : std::ranges::max(columns_) + 1;
+    std::vector<std::size_t> sharing(static_cast<std::size_t>(width_), 0);
+    for (const std::int64_t i : counted_) {
+      auto& before = sharing[static_cast<std::size_t>(columns_[static_cast<std::size_t>(i)])];
+      layer_.push_back(before++);
+      layers_ = std::max(layers_, before);
+    }
+    if (layers_ > kMostSteps / 16 || static_cast<std::int64_t>(layers_) * width_ > kMostColumns) {
+      return refuse("so many grams share a column that their sums are too many to be written out");
+    }
     return true;
   }
 
@@ -196,15 +205,11 @@ class GramCounting {
     const Value nothing = filled(e_, dims, 0, DataType::float32);
     const Value all = values.empty() ? nothing : concat(e_, {values, nothing}, 1);
     const auto none = static_cast<std::int64_t>(counted_.size());
-    std::vector<Ints> layers{Ints(static_cast<std::size_t>(width_), none)};
+    std::vector<Ints> layers(layers_, Ints(static_cast<std::size_t>(width_), none));
     for (std::int64_t i = 0; i < none; ++i) {
-      const std::int64_t gram = counted_[static_cast<std::size_t>(i)];
-      const auto column = static_cast<std::size_t>(columns_[static_cast<std::size_t>(gram)]);
-      auto layer = std::ranges::find(layers, none, [&](const Ints& l) { return l[column]; });
-      if (layer == layers.end()) {
-        layer = layers.insert(layers.end(), Ints(static_cast<std::size_t>(width_), none));
-      }
-      (*layer)[column] = i;
+      const auto at = static_cast<std::size_t>(i);
+      const std::int64_t column = columns_[static_cast<std::size_t>(counted_[at])];
+      layers[layer_[at]][static_cast<std::size_t>(column)] = i;
     }
     Value sum;
     for (const Ints& layer : layers) {
@@ -222,8 +227,10 @@ class GramCounting {
   Ints columns_, pool_;
   std::vector<float> weights_;  ///< of all grams, or none
   std::vector<Length> lengths_;
-  Ints counted_;  ///< the grams of those lengths
-  Value rows_;    ///< [rows, tokens]
+  Ints counted_;                    ///< the grams of those lengths
+  std::vector<std::size_t> layer_;  ///< of each of them: how many before it have its column
+  std::size_t layers_ = 1;
+  Value rows_;  ///< [rows, tokens]
   Value padded_;
 };
 
