@@ -63,11 +63,13 @@ void top_k(Draft& d) {
   std::int64_t& size = dims[static_cast<std::size_t>(axis < 0 ? axis + rank : axis)];
   size = std::max<std::int64_t>(size, 1);
   const std::int64_t k = r.integer(1, size);
-  const std::int64_t largest = r.integer(0, 1);
   const DataType t = d.type("T");
   const bool wide = t == DataType::int64 || t == DataType::uint64;
+  const bool says_which = r.chance(50);
+  const std::int64_t largest = r.integer(0, 1);
   // Where NaN is among the smallest is left open.
-  if (d.has("largest") && largest == 0 && !wide) d.tame();
+  const bool may_be_smallest = d.has("largest") && !(says_which && largest == 1);
+  if (may_be_smallest && !wide) d.tame();
   d.data(t, dims);
   if (axis == rank - 1 && r.chance(50) && d.negative_axes()) {
     // the default
@@ -79,7 +81,7 @@ void top_k(Draft& d) {
   } else {
     d.parameter(Ints{k});
   }
-  d.maybe("largest", largest, 50);
+  if (says_which) d.set("largest", largest);
   d.maybe("sorted", std::int64_t{1}, 30);
   d.outputs({100, 100});
 }
