@@ -167,8 +167,14 @@ bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark
                     const Place& place, std::vector<OwnedNode>& out,
                     std::vector<std::vector<Added>>& after, int depth) {
   if (edit.refusal_) {
+    std::string& hint = edit.refusal_->second;
+    if (hint.empty() && !edit.going_up()) {
+      const std::string_view domain = canonical_domain(edit.node().domain());
+      hint =
+          fmt::format("convert to {} {} or newer", domain.empty() ? "opset" : domain, edit.from_);
+    }
     refuse(place, fmt::format("{}-{}-{}", edit.original_op_, edit.from_, edit.to_),
-           std::move(edit.refusal_->first), std::move(edit.refusal_->second));
+           std::move(edit.refusal_->first), std::move(hint));
     out.push_back(std::move(edit.node_));
     return false;
   }
