@@ -146,7 +146,7 @@ bool same_shape(const Shape& a, const Shape& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_dim);
 }
 
-std::optional<std::vector<Value>> stretched_alike(NodeEdit& e, std::vector<Value> inputs) {
+std::vector<Value> stretched_alike(NodeEdit& e, std::vector<Value> inputs) {
   std::optional<Ints> full = Ints{};
   std::optional<int> all = 0;
   bool alike = true;
@@ -164,7 +164,7 @@ std::optional<std::vector<Value>> stretched_alike(NodeEdit& e, std::vector<Value
     return inputs;
   }
   const bool aligned = all && *all <= kMostDims;
-  if (!can_compute(e)) return std::nullopt;
+  compute_places(e);
   Value dims;
   for (const Value& x : inputs) {
     Value own = shape_of(e, x);
@@ -298,7 +298,7 @@ Value along_each_axis(
   Subgraph body = e.subgraph("axis");
   const Value axis = body.input("number", DataType::int64, 0);
   const Value go = body.input("go", DataType::boolean, 0);
-  const Value so_far = body.input("so_far", type, 2);
+  const Value so_far = body.input("so_far", type, 2, x);
   const Value sizes = body.input("sizes", DataType::int64, 1);
   body.output(go);
   // In each round the first axis goes last, and so does its size: in the end they are in order.

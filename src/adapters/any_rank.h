@@ -23,9 +23,8 @@ Value stretched(Emitter& e, const Value& x, const Value& full);
 /// Known to be equal: the same size, or the same symbol.
 bool same_dim(const Dim& a, const Dim& b);
 bool same_shape(const Shape& a, const Shape& b);
-/// Inputs of the node, or what became of them, each stretched to what they broadcast to; none, and
-/// a refusal, where that would have to be computed and cannot be.
-std::optional<std::vector<Value>> stretched_alike(NodeEdit& e, std::vector<Value> inputs);
+/// Inputs of the node, or what became of them, each stretched to what they broadcast to.
+std::vector<Value> stretched_alike(NodeEdit& e, std::vector<Value> inputs);
 
 /// Where in the flattened data each index along an axis points [GatherElements-11]: of the shape of
 /// the indices where the rank of the data is known, else a vector.

@@ -69,30 +69,7 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
   e.set_input(index, input);
 }
 
-bool can_compute(NodeEdit& e, int places) {
-  Root& root = e.scope().root();
-  if (e.target() >= 6 || root.only_places) return true;
-  // Doubles hold places and sizes, and not all of the data.
-  const auto may_be_wide = [&](const Value& value) {
-    const DataType type = e.Emitter::dtype(value);
-    return type == DataType::undefined || type == DataType::int64 || type == DataType::uint64;
-  };
-  bool wide = false;
-  const NodeView node = *root.current;
-  for (int i = 0; i < node.outputs().size(); ++i) {
-    if (i == places) continue;
-    wide = wide || (!node.outputs()[i].empty() && may_be_wide(node.outputs()[i]));
-  }
-  if (wide || !node.has_input(0) || may_be_wide(node.inputs()[0])) {
-    e.refuse(
-        "places or sizes that only the run tells would have to be computed beside data of 64 bits, "
-        "and no operator below opset 6 computes with integers",
-        "convert to opset 6 or newer");
-    return false;
-  }
-  root.only_places = true;
-  return true;
-}
+void compute_places(NodeEdit& e) { e.scope().root().only_places = e.target() < 6; }
 
 bool is_float(DataType type) {
   return type == DataType::float32 || type == DataType::float64 || type == DataType::float16 ||

@@ -13,9 +13,9 @@ namespace onnxcompat::adapters {
 /// An INTS or INT attribute becomes an int64 vector at input `index`; absent stays absent.
 void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 
-/// Can the model compute with places and sizes there? Below [Add-6] in double, if no data is of 64
-/// bits; else a refusal. An output of places is no data.
-bool can_compute(NodeEdit& e, int places = -1);
+/// From here on the 64-bit integers that are computed for the node are places and sizes, but for
+/// its own data and what is made of those (wide_data.h): below [Add-6] they are computed in double.
+void compute_places(NodeEdit& e);
 
 /// float32, float64, float16 or bfloat16.
 bool is_float(DataType type);

@@ -96,6 +96,12 @@ struct Root {
   std::optional<NodeView> current;  ///< the node of the source model that is being converted
   /// What is written for it computes, in 64 bits, with places and sizes only.
   bool only_places = false;
+  /// But for its data that may have 64 bits, and what was made of those (wide_data.h).
+  std::unordered_set<std::string> wide_data;
+  /// Inputs of bodies that adapters wrote, but for those that are made of such data.
+  std::unordered_set<std::string> place_inputs;
+  /// One of those got such data.
+  bool data_among_places = false;
 
   int target(std::string_view domain) const;
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "adapters/emitted_types.h"
+#include "adapters/wide_data.h"
 
 namespace onnxcompat::adapters {
 
@@ -31,6 +32,11 @@ void write(OwnedNode& node, const Attr& attribute) {
       attribute.value);
 }
 
+void Emitter::emit_node(OwnedNode node, int opset) {
+  follow_wide_data(*this, node.view(), opset);
+  added_.push_back({std::move(node), opset});
+}
+
 Value Emitter::fresh(std::string_view suffix) {
   return scope_.context().fresh_name(fmt::format("{}_{}", base_, suffix));
 }
@@ -51,6 +57,7 @@ std::vector<Value> Emitter::emit_in(std::string_view domain, int opset, std::str
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (types[i].kind != TypeView::Kind::none) scope_.context().add_type(names[i], types[i]);
   }
+  follow_wide_data(*this, node.view(), opset);
   added_.push_back({std::move(node), opset});
   return names;
 }
@@ -170,8 +177,11 @@ Subgraph::Subgraph(const Emitter& outer, std::string_view name)
               outer.opset_),
       graph_(scope_.context().fresh_name(base_)) {}
 
-Value Subgraph::input(std::string_view suffix, DataType elem, std::optional<int> rank) {
+Value Subgraph::input(std::string_view suffix, DataType elem, std::optional<int> rank,
+                      const Value& start) {
   const Value name = fresh(suffix);
+  Root& root = scope_.root();
+  (is_wide_data(*this, start) ? root.wide_data : root.place_inputs).insert(name);
   graph_.add_input(name, elem, rank.value_or(-1));
   if (elem != DataType::undefined) set_type(name, elem, rank);
   return name;

@@ -87,7 +87,7 @@ class Emitter {
                              const std::vector<Value>& inputs, int outputs,
                              const Attrs& attributes);
   /// A node as it is, in the form of that opset of its domain.
-  void emit_node(OwnedNode node, int opset) { added_.push_back({std::move(node), opset}); }
+  void emit_node(OwnedNode node, int opset);
   /// Constants: any; a vector of int64; a scalar of int64; a scalar of a numeric type.
   Value constant(TensorLiteral literal, std::string_view suffix = "value");
   Value ints(const Ints& values, std::string_view suffix = "value");
@@ -132,8 +132,10 @@ class Emitter {
 class Subgraph : public Emitter {
  public:
   Subgraph(const Emitter& outer, std::string_view name);
-  /// A formal input; its type is stated where known.
-  Value input(std::string_view suffix, DataType elem, std::optional<int> rank = std::nullopt);
+  /// A formal input; its type is stated where known. The value it starts as, where that may be data
+  /// of the node, not only places or sizes.
+  Value input(std::string_view suffix, DataType elem, std::optional<int> rank = std::nullopt,
+              const Value& start = {});
   void output(const Value& value);
   std::shared_ptr<OwnedGraph> end();
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "adapters/wide_data.h"
+
 namespace onnxcompat::adapters {
 namespace {
 
@@ -154,6 +156,7 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
     });
     scope.root().current = source;
     scope.root().only_places = false;
+    start_wide_data(here, source);
     const std::size_t told = context_.blockers.size();
     advance({std::move(nodes[i]), scope.body().opset(source.domain())}, here, {scope.body(), index},
             out, 0);
@@ -166,6 +169,9 @@ void Engine::convert_body(BodyEditor editor, const Scope& scope) {
 bool Engine::settle(NodeEdit& edit, Authority authority, std::string_view remark, Scope& scope,
                     const Place& place, std::vector<OwnedNode>& out,
                     std::vector<std::vector<Added>>& after, int depth) {
+  if (scope.root().data_among_places && scope.root().only_places) {
+    edit.refuse("its data of 64 bits would be computed in double, as places are");
+  }
   if (edit.refusal_) {
     std::string& hint = edit.refusal_->second;
     if (hint.empty() && !edit.going_up()) {

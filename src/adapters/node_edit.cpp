@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "adapters/emitted_types.h"
+#include "adapters/wide_data.h"
 
 namespace onnxcompat::adapters {
 
@@ -183,6 +184,7 @@ Value NodeEdit::detach_output(int i) {
   const Value original = output(i);
   const Value name = fresh(op());
   if (const ValueType* known = type(original)) set_type(name, *known);
+  if (is_wide_data(*this, original)) scope_.root().wide_data.insert(name);
   node_.set_output(i, name);
   return name;
 }

@@ -6,72 +6,28 @@
 
 #include "adapters/engine.h"
 #include "adapters/matrices.h"
+#include "adapters/wide_data.h"
 
 namespace onnxcompat::adapters {
 namespace {
 
 /// Operators whose results are elements of their inputs, or follow from comparing them: the same on
 /// any wider type.
-constexpr std::array kSelect = {"Identity",
-                                "Dropout",
-                                "Reshape",
-                                "Transpose",
-                                "Flatten",
-                                "Squeeze",
-                                "Unsqueeze",
-                                "Pad",
-                                "Concat",
-                                "Split",
-                                "Slice",
-                                "Gather",
-                                "GatherElements",
-                                "GatherND",
-                                "Tile",
-                                "Expand",
-                                "Where",
-                                "Max",
-                                "Min",
-                                "Clip",
-                                "Equal",
-                                "Greater",
-                                "Less",
-                                "GreaterOrEqual",
-                                "LessOrEqual",
-                                "Neg",
-                                "Abs",
-                                "Relu",
-                                "ReduceMax",
-                                "ReduceMin",
-                                "MaxPool",
-                                "DepthToSpace",
-                                "SpaceToDepth",
-                                "Compress",
-                                "TopK",
-                                "ArgMax",
-                                "ArgMin",
-                                "NonZero",
-                                "OneHot",
-                                "ScatterElements",
-                                "ScatterND",
-                                "Scatter",
-                                "Shape",
-                                "Size",
-                                "Round",
-                                "Floor",
-                                "Ceil",
-                                "Sign",
-                                "IsNaN",
-                                "IsInf",
-                                "Resize",
-                                "Upsample",
-                                "GlobalMaxPool",
-                                "MaxRoiPool",
-                                "MaxUnpool",
-                                "ReverseSequence",
-                                "Trilu",
-                                "CenterCropPad",
-                                "Unique",
-                                "EyeLike",
+constexpr std::array kSelect = {"Identity",       "Dropout",       "Reshape",   "Transpose",
+                                "Flatten",        "Squeeze",       "Unsqueeze", "Pad",
+                                "Concat",         "Split",         "Slice",     "Gather",
+                                "GatherElements", "GatherND",      "Tile",      "Expand",
+                                "Where",          "Max",           "Min",       "Clip",
+                                "Equal",          "Greater",       "Less",      "GreaterOrEqual",
+                                "LessOrEqual",    "Neg",           "Abs",       "Relu",
+                                "ReduceMax",      "ReduceMin",     "MaxPool",   "DepthToSpace",
+                                "SpaceToDepth",   "Compress",      "TopK",      "ArgMax",
+                                "ArgMin",         "NonZero",       "OneHot",    "ScatterElements",
+                                "ScatterND",      "Scatter",       "Shape",     "Size",
+                                "Round",          "Floor",         "Ceil",      "Sign",
+                                "IsNaN",          "IsInf",         "Resize",    "Upsample",
+                                "GlobalMaxPool",  "MaxRoiPool",    "MaxUnpool", "ReverseSequence",
+                                "Trilu",          "CenterCropPad", "Unique",    "EyeLike",
                                 "ConstantOfShape"};
 
 /// One correctly rounded operation: computed in float32 and rounded again to 16 bits it gives the
@@ -313,7 +269,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
   if (by_products(e) || by_maximum(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);
-  const bool places = e.scope().root().only_places;
+  const bool places = computes_places(e);
   if (op == "ScatterElements" && e.string_or("reduction", "none") != "none") {
     return e.refuse("no wider type gives the same results");
   }

@@ -166,7 +166,7 @@ void spelled_out(NodeEdit& e) {
   Heads heads(e);
   if (e.refused()) return;
   if (!heads.fit()) return e.refuse("its numbers of heads do not fit its inputs");
-  if (!heads.known() && !can_compute(e)) return;
+  if (!heads.known()) compute_places(e);
   const Value q = heads.apart(0);
   Value k = heads.apart(1);
   Value v = heads.apart(2);

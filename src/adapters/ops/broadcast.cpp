@@ -83,7 +83,7 @@ void legacy_down(NodeEdit& e) {
   const Shape* a = shape_known(e, 0);
   const Shape* b = shape_known(e, 1);
   if (a == nullptr || b == nullptr) {
-    if (const auto inputs = stretched_alike(e, e.inputs())) e.set_inputs(*inputs);
+    e.set_inputs(stretched_alike(e, e.inputs()));
     return;
   }
   if (same_shape(*a, *b)) return;
@@ -108,7 +108,7 @@ void legacy_down(NodeEdit& e) {
     if (other != e.op()) e.become(other, e.to());
     return;
   }
-  if (const auto inputs = stretched_alike(e, e.inputs())) e.set_inputs(*inputs);
+  e.set_inputs(stretched_alike(e, e.inputs()));
 }
 
 /// [Sum-8] and its like broadcast; before, all inputs have one shape.
@@ -135,7 +135,7 @@ void variadic_down(NodeEdit& e) {
     }
     return e.replace({cast(e, sum, type)});
   }
-  if (const auto inputs = stretched_alike(e, e.inputs())) e.set_inputs(*inputs);
+  e.set_inputs(stretched_alike(e, e.inputs()));
 }
 
 /// [PRelu-6] the slope is one element or runs along axis 1; [PRelu-7] it broadcasts to X.

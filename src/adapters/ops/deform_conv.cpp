@@ -104,7 +104,7 @@ std::optional<Window> window_of(NodeEdit& e) {
     return other && own.known != *other;
   };
   const bool told = !channels || !features || (!stated && (!rows || !columns));
-  if (told && !can_compute(e)) return std::nullopt;
+  if (told) compute_places(e);
   if (!channels) window.channels.told = dim_scalar(e, e.input(0), 1);
   if (!features) window.features.told = dim_scalar(e, w, 0);
   if (!stated && !rows) window.rows.told = dim_scalar(e, w, 2);

@@ -156,7 +156,7 @@ void det(NodeEdit& e) {
     if (rank && !rows) rows = e.dim(e.input(0), side);
   }
   const bool few = rows && *rows >= 1 && *rows <= 3;
-  if (!few && !can_compute(e)) return;
+  if (!few) compute_places(e);
   const Value x = cast(e, e.input(0), kReal);
   e.rounds();
   if (few) return e.replace({cast(e, by_cofactors(e, x, *rank, *rows), type)});

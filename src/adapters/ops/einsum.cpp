@@ -326,7 +326,8 @@ class JoinedDims {
  public:
   JoinedDims(NodeEdit& e, Equation& equation) : e_(e), equation_(equation) {
     own_.resize(equation.terms.size());
-    if (!equation.joined || !can_compute(e)) return;
+    if (!equation.joined) return;
+    compute_places(e);
     for (std::size_t i = 0; i < own_.size(); ++i) {
       if (!holds(equation.terms[i], kJoined)) continue;
       own_[i] = own_dims(i);

@@ -45,7 +45,7 @@ void expand_by_tile(NodeEdit& e) {
   if (own && wanted) {
     return e.replace({tile_to(e, e.input(0), *own, broadcast_of(*own, *wanted))});
   }
-  if (!can_compute(e)) return;
+  compute_places(e);
   const auto rank = e.rank(0);
   // The shape is as long as the result has dims where those are more than the input's.
   const auto counts = e.dim(e.input(1), 0);
@@ -86,7 +86,7 @@ void eye_like(NodeEdit& e) {
   if (e.refused()) return;
   if (!dims) {
     // 1 where the column is the row and k more.
-    if (!can_compute(e)) return;
+    compute_places(e);
     const Value rows = unsqueeze(e, arange(e, dim_scalar(e, e.input(0), 0)), {1});
     const Value columns = unsqueeze(e, arange(e, dim_scalar(e, e.input(0), 1)), {0});
     const Value diagonal = binary(e, "Add", rows, e.scalar(k, "k"));
@@ -203,7 +203,7 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
     return e.refuse("its axis is out of range");
   }
   if (!axis || !rank) {
-    if (!can_compute(e)) return;
+    compute_places(e);
     // The axis becomes the middle one of three.
     if (rank.value_or(0) > kMostDims) return static_cast<void>(e.need_ints(1));
     const Value middle = axis ? view3(e, e.input(0), axis->front())
@@ -225,8 +225,8 @@ void cumulative(NodeEdit& e, std::string_view op, double start) {
   const DataType carried = carried_type(e, type);
   const Value first = filled(e, shape, start, carried);
   Subgraph body = e.subgraph("step");
-  const Value so_far = body.input("so_far", carried, *rank - 1);
-  const Value item = body.input("item", carried, *rank - 1);
+  const Value so_far = body.input("so_far", carried, *rank - 1, x);
+  const Value item = body.input("item", carried, *rank - 1, x);
   const Value next = binary(body, op, so_far, item);
   // How wide the result so far is kept between the steps is not said.
   if (type == DataType::float16 || type == DataType::bfloat16) e.rounds();
@@ -267,7 +267,7 @@ void bit_shift(NodeEdit& e) {
   if (within || (places && left)) {
     return e.replace({binary(e, op, e.input(0), powers(*places, known->dims()))});
   }
-  if (!can_compute(e)) return;
+  compute_places(e);
   // Which power is looked up; the last one stands for all shifts that are too far.
   Ints exponents(static_cast<std::size_t>(width) + 1);
   std::iota(exponents.begin(), exponents.end(), 0);

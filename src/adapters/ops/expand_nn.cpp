@@ -15,7 +15,8 @@ class LastAxes {
     if (!rank) {
       // Reductions take axes counted from the end from 11 on.
       joined_ = axis_ >= 0 || e.target() < 11;
-      fits_ = !joined_ || can_compute(e);
+      fits_ = true;
+      if (joined_) compute_places(e);
       for (std::int64_t i = axis_; i < 0; ++i) axes_.push_back(i);
       return;
     }
@@ -155,7 +156,7 @@ void rotary_embedding(NodeEdit& e) {
     return e.refuse("its input has neither three nor four dimensions");
   }
   if (rank == 3 && heads <= 0) return e.refuse("num_heads is missing for a 3-D input");
-  if (!rank && !can_compute(e)) return;
+  if (!rank) compute_places(e);
   std::optional<std::int64_t> head = rank ? e.dim(e.input(0), -1) : std::nullopt;
   if (head && rank == 3) *head /= heads;
   if (stated == 0 && !head) {
@@ -256,7 +257,7 @@ void causal_conv(NodeEdit& e) {
   if (!channels) channels = e.dim(x, 1);
   if (!channels && !bias.empty()) channels = e.dim(bias, 0);
   const auto kernel = e.dim(weight, 2);
-  if (!(channels && kernel) && !can_compute(e)) return;
+  if (!(channels && kernel)) compute_places(e);
   const Value before = binary(e, "Sub", dim_of(e, weight, 2), e.ints({1}, "one"));
   Value state = e.input(3);
   if (state.empty()) {

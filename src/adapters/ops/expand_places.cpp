@@ -174,7 +174,7 @@ void unique_by_comparing(NodeEdit& e) {
   if (type == DataType::string || type == DataType::complex64 || type == DataType::complex128) {
     return e.refuse("no older operator orders elements of that type");
   }
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Value x = flat ? reshape(e, e.input(0), Ints{-1}) : e.input(0);
   const Value numbers = type == DataType::boolean ? cast(e, x, DataType::int32) : x;
   const DataType of = e.dtype(numbers);
@@ -332,7 +332,7 @@ void tensor_scatter(NodeEdit& e) {
     return e.refuse("its axis is out of range, or the batch's");
   }
   if (type == DataType::float8e8m0) return e.refuse("no operator below 24 writes float8e8m0");
-  if (!rank && !can_compute(e)) return;
+  if (!rank) compute_places(e);
   // [ScatterElements-18] takes no type of 8 bits or fewer but the plain integers; float32 and int8
   // hold every number of those.
   const DataType work = holder_of(type);

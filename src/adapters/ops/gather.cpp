@@ -216,7 +216,7 @@ void reduction_by_loop(NodeEdit& e, std::string_view combine) {
   Subgraph round = e.subgraph("update");
   const Value number = round.input("number", DataType::int64, 0);
   const Value go = round.input("go", DataType::boolean, 0);
-  const Value so_far = round.input("so_far", carried, rank);
+  const Value so_far = round.input("so_far", carried, rank, updates.data);
   const Value place = unsqueeze(round, gather(round, updates.tuples, number, 0), {0});
   const Value update =
       unsqueeze(round, cast(round, gather(round, updates.values, number, 0), carried), {0});

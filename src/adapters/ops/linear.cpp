@@ -10,7 +10,7 @@ namespace {
 
 /// C stretched to the rows of A and the columns of B, whatever they are.
 void stretch_c(NodeEdit& e) {
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Value rows = dim_of(e, e.input(0), e.int_or("transA", 0) != 0 ? 1 : 0);
   const Value columns = dim_of(e, e.input(1), e.int_or("transB", 0) != 0 ? 0 : 1);
   if (e.refused()) return;

@@ -57,7 +57,7 @@ void max_unpool(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
   if (!w || e.refused()) return;
   if (w->rank() == 0) return e.refuse("kernel_shape is empty");
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Inner inner = inner_dims(e, *w);
   Value places = reshape(e, e.input(1), Ints{-1});
   Value outer = inner.dims;

@@ -117,20 +117,19 @@ class LongDivision {
 /// [Mod-10] of floating-point numbers, in double, which holds every remainder of narrower ones.
 void float_mod(NodeEdit& e, DataType type, bool fmod) {
   if (!fmod) return e.refuse("without fmod=1 no remainder of floating-point numbers is defined");
-  if (!can_compute(e)) return;
+  compute_places(e);
   const auto inputs = stretched_alike(e, {e.input(0), e.input(1)});
-  if (!inputs) return;
-  const auto dims = e.shape(inputs->front());
+  const auto dims = e.shape(inputs.front());
   const auto count = dims ? elements_of(*dims) : std::nullopt;
-  const Dim length{count, count ? std::string{} : "?" + inputs->front()};
+  const Dim length{count, count ? std::string{} : "?" + inputs.front()};
   const auto flat = [&](const Value& v) {
     const Value line = reshape(e, cast(e, v, kReal), Ints{-1});
     e.set_type(line, ValueType::tensor(kReal, Shape{length}));
     return line;
   };
-  const Value x = flat(inputs->front());
+  const Value x = flat(inputs.front());
   const Value a = unary(e, "Abs", x);
-  const Value b = unary(e, "Abs", flat(inputs->back()));
+  const Value b = unary(e, "Abs", flat(inputs.back()));
   const Value rest = LongDivision(e, a, b).remainder();
   const Value size = where(e, binary(e, "Less", a, b), a, rest);
   // The sign is the dividend's, also that of a zero, which Where of runtimes may lose.
@@ -140,7 +139,7 @@ void float_mod(NodeEdit& e, DataType type, bool fmod) {
   const Value sign = binary(e, "Sub", one, binary(e, "Add", negative, negative));
   const Value y = binary(e, "Mul", size, sign);
   e.note("its time grows with the number of bits of the greatest quotient");
-  e.replace({reshape_to(e, cast(e, y, type), shape_of(e, inputs->front()))});
+  e.replace({reshape_to(e, cast(e, y, type), shape_of(e, inputs.front()))});
 }
 
 void mod(NodeEdit& e) {

@@ -38,7 +38,7 @@ class BoxPicking {
     if (!e_.has_input(2) || (most && most->front() <= 0)) {
       return e_.replace({e_.constant(TensorLiteral::zeros(kPlace, {0, 3}), "nothing")});
     }
-    if (!can_compute(e_)) return;
+    compute_places(e_);
     if (e_.rank(0).value_or(3) != 3 || e_.rank(1).value_or(3) != 3) {
       return e_.refuse("its boxes or scores are not of three dims");
     }

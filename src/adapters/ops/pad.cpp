@@ -157,7 +157,7 @@ std::optional<int> padded_rank(NodeEdit& e) {
 /// Pads of so many axes as the run tells.
 void pad_each_axis(NodeEdit& e, const Filling& filling) {
   if (const auto nothing = empty_result(e, 0)) return e.replace({*nothing});
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Pads pads = split_pads(e, std::nullopt);
   const Value rank = rank_of(e, e.input(0));
   e.replace(
@@ -186,7 +186,7 @@ void pad_by_gather(NodeEdit& e) {
   const auto sizes = e.shape(0);
   std::optional<Pads> pads;
   if (!known || !sizes) {
-    if (!can_compute(e)) return;
+    compute_places(e);
     pads = split_pads(e, known);
   }
   Value x = e.input(0);
@@ -255,7 +255,7 @@ void pad_axes_down(NodeEdit& e) {
     e.set_input(1, e.ints(full, "pads"));
     return;
   }
-  if (!can_compute(e)) return;
+  compute_places(e);
   // [2, axes] begins and ends
   const Value both = reshape(e, cast(e, e.input(1), DataType::int64), Ints{2, -1});
   const Value dims = rank_of(e, e.input(0));
@@ -277,7 +277,7 @@ void pad_wrap_down(NodeEdit& e) {
 
 /// CenterCropPad of dims, of these sizes, that the run tells; no axes stand for all of them.
 void crop_and_pad(NodeEdit& e, const Value& size, const Value& axes) {
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Value over = binary(e, "Sub", size, cast(e, e.input(1), DataType::int64));
   const Value zero = e.scalar(0, "zero");
   const Value two = e.scalar(2, "two");

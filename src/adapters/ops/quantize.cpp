@@ -57,7 +57,8 @@ class Granularity {
     const bool from_end = axis_ < 0 && block_ <= 0;
     // Blocks have as many dims as x.
     const bool known = e.rank(0) || ((from_end || block_ > 0) && e.rank(1));
-    three_ = !known && can_compute(e);
+    three_ = !known;
+    if (three_) compute_places(e);
     along_ = true;
   }
 

@@ -46,7 +46,7 @@ class Product {
     } else if (scaled_ || !is_one(e, 2)) {
       matrices_ = e.rank(0).value_or(1) < 2 || (scaled_ && e.rank(right).value_or(1) < 2);
     }
-    if (!e.rank(0) || !e.rank(right)) can_compute(e);
+    if (!e.rank(0) || !e.rank(right)) compute_places(e);
   }
 
   /// The type of the operands.

@@ -116,7 +116,7 @@ Value reduced_last(Emitter& e, const Value& x, const Value& dims, const Value& m
   Subgraph body = e.subgraph("axis");
   const Value axis = body.input("number", DataType::int64, 0);
   const Value go = body.input("go", DataType::boolean, 0);
-  const Value so_far = body.input("so_far", type, 2);
+  const Value so_far = body.input("so_far", type, 2, x);
   const Value sizes = body.input("sizes", DataType::int64, 1);
   body.output(go);
   const Value one = body.ints({1}, "one");
@@ -149,7 +149,8 @@ void dynamic_axes_any_rank(NodeEdit& e) {
   const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
   const bool keep = e.int_or("keepdims", 1) != 0;
   const DataType type = e.need_dtype(0);
-  if (e.refused() || !can_compute(e)) return;
+  if (e.refused()) return;
+  compute_places(e);
   const Value dims = shape_of(e, e.input(0));
   const Value mask = reduced_dims(e, size_of(e, dims), noop);
   const Value two = reduced_last(e, e.input(0), dims, mask);
@@ -171,7 +172,7 @@ void dynamic_axes_by_branches(NodeEdit& e) {
   const auto rank = e.rank(0);
   if (!rank) return dynamic_axes_any_rank(e);
   if (*rank > kMostDims) return static_cast<void>(e.need_ints(1));
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Decomposed parts = decomposed(e.op());
   const bool noop = e.int_or("noop_with_empty_axes", 0) != 0;
   const bool keep = e.int_or("keepdims", 1) != 0;

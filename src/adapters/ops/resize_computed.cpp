@@ -418,7 +418,7 @@ void spell_out_computed(NodeEdit& e, const ResizeForm& form) {
   if (rank && (*rank < 1 || *rank > kMostDims)) {
     return e.refuse("its input has no axis to resize");
   }
-  if (!can_compute(e)) return;
+  compute_places(e);
   given.picks = form.how.mode == "nearest";
   if (!given.picks && !is_float(type)) {
     return e.refuse("interpolated integers are cut towards zero, which a rounding may decide");

@@ -44,7 +44,7 @@ class RegionSampling {
         bins_[0] > kMostSamples || bins_[1] > kMostSamples) {
       return e_.refuse("its output size or sampling_ratio is out of range");
     }
-    if (adaptive() && !can_compute(e_)) return;
+    if (adaptive()) compute_places(e_);
     zero_ = real(0), one_ = real(1);
     x_ = of_rank(0, {0, 0, 0, 0});
     regions_ = cast(e_, of_rank(1, {-1, 4}), kReal);

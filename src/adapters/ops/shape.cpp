@@ -5,6 +5,7 @@
 
 #include "adapters/any_rank.h"
 #include "adapters/registry.h"
+#include "adapters/wide_data.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -61,7 +62,7 @@ void allowzero_down(NodeEdit& e) {
 
 /// Axes that only the run tells, or which dims they name: reshapes to the dims that are left.
 void squeeze_by_computed(NodeEdit& e, const Value& axes) {
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Value dims = shape_of(e, e.input(0));
   const Value dropped = placed(e, named_dims(e, axes, rank_of(e, e.input(0))));
   const Value stays = binary(e, "Equal", dropped, e.scalar(0));
@@ -72,7 +73,7 @@ void squeeze_by_computed(NodeEdit& e, const Value& axes) {
 void dynamic_squeeze_down(NodeEdit& e) { squeeze_by_computed(e, e.input(1)); }
 
 void unsqueeze_by_computed(NodeEdit& e, const Value& axes) {
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Value dims = shape_of(e, e.input(0));
   const Value rank = binary(e, "Add", rank_of(e, e.input(0)), size_of(e, axes));
   const Value added = placed(e, named_dims(e, axes, rank));
@@ -182,7 +183,7 @@ void tile_up(NodeEdit& e) {
   const auto values = axis ? axis->doubles() : std::nullopt;
   const auto rank = e.rank(0);
   if (!rank || !values || values->size() != 1) {
-    if (!can_compute(e)) return;
+    compute_places(e);
     const Value more = binary(e, "Sub", cast(e, e.input(1), DataType::int64), e.scalar(1));
     const Value named = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
     const Value dims = named_dims(e, named, rank_of(e, e.input(0)));
@@ -207,10 +208,41 @@ void tile_up(NodeEdit& e) {
 
 /// x repeated along an axis as often as a scalar says.
 Value tiled_by_gather(Emitter& e, const Value& x, std::int64_t axis, const Value& tiles) {
+  constexpr std::int64_t kMostWritten = 65536;
+  const auto size = e.dim(x, static_cast<int>(axis));
+  const auto times = e.ints_of(tiles);
+  std::int64_t all = 0;
+  if (size && times && times->size() == 1 &&
+      !__builtin_mul_overflow(*size, std::max<std::int64_t>(times->front(), 0), &all) &&
+      all <= kMostWritten) {
+    Ints places(static_cast<std::size_t>(all));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      places[i] = static_cast<std::int64_t>(i) % *size;
+    }
+    return gather(e, x, e.ints(places, "places"), axis);
+  }
   const Value dim = dim_scalar(e, x, axis);
   const Value places = arange(e, binary(e, "Mul", dim, tiles));
-  const Value turns = binary(e, "Mul", binary(e, "Div", places, dim), dim);
-  return gather(e, x, binary(e, "Sub", places, turns), axis);
+  // Known to be of one length, so that nothing is stretched.
+  const auto line = [&](const Value& v) {
+    e.set_type(v, ValueType::tensor(DataType::int64, Shape{{.value = {}, .symbol = "?" + places}}));
+    return v;
+  };
+  const Value rounds = line(binary(e, "Div", line(places), dim));
+  const Value turns = line(binary(e, "Mul", rounds, dim));
+  return gather(e, x, line(binary(e, "Sub", places, turns)), axis);
+}
+
+/// No type that [Tile-1] takes holds its elements.
+bool only_gathered(const NodeEdit& e, DataType type) {
+  return type == DataType::string || type == DataType::uint64 || type == DataType::complex64 ||
+         type == DataType::complex128 || (type == DataType::int64 && !computes_places(e));
+}
+
+/// Of which [Tile-1] takes its elements, and as many tiles as there may be.
+DataType tile_type(DataType type) {
+  return type == DataType::float32 || type == DataType::float16 ? DataType::float32
+                                                                : DataType::float64;
 }
 
 /// Repeats that the run tells, one axis after the other; [Tile-1] wants them in the input's type.
@@ -226,16 +258,10 @@ void tile_by_computed(NodeEdit& e) {
   if (!rank) {
     if (const auto nothing = empty_result(e, 0)) return e.replace({*nothing});
   }
-  const bool is_place = type == DataType::int64 && e.scope().root().only_places;
-  const bool gathers = type == DataType::string || type == DataType::uint64 ||
-                       type == DataType::complex64 || type == DataType::complex128 ||
-                       (type == DataType::int64 && !is_place);
-  if ((gathers || !rank) && !can_compute(e)) return;
+  const bool gathers = only_gathered(e, type);
+  if (gathers || !rank) compute_places(e);
   // Counts are of the input's type, which has to hold them.
-  const DataType work = gathers ? type
-                        : type == DataType::float32 || type == DataType::float16
-                            ? DataType::float32
-                            : DataType::float64;
+  const DataType work = gathers ? type : tile_type(type);
   const auto tiled = [&](Emitter& g, const Value& x, std::int64_t axis, const Value& count) {
     if (gathers) return tiled_by_gather(g, x, axis, count);
     const Value tiles = cast(g, count, work);
@@ -267,22 +293,28 @@ void tile_down(NodeEdit& e) {
   Value x = e.input(0);
   for (std::size_t i = 0; i < repeats->size(); ++i) {
     if ((*repeats)[i] == 1) continue;
-    if ((*repeats)[i] > 0 && (*repeats)[i] <= 64) {
+    const std::int64_t tiles = (*repeats)[i];
+    const auto axis = static_cast<std::int64_t>(i);
+    if (tiles > 0 && tiles <= 64 && (e.target() >= 4 || !only_gathered(e, type))) {
       // Copies side by side: for elements of any type.
-      x = concat(e, std::vector<Value>(static_cast<std::size_t>((*repeats)[i]), x),
-                 static_cast<std::int64_t>(i));
+      x = concat(e, std::vector<Value>(static_cast<std::size_t>(tiles), x), axis);
       continue;
     }
-    // [Tile-1] they are of the input's type, which may be too narrow for them.
-    const double numbers[] = {static_cast<double>((*repeats)[i]), static_cast<double>(i)};
-    const DataType work = type == DataType::boolean ? DataType::float32 : type;
-    const auto literal = TensorLiteral::of(work, {2}, numbers).to_doubles();
-    if (!literal || (*literal)[0] != numbers[0] || (*literal)[1] != numbers[1]) {
-      return e.refuse("how often it repeats is no number of its element type");
+    if (only_gathered(e, type)) {
+      compute_places(e);
+      x = tiled_by_gather(e, x, axis, e.scalar(tiles, "tiles"));
+      continue;
     }
-    const Value tiles = e.number(numbers[0], work, "tiles");
-    const Value axis = e.number(numbers[1], work, "axis");
-    const Value y = e.emit_in({}, 1, "Tile", {cast(e, x, work), tiles, axis}, 1, {}).front();
+    // They are of the input's type, which may be too narrow for them.
+    constexpr std::int64_t kFloatsHold = std::int64_t{1} << 24;
+    const DataType work = tiles > kFloatsHold ? DataType::float64 : tile_type(type);
+    const auto number = [&](std::int64_t n, std::string_view name) {
+      return e.number(static_cast<double>(n), work, name);
+    };
+    const Value y =
+        e.emit_in({}, 1, "Tile", {cast(e, x, work), number(tiles, "tiles"), number(axis, "axis")},
+                  1, {})
+            .front();
     x = cast(e, y, type);
   }
   e.fold_input(1);

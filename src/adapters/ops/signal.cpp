@@ -331,7 +331,7 @@ void dft(NodeEdit& e) {
   std::optional<AroundAxis> around;
   Value x = e.input(0);
   if (!e.rank(0) && axis != -1) {
-    if (!can_compute(e)) return;
+    compute_places(e);
     x = around.emplace(e, x, std::exchange(axis, 1)).joined();
   }
   const int rank = e.rank(x).value_or(0);

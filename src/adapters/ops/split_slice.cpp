@@ -23,7 +23,7 @@ void split_to_slices(NodeEdit& e, const std::vector<std::pair<Value, Value>>& bo
 }
 
 void split_by_sums(NodeEdit& e, const Value& sizes) {
-  if (!can_compute(e)) return;
+  compute_places(e);
   std::vector<std::pair<Value, Value>> bounds;
   Value start = e.ints({0}, "start");
   for (int i = 0; i < e.output_count(); ++i) {
@@ -182,7 +182,7 @@ Value as_vector(NodeEdit& e, int i) {
 /// Axes or steps that the run tells: every dim has its bounds, those of the whole where no axis
 /// names it.
 void slice_along_all(NodeEdit& e, const Value& axes) {
-  if (!can_compute(e)) return;
+  compute_places(e);
   const auto rank = e.rank(0);
   if (rank && *rank > kMostDims) return e.refuse("its input has too many dims");
   const Value dims = named_dims(e, axes, rank_of(e, e.input(0)));
@@ -218,10 +218,9 @@ struct Bounds {
   Ints steps;
 };
 
-/// x sliced along an axis, as long as that of `whole`, by the i-th bounds; nothing if the node was
-/// refused.
-std::optional<Value> sliced_along(NodeEdit& e, const Value& x, const Value& whole,
-                                  std::int64_t axis, const Bounds& all, std::size_t i) {
+/// x sliced along an axis, as long as that of `whole`, by the i-th bounds.
+Value sliced_along(NodeEdit& e, const Value& x, const Value& whole, std::int64_t axis,
+                   const Bounds& all, std::size_t i) {
   const std::int64_t step = all.steps[i];
   if (all.starts && all.ends && step == 1) {
     return slice(e, x, Ints{(*all.starts)[i]}, Ints{(*all.ends)[i]}, Ints{axis});
@@ -231,7 +230,7 @@ std::optional<Value> sliced_along(NodeEdit& e, const Value& x, const Value& whol
     const Ints indices = known_indices((*all.starts)[i], (*all.ends)[i], step, *dim);
     return gather(e, x, e.ints(indices, "indices"), axis);
   }
-  if (!can_compute(e)) return std::nullopt;
+  compute_places(e);
   const auto bound = [&](int input, const std::optional<Ints>& known) {
     if (known) return e.scalar((*known)[i], "bound");
     const Value one = element(e, as_vector(e, input), static_cast<std::int64_t>(i));
@@ -279,15 +278,11 @@ void slice_by_gather(NodeEdit& e) {
     const auto rank = e.rank(0);
     if (axes[i] < 0 && !rank) {
       const Value three = view3(e, x, axes[i]);
-      const auto result = sliced_along(e, three, three, 1, all, i);
-      if (!result) return;
-      x = from_view3(e, *result, x, axes[i]);
+      x = from_view3(e, sliced_along(e, three, three, 1, all, i), x, axes[i]);
       continue;
     }
     const std::int64_t axis = axes[i] < 0 ? axes[i] + *rank : axes[i];
-    const auto result = sliced_along(e, x, e.input(0), axis, all, i);
-    if (!result) return;
-    x = *result;
+    x = sliced_along(e, x, e.input(0), axis, all, i);
   }
   e.replace({x});
 }

@@ -50,7 +50,7 @@ class GramCounting {
     if (type != DataType::int32 && type != DataType::int64) return e_.refuse(kStrings);
     const auto rank = e_.rank(0);
     if (rank && *rank != 1 && *rank != 2) return e_.refuse("its input is of neither 1 nor 2 dims");
-    if (!rank && !can_compute(e_)) return;
+    if (!rank) compute_places(e_);
     const Value x = cast(e_, e_.input(0), DataType::int64);
     rows_ = rank == 2 ? x : rank == 1 ? unsqueeze(e_, x, {0}) : as_rows(x);
     e_.set_type(rows_, DataType::int64, 2);

@@ -135,7 +135,7 @@ Value greatest_by_turns(NodeEdit& e, const Value& x, std::int64_t axis, const Va
 
 /// K and the size of the axis known at run time only: one turn for each of the K.
 void dynamic_k_and_axis_down(NodeEdit& e) {
-  if (!can_compute(e, 1)) return;
+  compute_places(e);
   const auto input = ranked(e);
   if (!input) return;
   const auto& [x, axis] = *input;

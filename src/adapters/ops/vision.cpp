@@ -27,7 +27,7 @@ void dft_along_computed_axis(NodeEdit& e) {
   if (rank && (*rank < 2 || *rank > kMostDims)) {
     return e.refuse("its input has no axis to transform");
   }
-  if (!can_compute(e)) return;
+  compute_places(e);
   const Value x = e.input(0);
   const Value axis = reshape(e, cast(e, e.input(2), DataType::int64), Ints{1});
   const Value three = view3(e, x, axis);
@@ -88,7 +88,7 @@ class Positions {
 /// A grid of two dimensions or of three, as only the run tells: each of its cells, in homogeneous
 /// coordinates, times theta.
 void grid_of_either(NodeEdit& e, DataType type, bool align) {
-  if (!can_compute(e)) return;
+  compute_places(e);
   Value theta = cast(e, e.input(0), DataType::float64);
   if (!e.rank(theta)) theta = reshape(e, theta, Ints{0, 0, 0});
   const Value size = e.input(1), axes = dim_of(e, theta, 1);
@@ -337,7 +337,7 @@ void gathered_columns(NodeEdit& e, DataType type) {
            {}};
   if (e.refused()) return;
   if (!b.is_sane()) return e.refuse("its strides, dilations or pads are out of range");
-  if (!can_compute(e)) return;
+  compute_places(e);
   std::vector<Steps> steps;
   for (std::size_t i = 0; i < n; ++i) steps.push_back(steps_along(e, b, i));
   const Sources from = sources_of(e, steps);
