@@ -378,6 +378,7 @@ const Rule value_untyped{
     .id = "OCV011",
     .name = "value-untyped",
     .severity = Severity::info,
+    .yields_to = "OCF014",
     .purpose = "Tells which values have no type, declared or inferred",
     .citation = "[IR.md#graphs]",
     .upstream = "ONNX018",
@@ -385,9 +386,9 @@ const Rule value_untyped{
         "Tools that need types, converters among them, cannot work past such a value. Values that "
         "follow from it are not named again, nor those of unknown operators, which have their own "
         "finding.",
-    .bad = "z = com.acme.F (x), where F leaves it to its attribute \"to\" what it gives",
-    .good = "z = com.acme.F <to = 1> (x)",
-    .fix = "Declare the type in value_info, or give the attribute that it follows from",
+    .bad = "z = com.acme.F (x), where F gives what an operator of an unknown domain makes",
+    .good = "z = com.acme.F (x), where F gives what an operator of ai.onnx makes",
+    .fix = "Declare the type in value_info",
     .needs_inference = true,
     .check = each_node([](const NodeAt& n, Sink& out) {
       if (n.body.in_function()) return;  // functions may be polymorphic
