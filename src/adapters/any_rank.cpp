@@ -146,6 +146,39 @@ bool same_shape(const Shape& a, const Shape& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_dim);
 }
 
+const Shape* shape_known(const NodeEdit& e, int i) {
+  const ValueType* type = e.type(e.input(i));
+  return type != nullptr && type->shape ? &*type->shape : nullptr;
+}
+
+bool single_element(const Shape& shape) {
+  return std::all_of(shape.begin(), shape.end(), [](const Dim& d) { return d.value == 1; });
+}
+
+void align_as_numpy(NodeEdit& e) {
+  const bool broadcast = e.int_or("broadcast", 0) != 0;
+  const bool has_axis = e.has("axis");
+  const std::int64_t axis = e.int_or("axis", -1);
+  if (e.refused()) return;
+  e.drop("broadcast");
+  e.drop("axis");
+  if (!broadcast || !has_axis || axis < 0) return;  // some exporters write -1 for "its end"
+  if (const Shape* b = shape_known(e, 1); b != nullptr && single_element(*b)) return;
+  const auto ra = e.rank(0);
+  const auto rb = e.rank(1);
+  if (ra && rb) {
+    Ints trailing;
+    for (std::int64_t i = *rb; i < *ra - axis; ++i) trailing.push_back(i);
+    if (!trailing.empty()) e.set_input(1, unsqueeze(e, e.input(1), trailing));
+    return;
+  }
+  const Value a_rank = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(axis, "axis"));
+  const Value apart = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
+  // One element may have more dims than are left for it.
+  const Value shape = concat(e, {shape_of(e, e.input(1)), ones(e, apart)}, 0);
+  e.set_input(1, reshape_to(e, e.input(1), shape));
+}
+
 std::vector<Value> stretched_alike(NodeEdit& e, std::vector<Value> inputs) {
   std::optional<Ints> full = Ints{};
   std::optional<int> all = 0;

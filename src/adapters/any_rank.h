@@ -23,6 +23,12 @@ Value stretched(Emitter& e, const Value& x, const Value& full);
 /// Known to be equal: the same size, or the same symbol.
 bool same_dim(const Dim& a, const Dim& b);
 bool same_shape(const Shape& a, const Shape& b);
+/// What is known of the dims of an input; null if not even its rank.
+const Shape* shape_known(const NodeEdit& e, int i);
+bool single_element(const Shape& shape);
+/// broadcast=1 lets B be one element, or a block of A's shape that starts at `axis` (absent: its
+/// end) [Add-6]. Without the attributes only trailing ones are missing for NumPy's rule.
+void align_as_numpy(NodeEdit& e);
 /// Inputs of the node, or what became of them, each stretched to what they broadcast to.
 std::vector<Value> stretched_alike(NodeEdit& e, std::vector<Value> inputs);
 

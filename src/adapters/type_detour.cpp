@@ -6,6 +6,7 @@
 
 #include "adapters/engine.h"
 #include "adapters/matrices.h"
+#include "adapters/whole_numbers.h"
 #include "adapters/wide_data.h"
 
 namespace onnxcompat::adapters {
@@ -202,7 +203,7 @@ Value whole_product(NodeEdit& e, const Value& a, const Value& b) {
 
 bool by_products(NodeEdit& e) {
   const DataType type = e.dtype(0);
-  if (e.target() < 6 || !is_wide_int(type)) return false;
+  if (!is_wide_int(type)) return false;
   const std::string& op = e.op();
   if (op == "MatMul") {
     const auto a = e.rank(0);
@@ -265,7 +266,7 @@ void detour(NodeEdit& e, const OpSchema& schema) {
     // Casts around the node do not reach what its subgraphs give.
     if (a.type() == AttributeType::graph) return e.refuse("its subgraphs give it");
   }
-  if (by_comparison(e) || by_halves(e) || by_order(e)) return;
+  if (by_comparison(e) || by_reductions(e) || by_halves(e) || by_order(e)) return;
   if (by_products(e) || by_maximum(e)) return;
   const std::string& op = e.op();
   const bool selects = is_one_of(op, kSelect);

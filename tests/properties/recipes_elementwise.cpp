@@ -1,5 +1,8 @@
 // Operators that work element by element.
 
+#include <cmath>
+#include <functional>
+
 #include "properties/generator.h"
 
 namespace onnxcompat::properties {
@@ -38,22 +41,22 @@ Recipe gate(std::vector<std::pair<std::string, std::vector<float>>> attributes) 
 }
 
 /// Before opset 7: one shape, or with broadcast=1 a B that is a block of A's shape.
-void legacy_broadcast(Draft& d, const Dims& a, DataType type_b) {
+void legacy_broadcast(Draft& d, const Dims& a, const std::function<void(const Dims&)>& give) {
   Random& r = d.random();
   if (r.chance(35) || a.empty()) {
-    d.data(type_b, a);
+    give(a);
     d.maybe("broadcast", std::int64_t{0}, 30);
     return;
   }
   d.set("broadcast", std::int64_t{1});
   if (r.chance(25)) {
-    d.data(type_b, r.chance(50) ? Dims{} : Dims{1});
+    give(r.chance(50) ? Dims{} : Dims{1});
     return;
   }
   const auto rank = static_cast<std::int64_t>(a.size());
   const std::int64_t start = r.integer(0, rank - 1);
   const std::int64_t end = r.integer(start + 1, rank);
-  d.data(type_b, Dims(a.begin() + start, a.begin() + end));
+  give(Dims(a.begin() + start, a.begin() + end));
   if (end == rank && r.chance(50)) return;  // the end of A's shape needs no axis
   d.set("axis", start);
 }
@@ -77,8 +80,21 @@ void binary(Draft& d) {
                             -1.7976931348623157e308, 1.1e308}));
   };
   if (d.has("broadcast")) {
-    d.data(a, full);
-    legacy_broadcast(d, full, b);
+    // Integers up to either end of their range.
+    const bool far = whole && a == b && a != DataType::boolean && r.chance(30);
+    const auto give_legacy = [&](DataType type, const Dims& dims) {
+      if (!far) {
+        d.data(type, dims);
+        return;
+      }
+      const bool is_signed = type == DataType::int32 || type == DataType::int64;
+      const double end = std::ldexp(1.0, bits_of(type) - (is_signed ? 1 : 0));
+      const double least = is_signed ? -end : 0;
+      const double greatest = bits_of(type) > 53 ? std::nextafter(end, 0) : end - 1;
+      d.give(d.chosen(type, dims, {least, least / 2 + 3, 0, 1, 2, 65537, greatest / 3, greatest}));
+    };
+    give_legacy(a, full);
+    legacy_broadcast(d, full, [&](const Dims& dims) { give_legacy(b, dims); });
     consumed(d, 2);
     return;
   }

@@ -10,41 +10,6 @@
 namespace onnxcompat::adapters {
 namespace {
 
-const Shape* shape_known(const NodeEdit& e, int i) {
-  const ValueType* type = e.type(e.input(i));
-  return type != nullptr && type->shape ? &*type->shape : nullptr;
-}
-
-bool single_element(const Shape& shape) {
-  return std::all_of(shape.begin(), shape.end(), [](const Dim& d) { return d.value == 1; });
-}
-
-/// broadcast=1 lets B be one element, or a block of A's shape that starts at `axis` (absent: its
-/// end). Only trailing ones are missing then for NumPy's rule.
-void legacy_up(NodeEdit& e) {
-  const bool broadcast = e.int_or("broadcast", 0) != 0;
-  const bool has_axis = e.has("axis");
-  const std::int64_t axis = e.int_or("axis", -1);
-  if (e.refused()) return;
-  e.drop("broadcast");
-  e.drop("axis");
-  if (!broadcast || !has_axis || axis < 0) return;  // some exporters write -1 for "its end"
-  if (const Shape* b = shape_known(e, 1); b != nullptr && single_element(*b)) return;
-  const auto ra = e.rank(0);
-  const auto rb = e.rank(1);
-  if (ra && rb) {
-    Ints trailing;
-    for (std::int64_t i = *rb; i < *ra - axis; ++i) trailing.push_back(i);
-    if (!trailing.empty()) e.set_input(1, unsqueeze(e, e.input(1), trailing));
-    return;
-  }
-  const Value a_rank = binary(e, "Sub", rank_of(e, e.input(0)), e.scalar(axis, "axis"));
-  const Value apart = binary(e, "Sub", a_rank, rank_of(e, e.input(1)));
-  // One element may have more dims than are left for it.
-  const Value shape = concat(e, {shape_of(e, e.input(1)), ones(e, apart)}, 0);
-  e.set_input(1, reshape_to(e, e.input(1), shape));
-}
-
 /// B as a block of A's shape: gives its first axis in A, and the axes of B to squeeze away.
 struct Block {
   std::int64_t axis = 0;
@@ -215,10 +180,10 @@ void prelu_down(NodeEdit& e) {
 
 void register_broadcast(Registry& t) {
   for (const std::string_view op : {"Add", "Sub", "Mul", "Div"}) {
-    t.at(op, 6, 7).up(legacy_up).down(legacy_down);
+    t.at(op, 6, 7).up(align_as_numpy).down(legacy_down);
   }
   for (const std::string_view op : {"Pow", "And", "Or", "Xor", "Equal", "Greater", "Less"}) {
-    t.at(op, 1, 7).up(legacy_up).down(legacy_down);
+    t.at(op, 1, 7).up(align_as_numpy).down(legacy_down);
   }
   for (const std::string_view op : {"Max", "Min", "Mean", "Sum"}) {
     t.at(op, 6, 8).down(variadic_down);
