@@ -177,12 +177,6 @@ void dynamic_k_down(NodeEdit& e) {
 void wide_integers_down(NodeEdit& e) {
   const DataType type = e.dtype(0);
   if (type != DataType::int64 && type != DataType::uint64) return;
-  if (e.target() < 6) {
-    return e.refuse(
-        "64-bit integers are ordered by their halves, and no operator below opset 6 computes with "
-        "integers",
-        "convert to opset 6 or newer");
-  }
   const bool largest = e.int_or("largest", 1) != 0;
   const auto input = ranked(e);
   if (!input) return;
