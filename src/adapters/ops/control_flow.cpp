@@ -10,6 +10,47 @@
 namespace onnxcompat::adapters {
 namespace {
 
+/// A branch as the body of a Loop of one round, which hands on what it makes.
+Attr round_of(NodeEdit& e, const OwnedGraph& branch, const std::vector<DataType>& types) {
+  auto body = std::make_shared<OwnedGraph>(branch.copy());
+  const Value go = e.fresh("go");
+  const Value goes_on = e.fresh("goes_on");
+  body->add_input(e.fresh("number"), DataType::int64, 0);
+  body->add_input(go, DataType::boolean, 0);
+  for (const DataType type : types) body->add_input(e.fresh("before"), type, -1);
+  OwnedNode pass({}, "Identity");
+  pass.set_inputs({go});
+  pass.set_outputs({goes_on});
+  auto nodes = body->body().take_nodes();
+  nodes.push_back(std::move(pass));
+  body->body().put_nodes(std::move(nodes));
+  body->add_output(goes_on, DataType::boolean, 0, 0);
+  return {"body", Attr::Content(body)};
+}
+
+/// What a Loop carries may change its shape: of two, each with a branch, one has one round and the
+/// other none.
+void by_loops(NodeEdit& e, const OwnedGraph& yes, const OwnedGraph& no) {
+  std::vector<DataType> types;
+  for (int i = 0; i < e.output_count(); ++i) types.push_back(e.Emitter::dtype(e.output(i)));
+  if (std::ranges::find(types, DataType::undefined) != types.end()) {
+    return e.refuse("its branches are not known to give the same shapes, which If-1 asks for");
+  }
+  std::vector<Value> values;
+  for (const DataType type : types) {
+    values.push_back(e.constant(TensorLiteral::zeros(type, {}), "before"));
+  }
+  const Value taken = e.rank(0) == 0 ? e.input(0) : reshape(e, e.input(0), Ints{});
+  const auto run = [&](const Value& condition, const OwnedGraph& branch) {
+    const Value rounds = cast(e, condition, DataType::int64);
+    values = counted_loop(e, rounds, values, e.output_count(), round_of(e, branch, types), 1);
+    for (std::size_t i = 0; i < values.size(); ++i) e.set_type(values[i], types[i]);
+  };
+  run(taken, yes);
+  run(unary(e, "Not", taken), no);
+  e.replace(values);
+}
+
 /// [If-11] branches may differ in shape; runtimes never minded.
 void branches_down(NodeEdit& e) {
   if (!e.options().strict_text) return;
@@ -27,12 +68,12 @@ void branches_down(NodeEdit& e) {
     }
     return dims;
   };
+  bool alike = true;
   for (int i = 0; i < e.output_count(); ++i) {
     const auto a = shape(*yes, i);
-    if (!a || a != shape(*no, i)) {
-      return e.refuse("its branches are not known to give the same shapes, which If-1 asks for");
-    }
+    alike = alike && a && a == shape(*no, i);
   }
+  if (!alike) by_loops(e, *yes, *no);
 }
 
 /// [Loop-11] may carry no value.
