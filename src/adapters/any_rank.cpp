@@ -324,9 +324,10 @@ Value view3(Emitter& e, const Value& x, const Value& axis) {
 }
 
 Value along_each_axis(
-    Emitter& e, const Value& x,
+    Emitter& e, const Value& given,
     const std::function<Value(Subgraph& body, const Value& axis, const Value& rows)>& work) {
-  const DataType type = e.dtype(x);
+  const DataType type = carried_type(e, e.dtype(given));
+  const Value x = cast(e, given, type);
   const Value dims = shape_of(e, x);
   Subgraph body = e.subgraph("axis");
   const Value axis = body.input("number", DataType::int64, 0);
@@ -348,7 +349,7 @@ Value along_each_axis(
       counted_loop(e, size_of(e, dims), {reshape(e, x, Ints{1, -1}), dims}, 2, {"body", body});
   e.set_type(results[0], type, 2);
   e.set_type(results[1], DataType::int64, 1);
-  return reshape_to(e, results[0], results[1]);
+  return cast(e, reshape_to(e, results[0], results[1]), e.dtype(given));
 }
 
 }  // namespace onnxcompat::adapters

@@ -111,8 +111,9 @@ void reduced_to_neutral(NodeEdit& e, const Value& mask) {
 }
 
 /// x, of any rank, as [dims that stay, dims that are reduced]; `mask` says which are, as 0 or 1.
-Value reduced_last(Emitter& e, const Value& x, const Value& dims, const Value& mask) {
-  const DataType type = e.dtype(x);
+Value reduced_last(Emitter& e, const Value& given, const Value& dims, const Value& mask) {
+  const DataType type = carried_type(e, e.dtype(given));
+  const Value x = cast(e, given, type);
   Subgraph body = e.subgraph("axis");
   const Value axis = body.input("number", DataType::int64, 0);
   const Value go = body.input("go", DataType::boolean, 0);
@@ -141,7 +142,7 @@ Value reduced_last(Emitter& e, const Value& x, const Value& dims, const Value& m
   const Value row = reshape(e, x, Ints{1, -1});
   const Value result = counted_loop(e, size_of(e, dims), {row, dims}, 2, {"body", body}).front();
   e.set_type(result, type, 2);
-  return result;
+  return cast(e, result, e.dtype(given));
 }
 
 /// Axes known at run time only, of a rank that is as well.
