@@ -1,7 +1,8 @@
 #pragma once
 
-// Below opset 6 no operator computes with integers: places and sizes are computed in double, which
-// does not hold all of a node's own data of 64 bits. What is made of those is told apart here.
+// Below opset 6 Add and its like take floating-point numbers only: places and sizes are computed in
+// double, which does not hold all of a node's own data of 64 bits. What is made of those is told
+// apart here.
 
 #include "adapters/node_edit.h"
 
