@@ -67,8 +67,9 @@ bool is_wide_data(const Emitter& e, const Value& value) {
 
 void start_wide_data(Scope& scope, const NodeView& node) {
   Root& root = scope.root();
-  root.wide_data.clear();
-  root.place_inputs.clear();
+  // Clearing takes time even where nothing is in it, and most nodes leave nothing.
+  if (!root.wide_data.empty()) root.wide_data.clear();
+  if (!root.place_inputs.empty()) root.place_inputs.clear();
   root.data_among_places = false;
   constexpr int kIntegersFrom = 6;
   if (root.target({}) >= kIntegersFrom || node.inputs().empty()) return;
