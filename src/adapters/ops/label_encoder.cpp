@@ -186,18 +186,23 @@ Value picks(NodeEdit& e, const TensorLiteral& values, const Value& place) {
   return gather(e, e.constant(values, "values"), place, 0);
 }
 
+Ints counted(std::int64_t n) {
+  Ints numbers(static_cast<std::size_t>(n));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
 /// The keys' places, found by the node in the form of that opset, and the values at them.
 Value numbered(NodeEdit& e, const Table& t, const Value& x, int opset, Attr keys) {
   Attrs attributes{std::move(keys)};
-  if (opset > 1) {
-    Ints places(static_cast<std::size_t>(t.size()));
-    std::iota(places.begin(), places.end(), 0);
-    attributes.push_back({"values_int64s", places});
-  }
+  if (opset > 1) attributes.push_back({"values_int64s", counted(t.size())});
   attributes.push_back({"default_int64", t.size()});
   const Value place = e.emit_in(kMl, opset, "LabelEncoder", {x}, 1, attributes).front();
   e.set_type(place, DataType::int64, e.rank(0));
-  return picks(e, joined(t.values, t.otherwise), place);
+  const TensorLiteral values = joined(t.values, t.otherwise);
+  const bool places = values.type == DataType::int64 &&
+                      values.raw == TensorLiteral::ints(counted(t.size() + 1)).raw;
+  return places ? place : picks(e, values, place);
 }
 
 /// Every element of x is held against every key.
@@ -208,23 +213,30 @@ Value compared(NodeEdit& e, Table t) {
     t.values = t.otherwise;
   }
   const auto rank = e.rank(0);
-  if (!rank) compute_places(e);
-  const Value x = rank ? e.input(0) : reshape(e, e.input(0), Ints{-1});
-  if (!rank) e.set_type(x, t.keys.type, 1);
-  const Value equal =
-      binary(e, "Equal", unsqueeze(e, x, {rank.value_or(1)}), e.constant(t.keys, "keys"));
+  // No axis of older operators counts from the end.
+  const bool flat = !rank && e.target() > 0 && e.target() < 11;
+  Value x = e.input(0);
+  if (flat) {
+    compute_places(e);
+    x = reshape(e, x, Ints{-1});
+    e.set_type(x, t.keys.type, 1);
+  }
+  const std::int64_t axis = rank ? *rank : flat ? 1 : -1;
+  const Value column = unsqueeze(e, x, {axis});
+  const Value equal = binary(e, "Equal", column, e.constant(t.keys, "keys"));
   // One key at most is met: the sum of the places, counted from 1, is its place or 0.
   const DataType type = t.size() < kSinglePlaces ? DataType::float32 : DataType::float64;
   std::vector<double> places(static_cast<std::size_t>(t.size()));
   std::iota(places.begin(), places.end(), 1);
   const Value from_one = e.constant(TensorLiteral::of(type, {t.size()}, places), "places");
-  Value place = e.emit_in({}, 1, "MatMul", {cast(e, equal, type), from_one}, 1, {}).front();
+  const Value met = binary(e, "Mul", cast(e, equal, type), from_one);
+  Value place = reduce(e, "ReduceSum", met, {axis}, false);
   if (const auto nan = nan_place(t.keys)) {
     const Value missing = cast(e, unary(e, "IsNaN", x), type);
     const Value its_place = e.number(static_cast<double>(*nan + 1), type, "place");
     place = binary(e, "Add", place, binary(e, "Mul", missing, its_place));
   }
-  if (!rank) place = reshape_to(e, place, shape_of(e, e.input(0)));
+  if (flat) place = reshape_to(e, place, shape_of(e, e.input(0)));
   return picks(e, joined(t.otherwise, t.values), cast(e, place, DataType::int64));
 }
 
@@ -235,9 +247,9 @@ void classes_up(NodeEdit& e) {
   const DataType type = e.need_dtype(0);
   if (e.refused()) return;
   e.drop("classes_strings");
-  Ints positions;
   if (type == DataType::string) {
     // The first of equal classes is found.
+    Ints positions;
     std::vector<std::string> keys;
     for (std::size_t i = 0; i < classes.size(); ++i) {
       if (std::ranges::find(keys, classes[i]) != keys.end()) continue;
@@ -249,9 +261,7 @@ void classes_up(NodeEdit& e) {
     e.drop("default_string");
     return;
   }
-  positions.resize(classes.size());
-  std::iota(positions.begin(), positions.end(), 0);
-  e.set({"keys_int64s", positions});
+  e.set({"keys_int64s", counted(std::ssize(classes))});
   e.set({"values_strings", classes});
   e.drop("default_int64");
 }
@@ -300,8 +310,9 @@ void classes_down(NodeEdit& e) {
     }
     return e.set({"classes_strings", *classes});
   }
-  // [Cast-9] makes texts of integers.
-  const bool as_text = table->keys.type == DataType::int64 && e.target() >= 9;
+  // [Cast-9] makes texts of integers; a model without ai.onnx gets what it takes.
+  const bool texts = e.target() >= 9 || e.target() == 0;
+  const bool as_text = table->keys.type == DataType::int64 && texts;
   if (table->keys.type != DataType::string && !as_text) {
     return e.replace({compared(e, *table)});
   }
