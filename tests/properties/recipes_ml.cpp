@@ -1,6 +1,7 @@
 // ai.onnx.ml: LabelEncoder and trees.
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -8,6 +9,28 @@
 
 namespace onnxcompat::properties {
 namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+/// Three keys, two of them the same where that has one meaning, or three values.
+TensorLiteral labels(Draft& d, const std::string& side, bool key, bool tensors) {
+  Random& r = d.random();
+  const bool twice = key && d.since() < 4 && r.chance(20);
+  if (side == "strings") {
+    return TensorLiteral::of_strings({3}, {"a", "b", key && !twice ? "abc" : "a"});
+  }
+  const auto of = [&](DataType type, const std::vector<double>& list) {
+    return TensorLiteral::of(type, {3}, list);
+  };
+  if (side == "int64s") {
+    const auto shift = static_cast<double>(r.integer(-1, 1));
+    const DataType type =
+        tensors ? r.of({DataType::int64, DataType::int32, DataType::int16}) : DataType::int64;
+    return of(type, {shift, 1 + shift, twice ? shift : 2 + shift});
+  }
+  const DataType type = tensors ? r.of({DataType::float32, DataType::float64}) : DataType::float32;
+  return of(type, {0.5, key ? r.of({-1.0, -0.0, kNan}) : -1.0, twice ? 0.5 : r.of({2.0, 0.1})});
+}
 
 void label_encoder(Draft& d) {
   Random& r = d.random();
@@ -20,45 +43,42 @@ void label_encoder(Draft& d) {
     d.maybe("default_string", std::string("none"));
     return;
   }
-  const std::string sides[] = {"strings", "int64s", "floats"};
-  const std::string from = r.of({sides[0], sides[1], sides[2]});
-  const std::string to = r.of({sides[0], sides[1], sides[2]});
+  const std::vector<std::string> sides{"strings", "int64s", "floats"};
+  const std::string from = r.of(sides);
+  const std::string to = r.of(sides);
   const bool tensors = d.has("keys_tensor") && r.chance(40);
   const auto list = [&](const std::string& name, const std::string& side, bool key) {
-    const std::int64_t shift = key ? 0 : r.integer(0, 1);
-    const std::vector<std::string> texts{"a", "b", key ? "abc" : "a"};
-    const Ints numbers{0 + shift, 1 + shift, 2};
-    const Floats reals{0.5F, -1.0F, 2.0F};
-    if (!tensors) {
-      if (side == "strings") d.set(name + "strings", texts);
-      if (side == "int64s") d.set(name + "int64s", numbers);
-      if (side == "floats") d.set(name + "floats", reals);
-      return;
+    TensorLiteral literal = labels(d, side, key, tensors);
+    const DataType type = literal.type;
+    if (tensors) {
+      d.set(name + "tensor", std::move(literal));
+    } else if (side == "strings") {
+      d.set(name + "strings", literal.strings);
+    } else if (side == "int64s") {
+      d.set(name + "int64s", *literal.to_ints());
+    } else {
+      const auto wide = *literal.to_doubles();
+      d.set(name + "floats", Floats(wide.begin(), wide.end()));
     }
-    const std::vector<double> wide(reals.begin(), reals.end());
-    TensorLiteral literal = TensorLiteral::ints(numbers);
-    if (side == "strings") literal = TensorLiteral::of_strings({3}, texts);
-    if (side == "floats") {
-      literal = TensorLiteral::of(r.of({DataType::float32, DataType::float64}), {3}, wide);
-    }
-    d.set(name + "tensor", literal);
-    if (key && side == "floats") d.bind("T1", literal.type);
+    return type;
   };
-  list("keys_", from, true);
-  list("values_", to, false);
-  DataType in = from == "strings"  ? DataType::string
-                : from == "int64s" ? DataType::int64
-                                   : DataType::float32;
-  if (tensors && from == "floats") in = d.type("T1");
+  const DataType in = list("keys_", from, true);
+  const DataType out = list("values_", to, false);
+  if (tensors) d.bind("T1", in);
   if (in == DataType::string) {
     d.data(in, dims);
+  } else if (from == "int64s") {
+    d.give(d.chosen(in, dims, {-1, 0, 1, 2, 3}));
   } else {
-    d.give(d.chosen(in, dims, {0, 1, 2, 3, 0.5, -1}));
+    d.give(d.chosen(in, dims, {0, -0.0, 0.1, 0.5, -1, 2, kNan}));
   }
-  if (tensors) return;
   if (to == "strings") d.maybe("default_string", std::string("none"));
   if (to == "int64s") d.maybe("default_int64", std::int64_t{-7});
   if (to == "floats") d.maybe("default_float", -7.0F);
+  if (!tensors || r.chance(50)) return;
+  const double number = r.of({-3.0, 7.0});
+  d.set("default_tensor", out == DataType::string ? TensorLiteral::of_strings({1}, {"other"})
+                                                  : TensorLiteral::of(out, {1}, {&number, 1}));
 }
 
 /// A forest of small trees, as the lists of the classifier and the regressor.

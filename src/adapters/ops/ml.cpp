@@ -1,8 +1,7 @@
-// ai.onnx.ml: LabelEncoder and tree ensembles.
+// ai.onnx.ml: tree ensembles.
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "adapters/blocks.h"
 #include "adapters/ops/trees.h"
@@ -18,186 +17,6 @@ std::vector<std::string> strings(NodeEdit& e, std::string_view name) {
   if (!a) return {};
   return {a->strings().begin(), a->strings().end()};
 }
-
-// ---- LabelEncoder
-
-/// [LabelEncoder-1] one list, its positions the other side; [LabelEncoder-2] keys and values.
-void classes_up(NodeEdit& e) {
-  const auto classes = strings(e, "classes_strings");
-  const DataType type = e.need_dtype(0);
-  if (e.refused()) return;
-  e.drop("classes_strings");
-  Ints positions;
-  if (type == DataType::string) {
-    // The first of equal classes is found.
-    std::vector<std::string> keys;
-    for (std::size_t i = 0; i < classes.size(); ++i) {
-      if (std::ranges::find(keys, classes[i]) != keys.end()) continue;
-      keys.push_back(classes[i]);
-      positions.push_back(static_cast<std::int64_t>(i));
-    }
-    e.set({"keys_strings", keys});
-    e.set({"values_int64s", positions});
-    e.drop("default_string");
-    return;
-  }
-  positions.resize(classes.size());
-  std::iota(positions.begin(), positions.end(), 0);
-  e.set({"keys_int64s", positions});
-  e.set({"values_strings", classes});
-  e.drop("default_int64");
-}
-
-void classes_down(NodeEdit& e) {
-  const bool by_string = e.has("keys_strings") && e.has("values_int64s");
-  const bool by_number = e.has("keys_int64s") && e.has("values_strings");
-  if (!by_string && !by_number) {
-    return e.refuse("LabelEncoder-1 maps between strings and their positions only");
-  }
-  const auto names = strings(e, by_string ? "keys_strings" : "values_strings");
-  const Ints numbers = e.int_list_or(by_string ? "values_int64s" : "keys_int64s", {});
-  if (e.refused()) return;
-  std::vector<std::string> classes(names.size());
-  std::vector<bool> filled(names.size());
-  for (std::size_t i = 0; i < numbers.size() && i < names.size(); ++i) {
-    const std::int64_t at = numbers[i];
-    if (at < 0 || static_cast<std::size_t>(at) >= classes.size() ||
-        filled[static_cast<std::size_t>(at)]) {
-      return e.refuse("its integers are not the positions 0 to n-1, as LabelEncoder-1 has them");
-    }
-    classes[static_cast<std::size_t>(at)] = names[i];
-    filled[static_cast<std::size_t>(at)] = true;
-  }
-  if (numbers.size() != names.size()) return e.refuse("its keys and values differ in number");
-  for (const char* gone : {"keys_strings", "values_int64s", "keys_int64s", "values_strings",
-                           "keys_floats", "values_floats", "default_float"}) {
-    e.drop(gone);
-  }
-  e.set({"classes_strings", classes});
-}
-
-/// [LabelEncoder-4] of equal keys the text takes the last; runtimes take the first in every
-/// version.
-void duplicate_keys_up(NodeEdit& e) {
-  const char* sides[] = {"strings", "int64s", "floats"};
-  for (const char* key_side : sides) {
-    const std::string key_name = std::string("keys_") + key_side;
-    const auto keys = e.attribute(key_name);
-    if (e.refused()) return;
-    if (!keys) continue;
-    std::vector<std::size_t> kept;
-    const auto first_of = [&](const auto& list, auto size) {
-      for (std::size_t i = 0; i < size; ++i) {
-        bool found = false;
-        for (const std::size_t k : kept) {
-          found = found || list[static_cast<int>(k)] == list[static_cast<int>(i)];
-        }
-        if (!found) kept.push_back(i);
-      }
-      return size;
-    };
-    std::size_t size = 0;
-    const std::string side = key_side;
-    const auto as_int = [](std::span<const std::int64_t> s) { return Ints(s.begin(), s.end()); };
-    if (side == "strings") {
-      size = first_of(keys->strings(), static_cast<std::size_t>(keys->strings().size()));
-    } else if (side == "int64s") {
-      size = first_of(as_int(keys->ints()), keys->ints().size());
-    } else {
-      size = first_of(Floats(keys->floats().begin(), keys->floats().end()), keys->floats().size());
-    }
-    if (kept.size() == size) return;
-    for (const std::string_view prefix : {"keys_", "values_"}) {
-      for (const char* value_side : sides) {
-        const std::string name = std::string(prefix) + value_side;
-        const auto a = e.attribute(name);
-        if (!a) continue;
-        const auto pick = [&](const auto& list) {
-          std::decay_t<decltype(list)> picked;
-          for (const std::size_t k : kept) {
-            if (k < list.size()) picked.push_back(list[k]);
-          }
-          return picked;
-        };
-        if (std::string_view(value_side) == "strings") {
-          e.set({name, pick(std::vector<std::string>(a->strings().begin(), a->strings().end()))});
-        } else if (std::string_view(value_side) == "int64s") {
-          e.set({name, pick(as_int(a->ints()))});
-        } else {
-          e.set({name, pick(Floats(a->floats().begin(), a->floats().end()))});
-        }
-      }
-    }
-    e.remark("of equal keys the first one was kept, as runtimes do");
-    return;
-  }
-}
-
-/// [LabelEncoder-2] has lists of strings, int64 and float32, no tensors.
-void tensors_to_lists(NodeEdit& e) {
-  DataType key_cast = DataType::undefined;
-  DataType value_cast = DataType::undefined;
-  for (const std::string side : {"keys", "values", "default"}) {
-    const auto a = e.attribute(side + "_tensor");
-    if (e.refused()) return;
-    if (!a) continue;
-    const TensorView t = a->t();
-    const DataType type = t.data_type();
-    if (type == DataType::string) {
-      std::vector<std::string> values(t.strings().begin(), t.strings().end());
-      e.drop(side + "_tensor");
-      if (side == "default") {
-        if (!values.empty()) e.set({"default_string", std::string_view(values[0])});
-      } else {
-        e.set({side + "_strings", values});
-      }
-      continue;
-    }
-    const auto numbers = t.doubles();
-    const auto integers = t.ints();
-    if (type == DataType::int64 || type == DataType::int32 || type == DataType::int16) {
-      if (!integers) return e.refuse(integers.error().message);
-      const Ints& values = *integers;
-      if (type != DataType::int64) (side == "keys" ? key_cast : value_cast) = type;
-      e.drop(side + "_tensor");
-      if (side == "default") {
-        if (!values.empty()) e.set({"default_int64", values[0]});
-      } else {
-        e.set({side + "_int64s", values});
-      }
-      continue;
-    }
-    if (!numbers) return e.refuse(numbers.error().message);
-    Floats values;
-    for (const double v : *numbers) {
-      values.push_back(static_cast<float>(v));
-      if (static_cast<double>(values.back()) != v && !std::isnan(v)) {
-        return e.refuse(side + "_tensor holds numbers that float32 does not");
-      }
-    }
-    if (type == DataType::float64) {
-      if (side == "keys") return e.refuse("keys of type double have no older form");
-      value_cast = type;
-    } else if (type != DataType::float32) {
-      return e.refuse(side + "_tensor is of a type that has no older form");
-    }
-    e.drop(side + "_tensor");
-    if (side == "default") {
-      if (!values.empty()) e.set({"default_float", values[0]});
-    } else {
-      e.set({side + "_floats", values});
-    }
-  }
-  if (key_cast != DataType::undefined) e.set_input(0, cast(e, e.input(0), DataType::int64));
-  if (value_cast != DataType::undefined) {
-    const auto rank = e.rank(0);
-    const Value y = e.detach_output(0);
-    e.set_type(y, value_cast == DataType::float64 ? DataType::float32 : DataType::int64, rank);
-    e.produce(0, cast(e, y, value_cast));
-  }
-}
-
-// ---- trees
 
 /// [TreeEnsembleRegressor-3] tensors of double beside the lists of float.
 void double_lists_down(NodeEdit& e, const std::string& votes) {
@@ -455,8 +274,6 @@ void ensemble_to_regressor(NodeEdit& e) {
 }  // namespace
 
 void register_ml(Registry& t) {
-  t.at_in(kMl, "LabelEncoder", 1, 2).up(classes_up).down(classes_down);
-  t.at_in(kMl, "LabelEncoder", 2, 4).up(duplicate_keys_up).down(tensors_to_lists);
   t.at_in(kMl, "TreeEnsembleClassifier", 1, 3).down([](NodeEdit& e) {
     double_lists_down(e, "class");
   });

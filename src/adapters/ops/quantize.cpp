@@ -172,12 +172,19 @@ std::optional<std::pair<double, double>> range_of(DataType t) {
   }
 }
 
-/// saturate(round(x / scale) + zero_point) [QuantizeLinear-10], half to even.
+/// Integers of 8 and 16 bits, and what else Cast gives.
+bool is_result_type(const NodeEdit& e, DataType t) {
+  return range_of(t) || cast_knows(e.target(), t);
+}
+
+/// saturate(round(x / scale) + zero_point) [QuantizeLinear-10], half to even; rounded to numbers of
+/// float8 by Cast.
 void quantize_spelled_out(NodeEdit& e) {
   const DataType type = e.has_input(2) ? e.need_dtype(2) : DataType::uint8;
+  const std::int64_t saturate = e.int_or("saturate", 1);
   if (e.refused()) return;
+  if (!is_result_type(e, type)) return e.refuse("its result type has no older form");
   const auto range = range_of(type);
-  if (!range) return e.refuse("its result type has no older form");
   // Integers are divided as float32.
   const bool halves = is_half(e.dtype(1));
   const DataType work = halves ? e.dtype(1) : DataType::float32;
@@ -185,12 +192,17 @@ void quantize_spelled_out(NodeEdit& e) {
   const auto scale = granularity.parameter(cast(e, e.input(1), work));
   if (!scale) return;
   const Value x = granularity.data(cast(e, e.input(0), work));
-  Value q = unary(e, "Round", binary(e, "Div", x, *scale));
+  Value q = binary(e, "Div", x, *scale);
+  if (range) q = unary(e, "Round", q);
   q = cast(e, q, DataType::float32);
   if (e.has_input(2)) {
     const auto zero = granularity.parameter(cast(e, e.input(2), DataType::float32));
     if (!zero) return;
     q = binary(e, "Add", q, *zero);
+  }
+  if (!range) {
+    const Value y = granularity.result(q);
+    return e.replace(e.emit_in({}, 19, "Cast", {y}, 1, {{"saturate", saturate}, {"to", type}}));
   }
   const Value low = e.number(range->first, DataType::float32, "min");
   const Value high = e.number(range->second, DataType::float32, "max");
@@ -359,7 +371,7 @@ void quantize_21_down(NodeEdit& e) {
   if (e.refused()) return;
   if (!e.has_input(2) && wanted != DataType::undefined && wanted != DataType::uint8) {
     // The zero point's type decides; a zero of the scale's shape.
-    if (!range_of(wanted)) return e.refuse("its result type has no older form");
+    if (!is_result_type(e, wanted)) return e.refuse("its result type has no older form");
     auto shape = e.shape(1);
     if (shape && elements_of(*shape).value_or(kEnd) > kMostWritten) shape.reset();
     e.set_input(2, shape
