@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "adapters/any_rank.h"
+#include "adapters/gathered.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -48,6 +49,36 @@ void split_input_to_attribute(NodeEdit& e) {
     e.fold_input(1);
   }
   if (!e.has("axis")) e.set({"axis", 0});
+}
+
+/// [Split-2] elements that [Split-1] does not take, nor any type that holds them: one Slice an
+/// output.
+void split_gathered(NodeEdit& e) {
+  if (!only_gathered(e, e.dtype(0))) return;
+  const std::int64_t axis = e.int_or("axis", 0);
+  const std::int64_t count = e.output_count();
+  auto sizes = e.int_list("split");
+  const auto dim = e.dim(e.input(0), static_cast<int>(axis));
+  if (e.refused()) return;
+  if (!sizes && !dim) {
+    compute_places(e);
+    const Value part = binary(e, "Div", dim_of(e, e.input(0), axis), e.ints({count}, "parts"));
+    std::vector<std::pair<Value, Value>> bounds;
+    for (std::int64_t i = 0; i < count; ++i) {
+      bounds.emplace_back(binary(e, "Mul", part, e.ints({i})),
+                          binary(e, "Mul", part, e.ints({i + 1})));
+    }
+    return split_to_slices(e, bounds);
+  }
+  if (!sizes) sizes = Ints(static_cast<std::size_t>(count), *dim / count);
+  if (std::ssize(*sizes) != count) return e.refuse("it has other outputs than sizes");
+  std::vector<Value> parts;
+  std::int64_t start = 0;
+  for (const std::int64_t size : *sizes) {
+    parts.push_back(slice(e, e.input(0), Ints{start}, Ints{start + size}, Ints{axis}));
+    start += size;
+  }
+  e.replace(parts);
 }
 
 /// [Split-18] num_outputs, the last part smaller where the dim does not divide.
@@ -337,7 +368,7 @@ void slice_axes_down(NodeEdit& e) {
 }  // namespace
 
 void register_split_slice(Registry& t) {
-  t.at("Split", 1, 2).up(split_input_to_attribute);
+  t.at("Split", 1, 2).up(split_input_to_attribute).down(split_gathered);
   t.at("Split", 2, 11).negative_axis("axis", 0, 0, on_middle_axis);
   t.at("Split", 11, 13).attr_to_input("split", 1, dynamic_split_down);
   t.at("Split", 13, 18).up(num_outputs_up).down(num_outputs_down);
