@@ -15,6 +15,12 @@ struct Parts {
   int rank;
 };
 
+/// What a vector of one holds.
+Value scalar_of(Emitter& e, const Value& one) {
+  const auto known = e.ints_of(one);
+  return known ? e.scalar(known->front(), "dim") : squeeze(e, one, {0});
+}
+
 /// The row of that number along the axis of the parts [first, last).
 Value row_of(Emitter& e, const Parts& parts, const Value& number, std::size_t first,
              std::size_t last) {
@@ -81,7 +87,7 @@ Value places_in(Emitter& e, const Value& dims, int rank) {
     places = counted_loop(e, rounds, {}, 1, {"body", body}).front();
     e.set_type(places, DataType::int64, rank - axis);
     if (!some) places = gather(e, places, arange(e, size), 0);
-    step = binary(e, "Mul", step, size);
+    if (axis > 0) step = binary(e, "Mul", step, size);
   }
   return places;
 }
@@ -136,7 +142,7 @@ Value flattened(Emitter& e, const Value& x) {
   for (int axis = 0; axis < rank; ++axis) {
     Value place = rest;
     if (axis + 1 < rank) {
-      const Value apart = element(e, stride(e, dense, axis), 0);
+      const Value apart = scalar_of(e, stride(e, dense, axis));
       place = binary(body, "Div", rest, apart);
       rest = binary(body, "Sub", rest, binary(body, "Mul", place, apart));
     }
@@ -186,7 +192,7 @@ Value reshaped_dims(Emitter& e, const Value& x, const Value& shape, int rank) {
   if (!may_have(-1)) return dims;
   const Value open = marks(-1);
   const Value others = binary(e, "Add", dims, binary(e, "Add", open, open));
-  const Value product_of_others = element(e, product(e, others), 0);
+  const Value product_of_others = scalar_of(e, product(e, others));
   // Of nothing any dim could be inferred.
   const Value none = cast(e, binary(e, "Equal", product_of_others, e.scalar(0)), DataType::int64);
   const Value inferred = binary(e, "Div", size_of(e, x), binary(e, "Add", product_of_others, none));

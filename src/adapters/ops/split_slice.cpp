@@ -51,8 +51,8 @@ void split_input_to_attribute(NodeEdit& e) {
   if (!e.has("axis")) e.set({"axis", 0});
 }
 
-/// [Split-2] elements that [Split-1] does not take, nor any type that holds them: one Slice an
-/// output.
+/// [Split-2] elements that [Split-1] does not take, nor any type that holds them: a Slice or Gather
+/// an output.
 void split_gathered(NodeEdit& e) {
   if (!only_gathered(e, e.dtype(0))) return;
   const std::int64_t axis = e.int_or("axis", 0);
@@ -60,19 +60,20 @@ void split_gathered(NodeEdit& e) {
   auto sizes = e.int_list("split");
   const auto dim = e.dim(e.input(0), static_cast<int>(axis));
   if (e.refused()) return;
+  std::vector<Value> parts;
   if (!sizes && !dim) {
     compute_places(e);
-    const Value part = binary(e, "Div", dim_of(e, e.input(0), axis), e.ints({count}, "parts"));
-    std::vector<std::pair<Value, Value>> bounds;
+    const Value size = dim_scalar(e, e.input(0), axis);
+    const Value part = binary(e, "Div", size, e.scalar(count, "parts"));
+    Value places = arange(e, part);
     for (std::int64_t i = 0; i < count; ++i) {
-      bounds.emplace_back(binary(e, "Mul", part, e.ints({i})),
-                          binary(e, "Mul", part, e.ints({i + 1})));
+      if (i > 0) places = binary(e, "Add", places, part);
+      parts.push_back(gather(e, e.input(0), places, axis));
     }
-    return split_to_slices(e, bounds);
+    return e.replace(parts);
   }
   if (!sizes) sizes = Ints(static_cast<std::size_t>(count), *dim / count);
   if (std::ssize(*sizes) != count) return e.refuse("it has other outputs than sizes");
-  std::vector<Value> parts;
   std::int64_t start = 0;
   for (const std::int64_t size : *sizes) {
     parts.push_back(slice(e, e.input(0), Ints{start}, Ints{start + size}, Ints{axis}));
