@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "adapters/gathered.h"
 #include "versiontable/schema.h"
 
 namespace onnxcompat::adapters {
@@ -69,7 +70,7 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index) {
   e.set_input(index, input);
 }
 
-void compute_places(NodeEdit& e) { e.scope().root().only_places = e.target() < 6; }
+void compute_places(Emitter& e) { e.scope().root().only_places = e.target() < 6; }
 
 bool is_float(DataType type) {
   return type == DataType::float32 || type == DataType::float64 || type == DataType::float16 ||
@@ -146,6 +147,11 @@ Value reshape_to(Emitter& e, const Value& x, const Value& shape) {
     }
     if (empty && wanted && type != DataType::undefined) {
       return e.constant(TensorLiteral::zeros(type, *wanted), "nothing");
+    }
+    if (const auto rank = e.dim(shape, 0);
+        e.target() < 5 && !wanted && rank && *rank <= kMostDims) {
+      compute_places(e);
+      return in_dims(e, reshape(e, x, Ints{-1}), shape, static_cast<int>(*rank));
     }
     const bool may_be_empty = !wanted && (empty || !own) && e.target() >= 6;
     return reshape(e, may_be_empty ? zeros_if_empty(e, x, shape) : x, shape);

@@ -15,7 +15,7 @@ void attribute_to_input(NodeEdit& e, std::string_view attribute, int index);
 
 /// From here on the 64-bit integers that are computed for the node are places and sizes, but for
 /// its own data and what is made of those (wide_data.h): below [Add-6] they are computed in double.
-void compute_places(NodeEdit& e);
+void compute_places(Emitter& e);
 
 /// float32, float64, float16 or bfloat16.
 bool is_float(DataType type);
@@ -36,8 +36,8 @@ Value binary(Emitter& e, std::string_view op, const Value& a, const Value& b);
 Value unary(Emitter& e, std::string_view op, const Value& x);
 Value reshape(Emitter& e, const Value& x, const Value& shape);
 Value reshape(Emitter& e, const Value& x, const Ints& shape);
-/// To a computed shape without -1, in which a 0 means an empty dimension. Exact from opset 6 on; at
-/// 5 a 0 copies the input's dimension at that place.
+/// To a computed shape without -1, in which a 0 means an empty dimension. Exact but at opset 5,
+/// where a 0 copies the input's dimension at that place.
 Value reshape_to(Emitter& e, const Value& x, const Value& shape);
 Value transpose(Emitter& e, const Value& x, const Ints& perm);
 Value squeeze(Emitter& e, const Value& x, const Ints& axes);

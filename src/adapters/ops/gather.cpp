@@ -26,7 +26,10 @@ void negative_indices_down(NodeEdit& e, int data, int input) {
                 e.constant(TensorLiteral::of(known->type(), known->dims(), positive), "indices"));
     return;
   }
-  e.set_input(input, wrapped(e, e.input(input), dim_scalar(e, e.input(data), axis)));
+  compute_places(e);
+  // Below [Add-6] only places and sizes are computed, and those are of 64 bits.
+  const Value index = e.target() < 6 ? cast(e, e.input(input), DataType::int64) : e.input(input);
+  e.set_input(input, wrapped(e, index, dim_scalar(e, e.input(data), axis)));
 }
 
 /// [OneHot-11] negative indices count from the end; the text of 9 makes them all "off", while every

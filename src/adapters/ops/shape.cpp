@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "adapters/any_rank.h"
+#include "adapters/gathered.h"
 #include "adapters/registry.h"
-#include "adapters/wide_data.h"
 
 namespace onnxcompat::adapters {
 namespace {
@@ -16,11 +16,52 @@ void reshape_up(NodeEdit& e) {
   if (!e.has("shape")) e.set({"shape", Ints{}});
 }
 
+/// The elements of x in a row, then in the dims that the run tells.
+void reshape_by_computed(NodeEdit& e) {
+  std::optional<std::int64_t> rank = e.dim(e.input(1), 0);
+  if (!rank) rank = e.Emitter::rank(e.output(0));
+  if (!rank || *rank > kMostDims) return static_cast<void>(e.need_ints(1));
+  const bool gathers = only_gathered(e, e.dtype(0));
+  if (gathers && !e.need_rank(0)) return;
+  compute_places(e);
+  const Value x = e.input(0);
+  const Value line = gathers ? flattened(e, x) : reshape(e, x, Ints{-1});
+  const auto dims = static_cast<int>(*rank);
+  const Value shape = dims > 1 ? reshaped_dims(e, x, e.input(1), dims) : Value{};
+  e.replace({in_dims(e, line, shape, dims)});
+}
+
+/// [Reshape-5] elements that [Reshape-1] does not take, nor any type that holds them.
+void reshape_gathered(NodeEdit& e) {
+  const DataType type = e.dtype(0);
+  if (!e.has_input(1) || !only_gathered(e, type)) return;
+  const ValueType* result = e.type(e.output(0));
+  const auto dims = result != nullptr ? result->static_shape() : std::nullopt;
+  if (dims && std::ranges::find(*dims, 0) != dims->end()) {
+    return e.replace({e.constant(TensorLiteral::zeros(type, *dims), "nothing")});
+  }
+  const auto shape = e.const_ints(1);
+  const Ints wanted = dims ? *dims : shape.value_or(Ints{});
+  Ints ones;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] == 1) ones.push_back(static_cast<std::int64_t>(i));
+  }
+  const bool line = ones.size() + 1 == wanted.size();
+  const bool follows = line && std::ranges::find(wanted, 0) == wanted.end();
+  if (!dims && !follows) return reshape_by_computed(e);
+  if (!e.need_rank(0)) return;
+  compute_places(e);
+  if (shape) e.fold_input(1);
+  const Value elements = flattened(e, e.input(0));
+  if (follows) return e.replace({ones.empty() ? elements : unsqueeze(e, elements, ones)});
+  e.replace({in_dims(e, elements, e.ints(*dims, "shape"), static_cast<int>(dims->size()))});
+}
+
 /// A computed shape may follow from static ones.
 void reshape_down(NodeEdit& e) {
   const ValueType* result = e.type(e.output(0));
   const auto shape = result != nullptr ? result->static_shape() : std::nullopt;
-  if (!shape) return static_cast<void>(e.need_ints(1));
+  if (!shape) return reshape_by_computed(e);
   e.set({"shape", *shape});
   e.set_input(1, {});
 }
@@ -128,6 +169,7 @@ void unsqueeze_any_rank(NodeEdit& e, const Ints& axes) {
 
 void flatten_any_rank(NodeEdit& e) {
   const std::int64_t axis = e.int_or("axis", 1);
+  compute_places(e);
   const Value before = product(e, dims_of(e, e.input(0), 0, axis));
   const Value after = product(e, dims_of(e, e.input(0), axis, kEnd));
   e.replace({reshape_to(e, e.input(0), concat(e, {before, after}, 0))});
@@ -137,7 +179,8 @@ void flatten_any_rank(NodeEdit& e) {
 void flatten_by_reshape(NodeEdit& e) {
   const DataType type = e.dtype(0);
   const std::int64_t axis = e.int_or("axis", 1);
-  if (e.refused() || is_float(type) || type == DataType::undefined || e.target() < 5) return;
+  if (e.refused() || is_float(type) || type == DataType::undefined) return;
+  if (e.target() < 5 && !only_gathered(e, type)) return;
   const auto dims = e.shape(0);
   if (!dims) return flatten_any_rank(e);
   if (axis < 0 || axis > std::ssize(*dims)) return e.refuse("its axis is out of range");
@@ -173,6 +216,18 @@ void concat_any_rank(NodeEdit& e) {
   std::vector<Value> shape{dims_of(e, first, 0, axis), along_axis};
   if (axis != -1) shape.push_back(dims_of(e, first, axis + 1, kEnd));
   e.replace({reshape_to(e, joined, concat(e, shape, 0))});
+}
+
+/// [Concat-4] elements that [Concat-1] does not take, nor any type that holds them.
+void concat_gathered(NodeEdit& e) {
+  if (!only_gathered(e, e.dtype(0))) return;
+  const std::int64_t axis = e.int_or("axis", 1);
+  std::optional<int> rank;
+  for (int i = 0; i < e.input_count() && !rank; ++i) rank = e.rank(i);
+  if (e.refused() || (!rank && !e.need_rank(0))) return;
+  if (axis < 0 || axis >= *rank) return e.refuse("its axis is out of range");
+  compute_places(e);
+  e.replace({joined(e, e.inputs(), axis, *rank)});
 }
 
 // ---- Tile
@@ -231,12 +286,6 @@ Value tiled_by_gather(Emitter& e, const Value& x, std::int64_t axis, const Value
   const Value rounds = line(binary(e, "Div", line(places), dim));
   const Value turns = line(binary(e, "Mul", rounds, dim));
   return gather(e, x, line(binary(e, "Sub", places, turns)), axis);
-}
-
-/// No type that [Tile-1] takes holds its elements.
-bool only_gathered(const NodeEdit& e, DataType type) {
-  return type == DataType::string || type == DataType::uint64 || type == DataType::complex64 ||
-         type == DataType::complex128 || (type == DataType::int64 && !computes_places(e));
 }
 
 /// Of which [Tile-1] takes its elements, and as many tiles as there may be.
@@ -343,7 +392,10 @@ void depth_to_space_crd(NodeEdit& e) {
 }  // namespace
 
 void register_shape(Registry& t) {
-  t.at("Reshape", 1, 5).up(reshape_up).attr_to_input("shape", 1, reshape_down);
+  t.at("Reshape", 1, 5)
+      .up(reshape_up)
+      .down(reshape_gathered)
+      .attr_to_input("shape", 1, reshape_down);
   t.at("Reshape", 13, 14).added("allowzero", was(0), allowzero_down);
   t.at("Squeeze", 1, 11).negative_axes("axes", 0, squeeze_any_rank);
   t.at("Squeeze", 11, 13).attr_to_input("axes", 1, dynamic_squeeze_down);
@@ -359,9 +411,11 @@ void register_shape(Registry& t) {
   t.at("Unsqueeze", 11, 13).attr_to_input("axes", 1, dynamic_unsqueeze_down);
   t.at("Flatten", 1, 9).down(flatten_by_reshape);
   t.at("Flatten", 9, 11).negative_axis("axis", 0, 0, flatten_any_rank);
-  t.at("Concat", 1, 4).up([](NodeEdit& e) {
-    if (!e.has("axis")) e.set({"axis", 1});
-  });
+  t.at("Concat", 1, 4)
+      .up([](NodeEdit& e) {
+        if (!e.has("axis")) e.set({"axis", 1});
+      })
+      .down(concat_gathered);
   t.at("Concat", 4, 11).negative_axis("axis", 0, 0, concat_any_rank);
   t.at("Tile", 1, 6).up(tile_up).down(tile_down);
   t.at("DepthToSpace", 1, 11).added("mode", was("DCR"), depth_to_space_crd);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "adapters/any_rank.h"
+#include "adapters/gathered.h"
 #include "adapters/registry.h"
 
 namespace onnxcompat::adapters {
@@ -48,6 +49,37 @@ void split_input_to_attribute(NodeEdit& e) {
     e.fold_input(1);
   }
   if (!e.has("axis")) e.set({"axis", 0});
+}
+
+/// [Split-2] elements that [Split-1] does not take, nor any type that holds them: a Slice or Gather
+/// an output.
+void split_gathered(NodeEdit& e) {
+  if (!only_gathered(e, e.dtype(0))) return;
+  const std::int64_t axis = e.int_or("axis", 0);
+  const std::int64_t count = e.output_count();
+  auto sizes = e.int_list("split");
+  const auto dim = e.dim(e.input(0), static_cast<int>(axis));
+  if (e.refused()) return;
+  std::vector<Value> parts;
+  if (!sizes && !dim) {
+    compute_places(e);
+    const Value size = dim_scalar(e, e.input(0), axis);
+    const Value part = binary(e, "Div", size, e.scalar(count, "parts"));
+    Value places = arange(e, part);
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (i > 0) places = binary(e, "Add", places, part);
+      parts.push_back(gather(e, e.input(0), places, axis));
+    }
+    return e.replace(parts);
+  }
+  if (!sizes) sizes = Ints(static_cast<std::size_t>(count), *dim / count);
+  if (std::ssize(*sizes) != count) return e.refuse("it has other outputs than sizes");
+  std::int64_t start = 0;
+  for (const std::int64_t size : *sizes) {
+    parts.push_back(slice(e, e.input(0), Ints{start}, Ints{start + size}, Ints{axis}));
+    start += size;
+  }
+  e.replace(parts);
 }
 
 /// [Split-18] num_outputs, the last part smaller where the dim does not divide.
@@ -337,7 +369,7 @@ void slice_axes_down(NodeEdit& e) {
 }  // namespace
 
 void register_split_slice(Registry& t) {
-  t.at("Split", 1, 2).up(split_input_to_attribute);
+  t.at("Split", 1, 2).up(split_input_to_attribute).down(split_gathered);
   t.at("Split", 2, 11).negative_axis("axis", 0, 0, on_middle_axis);
   t.at("Split", 11, 13).attr_to_input("split", 1, dynamic_split_down);
   t.at("Split", 13, 18).up(num_outputs_up).down(num_outputs_down);
