@@ -49,12 +49,19 @@ std::optional<TensorLiteral> read_list(NodeEdit& e, const std::string& side) {
   if (const auto a = e.attribute(side + "_floats")) return floats(a->floats());
   const auto a = e.attribute(side + "_tensor");
   if (!a) return std::nullopt;
+  constexpr DataType kTypes[] = {DataType::string, DataType::int64,   DataType::int32,
+                                 DataType::int16,  DataType::float32, DataType::float64};
+  if (std::ranges::find(kTypes, a->t().data_type()) == std::end(kTypes)) {
+    e.refuse(side + "_tensor is of a type that the operator does not take");
+    return std::nullopt;
+  }
   auto literal = TensorLiteral::copy(a->t());
   if (!literal) {
     e.refuse(literal.error().message);
     return std::nullopt;
   }
-  literal->dims = {elements_of(literal->dims).value_or(0)};
+  literal->dims = {literal->type == DataType::string ? std::ssize(literal->strings)
+                                                     : elements_of(literal->dims).value_or(0)};
   return *std::move(literal);
 }
 
