@@ -72,6 +72,7 @@ class WholeNumbers {
     for (int step = 0; step < 2; ++step) {
       const Value ratio = binary(e_, "Div", cast(e_, rest, kReal), divisor);
       const Value part = cast(e_, binary(e_, "Mul", ratio, scale), type_);
+      note_wide_data(e_, part);
       rest = difference(rest, product(part, b));
       whole = whole.empty() ? part : sum(whole, part);
     }

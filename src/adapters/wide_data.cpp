@@ -65,6 +65,8 @@ bool is_wide_data(const Emitter& e, const Value& value) {
   return e.scope().root().wide_data.contains(value);
 }
 
+void note_wide_data(Emitter& e, const Value& value) { e.scope().root().wide_data.insert(value); }
+
 void start_wide_data(Scope& scope, const NodeView& node) {
   Root& root = scope.root();
   // Clearing takes time even where nothing is in it, and most nodes leave nothing.

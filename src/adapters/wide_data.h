@@ -12,6 +12,8 @@ namespace onnxcompat::adapters {
 void start_wide_data(Scope& scope, const NodeView& node);
 /// Notes which outputs of a node just added, in the form of that opset, are made of such data.
 void follow_wide_data(Emitter& e, const NodeView& node, int opset);
+/// Says so of a value that nothing else tells it of.
+void note_wide_data(Emitter& e, const Value& value);
 /// Is a value such data, or made of it?
 bool is_wide_data(const Emitter& e, const Value& value);
 
