@@ -149,7 +149,7 @@ Value reshape_to(Emitter& e, const Value& x, const Value& shape) {
       return e.constant(TensorLiteral::zeros(type, *wanted), "nothing");
     }
     if (const auto rank = e.dim(shape, 0);
-        e.target() < 5 && !wanted && rank && *rank <= kMostDims) {
+        e.target() < 5 && !wanted && rank && *rank >= 0 && *rank <= kMostDims) {
       compute_places(e);
       return in_dims(e, reshape(e, x, Ints{-1}), shape, static_cast<int>(*rank));
     }

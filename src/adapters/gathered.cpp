@@ -49,7 +49,7 @@ Value rows_of(Emitter& e, const Parts& parts, const Value& count) {
   const Value number = body.input("number", DataType::int64, 0);
   body.output(body.input("go", DataType::boolean, 0));
   body.output(row_of(body, parts, number, 0, parts.values.size()));
-  const Value rows = counted_loop(e, count, {}, 1, {"body", body}).front();
+  Value rows = counted_loop(e, count, {}, 1, {"body", body}).front();
   e.set_type(rows, parts.type, parts.rank);
   if (parts.axis == 0) return rows;
   Ints perm;
@@ -131,7 +131,7 @@ Value flattened(Emitter& e, const Value& x) {
   for (int i = 0; i < e.rank(x).value_or(0); ++i) {
     if (e.dim(x, i) == 1) ones.push_back(i);
   }
-  const Value dense = ones.empty() ? x : squeeze(e, x, ones);
+  Value dense = ones.empty() ? x : squeeze(e, x, ones);
   const int rank = e.rank(dense).value_or(0);
   if (rank == 0) return unsqueeze(e, dense, {0});
   if (rank == 1) return dense;

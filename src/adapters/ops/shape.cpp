@@ -20,7 +20,7 @@ void reshape_up(NodeEdit& e) {
 void reshape_by_computed(NodeEdit& e) {
   std::optional<std::int64_t> rank = e.dim(e.input(1), 0);
   if (!rank) rank = e.Emitter::rank(e.output(0));
-  if (!rank || *rank > kMostDims) return static_cast<void>(e.need_ints(1));
+  if (!rank || *rank < 0 || *rank > kMostDims) return static_cast<void>(e.need_ints(1));
   const bool gathers = only_gathered(e, e.dtype(0));
   if (gathers && !e.need_rank(0)) return;
   compute_places(e);
@@ -42,6 +42,7 @@ void reshape_gathered(NodeEdit& e) {
   }
   const auto shape = e.const_ints(1);
   const Ints wanted = dims ? *dims : shape.value_or(Ints{});
+  if (wanted.size() > kMostDims) return e.refuse("its result has too many dims");
   Ints ones;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i] == 1) ones.push_back(static_cast<std::int64_t>(i));
@@ -375,6 +376,7 @@ void depth_to_space_crd(NodeEdit& e) {
   if (e.string_or("mode", "DCR") != "CRD") return e.refuse("mode is neither DCR nor CRD");
   const std::int64_t b = e.int_or("blocksize", 1);
   if (b < 1 || b > (1 << 20)) return e.refuse("its blocksize is no size");
+  compute_places(e);
   const Value x = e.input(0);
   const Value n = dim_of(e, x, 0);
   const Value c = binary(e, "Div", dim_of(e, x, 1), e.ints({b * b}));

@@ -76,8 +76,10 @@ void split_gathered(NodeEdit& e) {
   if (std::ssize(*sizes) != count) return e.refuse("it has other outputs than sizes");
   std::int64_t start = 0;
   for (const std::int64_t size : *sizes) {
-    parts.push_back(slice(e, e.input(0), Ints{start}, Ints{start + size}, Ints{axis}));
-    start += size;
+    std::int64_t end = 0;
+    if (__builtin_add_overflow(start, size, &end)) return e.refuse("its sizes are beyond measure");
+    parts.push_back(slice(e, e.input(0), Ints{start}, Ints{end}, Ints{axis}));
+    start = end;
   }
   e.replace(parts);
 }
