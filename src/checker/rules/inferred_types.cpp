@@ -388,7 +388,7 @@ const Rule value_untyped{
         "finding.",
     .bad = "z = com.acme.F (x), where F gives what an operator of an unknown domain makes",
     .good = "z = com.acme.F (x), where F gives what an operator of ai.onnx makes",
-    .fix = "Declare the type in value_info",
+    .fix = "Declare the type in value_info, or give the attribute that it follows from",
     .needs_inference = true,
     .check = each_node([](const NodeAt& n, Sink& out) {
       if (n.body.in_function()) return;  // functions may be polymorphic
