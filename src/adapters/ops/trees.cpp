@@ -158,8 +158,8 @@ class EnsembleBuilder {
     const std::int64_t tree = forest_.nodes[root].tree;
     roots_.push_back(static_cast<std::int64_t>(features_.size()));
     if (forest_.nodes[root].mode == "LEAF") {
-      // A tree is at least one branch. Both ways lead to such a leaf: some runtimes lose one that is
-      // met twice.
+      // A tree is at least one branch. Both ways lead to such a leaf: some runtimes lose one that
+      // is met twice.
       add_node(0, 0, 0, 0, false);
       true_leafs_.back() = false_leafs_.back() = 1;
       true_ids_.back() = add_leaf(root, target);
@@ -188,8 +188,8 @@ class EnsembleBuilder {
       return true;
     };
     if (!visit(root)) return false;
-    // Some runtimes take a root for a leaf whose two branches have one number, be one a leaf and one
-    // a node: the leaf gets its number later then.
+    // Some runtimes take a root for a leaf whose two branches have one number, be one a leaf and
+    // one a node: the leaf gets its number later then.
     if (leaf_targets_.size() == features_.size()) std::swap(stack.front(), stack.back());
     while (!stack.empty()) {
       const Pending next = stack.back();
